@@ -1,0 +1,1 @@
+"""Links to agents, dispatch of instructions, monitoring."""

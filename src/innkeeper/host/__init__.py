@@ -1,0 +1,1 @@
+"""The agent: runs alone on a host; standard library and libvirt only."""

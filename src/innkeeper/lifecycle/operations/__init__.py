@@ -1,0 +1,1 @@
+"""One module per long action: its request, its check and its table of steps."""

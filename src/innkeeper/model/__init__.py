@@ -1,0 +1,1 @@
+"""The nouns, the template language, expressions, permissions: pure."""

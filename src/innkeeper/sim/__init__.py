@@ -1,0 +1,1 @@
+"""Virtual clock, simulated fleet, faults."""

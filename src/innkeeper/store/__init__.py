@@ -1,0 +1,1 @@
+"""The journal of record: tables, group commit, event log, loading."""
