@@ -1,1 +1,1 @@
-"""One module per long action: its request, its check and its table of steps."""
+"""One module per long action: its steps, each with do, undo and why."""
