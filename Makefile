@@ -1,0 +1,61 @@
+# Innkeeper's commands for people. `make` alone lists them.
+#
+# DATA=DIR    where the front end keeps everything (default: INN_DATA, else /var/lib/innkeeper)
+# PURGE=1     with `make down`: remove that folder too
+# TESTS=...   with `make test` and `make test-fast`: only these paths, or any pytest arguments
+
+SHELL := /bin/bash
+INN := .venv/bin/inn
+PYTEST := .venv/bin/python -m pytest
+ifdef DATA
+export INN_DATA := $(abspath $(DATA))
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev up down status lint test test-fast bench lock image clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what running needs (Debian packages, .venv); does nothing when all is there
+	@scripts/setup.sh
+
+setup-dev: ## install what the tests need besides
+	@scripts/setup.sh --dev
+
+up: setup ## a working cloud on this machine: front end, host, network, image and a first guest
+	@$(INN) up
+
+down: ## stop the guests and the front end; with PURGE=1 remove their data too
+	@if [ -x $(INN) ]; then $(INN) down $(if $(PURGE),--purge); \
+	else echo "nothing to take down: .venv is not there (make setup)"; fi
+
+status: ## what runs here
+	@$(INN) status
+
+lint: setup-dev ## ruff (rules and format) and mypy
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+# One pytest run: tests of the group `real` run one after the other on one worker, since they
+# share the machine's bridges and firewall; the pure ones run beside them on the other.
+test: lint ## everything: lint and all tests, real guests included (root)
+	$(PYTEST) -n 2 --dist loadgroup $(TESTS)
+
+test-fast: setup-dev ## the tests that take no guest and little time
+	$(PYTEST) -n 2 --dist loadgroup -m "not real and not slow" $(TESTS)
+
+bench: setup-dev ## the measurements under bench/
+	@ls bench/bench_*.py >/dev/null 2>&1 || { echo "no measurement under bench/ yet" >&2; exit 1; }
+	@for each in bench/bench_*.py; do echo "== $$each"; .venv/bin/python $$each || exit 1; done
+
+lock: setup-dev ## pin the Python packages anew after a change in pyproject.toml
+	@scripts/lock.sh
+
+image: setup ## build the small guest image alone (build/tiny.qcow2)
+	@guest/build-image.sh build/tiny.qcow2
+
+clean: ## remove what the tools left in the source tree (not .venv)
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests bench -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,15 @@
+"""What every test shares.
+
+Tests marked `real` use the machine's bridges, firewall and processors: under xdist they form one
+group, so that one worker runs them one after the other, and they come first, so that the other
+worker does the pure tests meanwhile.
+"""
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("real"):
+            item.add_marker(pytest.mark.xdist_group("real"))
+    items.sort(key=lambda item: item.get_closest_marker("real") is None)
