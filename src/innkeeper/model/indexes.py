@@ -1,0 +1,210 @@
+"""What follows from the objects, kept up to date as they change. Nothing of this is stored.
+
+Each index has `change(old, new)`: the record as it was and as it will be (None: not there).
+"""
+
+from collections.abc import Collection, Mapping
+
+from .objects import Operation, Record, User, Vm
+from .states import VmState
+
+#: Kinds whose names are unique for an owner; users, groups, hosts, clusters and datastores are unique in the zone.
+NAMED_BY_OWNER = frozenset({"image", "network", "template"})
+NAMED_IN_ZONE = frozenset({"user", "group", "host", "cluster", "datastore"})
+
+NameKey = tuple[str, int, str]
+
+
+def name_key(record: Record) -> NameKey | None:
+    """What must be unique about an object's name; None when nothing must."""
+    if record.KIND in NAMED_IN_ZONE:
+        return record.KIND, -1, record.name
+    if record.KIND in NAMED_BY_OWNER:
+        return record.KIND, record.uid, record.name  # type: ignore[attr-defined]
+    return None
+
+
+class Names:
+    """Names in use."""
+
+    def __init__(self) -> None:
+        self._ids: dict[NameKey, int] = {}
+
+    def change(self, old: Record | None, new: Record | None) -> None:
+        before, after = (None if r is None else name_key(r) for r in (old, new))
+        if before == after:
+            return
+        if before is not None:
+            self._ids.pop(before, None)
+        if after is not None and new is not None:
+            self._ids[after] = new.id
+
+    def find(self, kind: str, name: str, owner: int = -1) -> int | None:
+        """The number of the object with this name (and owner, where names belong to owners)."""
+        return self._ids.get((kind, owner, name))
+
+
+class Room:
+    """What is taken on one host: CPU in 1/100 cores, memory in KiB, and by which VMs."""
+
+    __slots__ = ("cpu", "memory", "vms")
+
+    def __init__(self) -> None:
+        self.cpu = 0
+        self.memory = 0
+        self.vms: dict[int, tuple[int, int]] = {}
+
+
+NOTHING = Room()
+
+
+class Occupancy:
+    """Capacity taken on each host: by VMs with an open history record, powered-off ones included."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[int, Room] = {}
+
+    def change(self, old: Vm | None, new: Vm | None) -> None:
+        if old and new and old.history is new.history and old.template is new.template:
+            return
+        if old and (place := old.place):
+            room = self._hosts[place.host_id]
+            cpu, memory = room.vms.pop(old.id)
+            room.cpu -= cpu
+            room.memory -= memory
+        if new and (place := new.place):
+            room = self._hosts.setdefault(place.host_id, Room())
+            taken = round(new.cpu * 100), new.memory * 1024
+            room.vms[new.id] = taken
+            room.cpu += taken[0]
+            room.memory += taken[1]
+
+    def of(self, host_id: int) -> Room:
+        """What is taken on a host."""
+        return self._hosts.get(host_id, NOTHING)
+
+
+def mac_number(mac: str) -> int:
+    """A MAC address as a number."""
+    return int(mac.replace(":", ""), 16)
+
+
+def _leases_of(vm: Vm | None) -> dict[tuple[int, int], list[int]]:
+    """The leases of a VM: (network, range) -> MAC numbers."""
+    found: dict[tuple[int, int], list[int]] = {}
+    if vm is None or vm.state is VmState.DONE:
+        return found
+    for nic in vm.nics:
+        if "AR_ID" in nic and "NETWORK_ID" in nic:
+            key = int(nic["NETWORK_ID"]), int(nic["AR_ID"])
+            found.setdefault(key, []).append(mac_number(nic["MAC"]))
+    return found
+
+
+class Leases:
+    """Addresses in use: they belong to VMs and end with them, so that they cannot leak."""
+
+    def __init__(self) -> None:
+        self._ranges: dict[tuple[int, int], dict[int, int]] = {}
+
+    def change(self, old: Vm | None, new: Vm | None) -> None:
+        same_state = old and new and (old.state is VmState.DONE) == (new.state is VmState.DONE)
+        if old and new and same_state and old.template is new.template:
+            return
+        for key, macs in _leases_of(old).items():
+            for mac in macs:
+                self._ranges[key].pop(mac, None)
+        for key, macs in _leases_of(new).items():
+            taken = self._ranges.setdefault(key, {})
+            for mac in macs:
+                taken[mac] = new.id if new else -1
+
+    def of(self, network_id: int, range_id: int) -> Mapping[int, int]:
+        """The leases of a range: MAC number -> VM."""
+        return self._ranges.get((network_id, range_id), {})
+
+    def vms_of(self, network_id: int) -> set[int]:
+        """The VMs that hold a lease of a network."""
+        return {
+            vm for (net, _), taken in self._ranges.items() if net == network_id for vm in taken.values()
+        }
+
+
+class Users:
+    """The VMs that use each image."""
+
+    def __init__(self) -> None:
+        self._vms: dict[int, dict[int, None]] = {}
+
+    @staticmethod
+    def _images(vm: Vm | None) -> set[int]:
+        if vm is None or vm.state is VmState.DONE:
+            return set()
+        return {int(disk["IMAGE_ID"]) for disk in vm.disks if "IMAGE_ID" in disk}
+
+    def change(self, old: Vm | None, new: Vm | None) -> None:
+        same_state = old and new and (old.state is VmState.DONE) == (new.state is VmState.DONE)
+        if old and new and same_state and old.template is new.template:
+            return
+        before, after = self._images(old), self._images(new)
+        for image in before - after:
+            self._vms[image].pop(old.id if old else -1, None)
+        for image in after - before:
+            self._vms.setdefault(image, {})[new.id if new else -1] = None
+
+    def of(self, image_id: int) -> Collection[int]:
+        """The VMs that use an image."""
+        return self._vms.get(image_id, ())
+
+
+class Members:
+    """The users of each group, by primary and secondary membership."""
+
+    def __init__(self) -> None:
+        self._users: dict[int, set[int]] = {}
+
+    def change(self, old: User | None, new: User | None) -> None:
+        for gid in old.all_groups if old else ():
+            self._users[gid].discard(old.id if old else -1)
+        for gid in new.all_groups if new else ():
+            self._users.setdefault(gid, set()).add(new.id if new else -1)
+
+    def of(self, group_id: int) -> set[int]:
+        """The users of a group."""
+        return self._users.get(group_id, set())
+
+
+class Pending:
+    """VMs that wait for placement, and VMs that wait for images, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.vms: dict[int, None] = {}
+        self.cloning: dict[int, None] = {}
+
+    def change(self, old: Vm | None, new: Vm | None) -> None:
+        before, after = (None if vm is None else vm.state for vm in (old, new))
+        if before is after:
+            return
+        number = (new or old).id  # type: ignore[union-attr]
+        for state, waiting in ((VmState.PENDING, self.vms), (VmState.CLONING, self.cloning)):
+            if before is state:
+                waiting.pop(number, None)
+            if after is state:
+                waiting[number] = None
+
+
+class Open:
+    """The open operation of each object that has one."""
+
+    def __init__(self) -> None:
+        self._operations: dict[tuple[str, int], int] = {}
+
+    def change(self, old: Operation | None, new: Operation | None) -> None:
+        if old is not None:
+            self._operations.pop((old.target_kind, old.target), None)
+        if new is not None:
+            self._operations[new.target_kind, new.target] = new.id
+
+    def of(self, kind: str, number: int) -> int | None:
+        """The open operation on an object."""
+        return self._operations.get((kind, number))

@@ -1,0 +1,343 @@
+"""The nouns as frozen records. A change is a new record; a record in the world is never mutated.
+
+What can be derived is not stored: leases of a network, VMs of a host, users of an image, capacity in use
+are indexes that the world keeps (`world.py`).
+Times are epoch seconds (0: not yet). Sizes are MiB unless a name says otherwise.
+"""
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from .states import DatastoreType, HostState, ImageState, ImageType, LcmState, NetworkState, VmState
+from .template import Template, Vector, as_float, as_int
+
+EMPTY = Template()
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What all objects have: a number that is never used again, and a name."""
+
+    KIND: ClassVar[str] = ""
+    #: How messages name the kind ("Error getting virtual machine [3].").
+    LABEL: ClassVar[str] = ""
+
+    id: int
+    name: str
+
+
+class Owned(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """An object with an owner, a group, and nine permission bits (octal umaumauma: 0o600 = owner use+manage)."""
+
+    uid: int
+    gid: int
+    permissions: int = 0o600
+    template: Template = EMPTY
+
+
+class Lock(msgspec.Struct, frozen=True):
+    """A lock on an object: level 1 use, 2 manage, 3 admin; who set it and when."""
+
+    level: int
+    owner: int
+    time: int
+
+
+# ---- people ---------------------------------------------------------------------------------
+
+
+class LoginToken(msgspec.Struct, frozen=True):
+    """A login token: SHA-256 of the secret, epoch of its end (-1 never), scope group (-1 all)."""
+
+    digest: str
+    expires: int
+    egid: int = -1
+
+
+class User(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """A user. `groups` holds the secondary groups only."""
+
+    KIND: ClassVar[str] = "user"
+    LABEL: ClassVar[str] = "user"
+
+    gid: int
+    groups: tuple[int, ...] = ()
+    password: str = ""
+    driver: str = "core"
+    enabled: bool = True
+    tokens: tuple[LoginToken, ...] = ()
+    template: Template = EMPTY
+
+    @property
+    def all_groups(self) -> tuple[int, ...]:
+        """Primary group first, then the secondary ones."""
+        return (self.gid, *self.groups)
+
+
+class Group(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """A group of users; its members follow from the users."""
+
+    KIND: ClassVar[str] = "group"
+    LABEL: ClassVar[str] = "group"
+
+    admins: tuple[int, ...] = ()
+    template: Template = EMPTY
+
+
+# ---- places ---------------------------------------------------------------------------------
+
+
+class Cluster(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """A set of hosts, datastores and networks; membership is kept by the members."""
+
+    KIND: ClassVar[str] = "cluster"
+    LABEL: ClassVar[str] = "cluster"
+
+    template: Template = EMPTY
+
+
+class Host(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """A machine with a hypervisor. Capacity is what its agent reported (CPU in 1/100 cores, memory in KiB)."""
+
+    KIND: ClassVar[str] = "host"
+    LABEL: ClassVar[str] = "host"
+
+    im_mad: str
+    vm_mad: str
+    cluster_id: int = 0
+    state: HostState = HostState.INIT
+    prev_state: HostState = HostState.INIT
+    total_cpu: int = 0
+    total_memory: int = 0
+    facts: dict[str, Any] = {}
+    template: Template = EMPTY
+    error: str = ""
+
+    @property
+    def simulated(self) -> bool:
+        """True for hosts that live inside the front end."""
+        return self.vm_mad == "dummy"
+
+
+class Datastore(Owned, frozen=True, omit_defaults=True, kw_only=True):
+    """Where images (IMAGE, FILE) or disks of VMs (SYSTEM) lie."""
+
+    KIND: ClassVar[str] = "datastore"
+    LABEL: ClassVar[str] = "datastore"
+
+    ds_mad: str
+    tm_mad: str
+    base_path: str
+    type: DatastoreType = DatastoreType.IMAGE
+    disk_type: int = 0
+    state: int = 0
+    clusters: tuple[int, ...] = (0,)
+    total_mb: int = 0
+    free_mb: int = 0
+    used_mb: int = 0
+
+    @property
+    def simulated(self) -> bool:
+        """True when it holds images without bytes."""
+        return self.tm_mad == "dummy"
+
+
+class Image(Owned, frozen=True, omit_defaults=True, kw_only=True):
+    """A disk image or file. `state` is its own; what its users add is derived (`World.image_state`)."""
+
+    KIND: ClassVar[str] = "image"
+    LABEL: ClassVar[str] = "image"
+
+    type: ImageType = ImageType.OS
+    disk_type: int = 0
+    persistent: bool = False
+    regtime: int = 0
+    modtime: int = 0
+    source: str = ""
+    path: str = ""
+    format: str = ""
+    fs: str = ""
+    size: int = 0
+    state: ImageState = ImageState.INIT
+    prev_state: ImageState = ImageState.INIT
+    datastore_id: int = 1
+    cloning_id: int = -1
+    checksum: str = ""
+    lock: Lock | None = None
+
+
+class AddressRange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A range of addresses. `template` holds its attributes as OpenNebula prints them (TYPE, IP, MAC, SIZE, ...)."""
+
+    id: int
+    template: Vector
+    next_index: int = 0
+    #: Offsets that an administrator holds back.
+    held: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many addresses it has."""
+        return int(self.template["SIZE"])
+
+
+class Network(Owned, frozen=True, omit_defaults=True, kw_only=True):
+    """A virtual network. Its leases follow from the VMs' NICs."""
+
+    KIND: ClassVar[str] = "network"
+    LABEL: ClassVar[str] = "virtual network"
+
+    vn_mad: str
+    bridge: str = ""
+    bridge_type: str = "linux"
+    phydev: str = ""
+    vlan_id: str = ""
+    clusters: tuple[int, ...] = (0,)
+    state: NetworkState = NetworkState.READY
+    prev_state: NetworkState = NetworkState.INIT
+    ranges: tuple[AddressRange, ...] = ()
+    lock: Lock | None = None
+
+    def range(self, range_id: int) -> AddressRange | None:
+        """The address range with this number."""
+        return next((r for r in self.ranges if r.id == range_id), None)
+
+
+class VmTemplate(Owned, frozen=True, omit_defaults=True, kw_only=True):
+    """A template from which VMs are instantiated."""
+
+    KIND: ClassVar[str] = "template"
+    LABEL: ClassVar[str] = "virtual machine template"
+
+    regtime: int = 0
+    lock: Lock | None = None
+
+
+# ---- virtual machines -------------------------------------------------------------------------
+
+
+class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One stay of a VM on a host; the last one is open while `etime` is 0."""
+
+    seq: int
+    host_id: int
+    hostname: str
+    cluster_id: int
+    vm_mad: str
+    tm_mad: str
+    ds_id: int
+    stime: int = 0
+    etime: int = 0
+    pstime: int = 0
+    petime: int = 0
+    rstime: int = 0
+    retime: int = 0
+    estime: int = 0
+    eetime: int = 0
+    action: int = 0
+    uid: int = -1
+    gid: int = -1
+    request_id: str = "-1"
+
+
+class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
+    """A virtual machine.
+
+    `template` is what the hypervisor needs (CPU, MEMORY, DISK, NIC, ... with what we filled in),
+    `user_template` everything else. `generation` grows with each placement: an agent refuses a stale one.
+    `decision` tells why the last placement chose its host, or why there is none yet.
+    """
+
+    KIND: ClassVar[str] = "vm"
+    LABEL: ClassVar[str] = "virtual machine"
+
+    state: VmState = VmState.INIT
+    lcm_state: LcmState = LcmState.LCM_INIT
+    prev_state: VmState = VmState.INIT
+    prev_lcm_state: LcmState = LcmState.LCM_INIT
+    resched: bool = False
+    stime: int = 0
+    etime: int = 0
+    deploy_id: str = ""
+    generation: int = 0
+    user_template: Template = EMPTY
+    history: tuple[History, ...] = ()
+    lock: Lock | None = None
+    decision: dict[str, Any] = {}
+
+    @property
+    def cpu(self) -> float:
+        """Share of physical CPU in cores (1.0: one core)."""
+        return as_float(self.template.get("CPU", "0") or "0") or 0.0
+
+    @property
+    def memory(self) -> int:
+        """Memory in MiB."""
+        return as_int(self.template.get("MEMORY", "0") or "0") or 0
+
+    @property
+    def disks(self) -> tuple[Vector, ...]:
+        """DISK vectors in order of DISK_ID."""
+        return self.template.vectors("DISK")
+
+    @property
+    def nics(self) -> tuple[Vector, ...]:
+        """NIC vectors in order of NIC_ID."""
+        return self.template.vectors("NIC")
+
+    @property
+    def place(self) -> History | None:
+        """The open history record: where the VM is, or None."""
+        if self.history and not self.history[-1].etime:
+            return self.history[-1]
+        return None
+
+    @property
+    def running(self) -> bool:
+        """True in ACTIVE/RUNNING."""
+        return self.state is VmState.ACTIVE and self.lcm_state is LcmState.RUNNING
+
+
+# ---- work -----------------------------------------------------------------------------------
+
+
+class Operation(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """Durable work on one object: where it stands in its step table (`lifecycle/operations/`).
+
+    It exists while the work is open; the event log keeps its story. `step` is the row that is under
+    way, `undoing` the direction. `args` are the request's own; `results` what steps brought back.
+    """
+
+    KIND: ClassVar[str] = "operation"
+    LABEL: ClassVar[str] = "operation"
+
+    target_kind: str
+    target: int
+    step: int = 0
+    undoing: bool = False
+    tries: int = 0
+    host_id: int = -1
+    generation: int = 0
+    args: dict[str, Any] = {}
+    results: dict[str, Any] = {}
+    failure: str = ""
+    started: float = 0.0
+    uid: int = -1
+    gid: int = -1
+
+
+class Setting(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """A fact that the front end keeps about itself (its zone identity, for one)."""
+
+    KIND: ClassVar[str] = "setting"
+    LABEL: ClassVar[str] = "setting"
+
+    value: str = ""
+
+
+KINDS: dict[str, type[Record]] = {
+    kind.KIND: kind
+    for kind in (
+        User, Group, Cluster, Host, Datastore, Image, Network, VmTemplate, Vm, Operation, Setting,
+    )
+}  # fmt: skip
