@@ -1,1 +1,10 @@
-"""One module per long action: its steps, each with do, undo and why."""
+"""One module per long action: its steps, each with do, undo and why.
+
+Importing this package registers every procedure; `PROCEDURES` is what tests and documents iterate over.
+"""
+
+from innkeeper.lifecycle.engine import PROCEDURES
+
+from . import cleanup, deploy, images, poweroff, reboot, resume, suspend, terminate
+
+__all__ = ["PROCEDURES", "cleanup", "deploy", "images", "poweroff", "reboot", "resume", "suspend", "terminate"]

@@ -1,0 +1,174 @@
+"""What an agent is told about a VM: its disks, networks and domain, as data (docs/agent-protocol.md)."""
+
+import ipaddress
+from typing import Any
+
+from innkeeper.model.context import context_sh
+from innkeeper.model.objects import Network, Operation, Vm
+from innkeeper.model.template import Vector, as_bool, as_float, as_int
+from innkeeper.model.world import World
+
+from .messages import Instruction
+
+Described = dict[str, Any]
+
+
+def about(operation: Operation) -> Described:
+    """The two arguments that every verb for a VM carries."""
+    return {"vm": operation.target, "generation": operation.generation}
+
+
+def ask(operation: Operation, verb: str, timeout: float = 60.0, **args: Any) -> Instruction:
+    """An instruction for the operation's host about its VM."""
+    return Instruction(
+        place=operation.host_id, verb=verb, args={**about(operation), **args}, timeout=timeout
+    )
+
+
+def networks(world: World, vm: Vm) -> list[Described]:
+    """The networks that a host must have for the VM."""
+    found = {int(nic["NETWORK_ID"]) for nic in vm.nics if "NETWORK_ID" in nic}
+    return [_network(world.networks[number]) for number in sorted(found) if number in world.networks]
+
+
+def _network(network: Network) -> Described:
+    template = network.template
+    address = None
+    nat = as_bool(template.get("NAT") or "NO")
+    gateway = template.get("GATEWAY")
+    if nat and gateway:
+        mask = template.get("NETWORK_MASK") or "255.255.255.0"
+        address = str(ipaddress.ip_interface(f"{gateway}/{mask}").with_prefixlen)
+    return {
+        "network": network.id,
+        "bridge": network.bridge,
+        "address": address,
+        "nat": nat,
+        "mtu": as_int(template.get("MTU") or ""),
+        "phydev": network.phydev or None,
+    }
+
+
+def disks(world: World, vm: Vm) -> list[Described]:
+    """The disks of the VM, the context CD not among them."""
+    return [_disk(world, disk) for disk in vm.disks]
+
+
+def _disk(world: World, disk: Vector) -> Described:
+    described: Described = {"disk": int(disk["DISK_ID"]), "format": disk.get("DRIVER", "qcow2")}
+    if "IMAGE_ID" not in disk:
+        kind = "swap" if disk.get("TYPE", "").lower() == "swap" else "empty"
+        described |= {"kind": kind, "size_mib": int(disk["SIZE"]), "format": disk.get("FORMAT", "raw")}
+        if kind == "empty" and disk.get("FS"):
+            described["fs"] = disk["FS"]
+        return described
+    image = world.images.get(int(disk["IMAGE_ID"]))
+    base = f"bases/{image.checksum}" if image and image.checksum else disk["SOURCE"]
+    described |= {"base": base, "origin": disk["SOURCE"], "base_format": disk.get("FORMAT", "raw")}
+    if disk.get("CLONE") == "YES":
+        return described | {"kind": "overlay", "format": "qcow2", "size_mib": as_int(disk["SIZE"])}
+    return described | {"kind": "link", "base": disk["SOURCE"], "format": disk.get("FORMAT", "raw")}
+
+
+def context(vm: Vm) -> Described | None:
+    """The context CD: its disk number and files; None when the VM has no context."""
+    vector = vm.template.vector("CONTEXT")
+    if vector is None:
+        return None
+    return {"disk": int(vector["DISK_ID"]), "files": {"context.sh": context_sh(vector)}}
+
+
+def domain(vm: Vm) -> Described:
+    """The virtual machine as the hypervisor is to run it."""
+    template = vm.template
+    system = template.vector("OS") or {}
+    features = template.vector("FEATURES") or {}
+    described: Described = {
+        "name": f"one-{vm.id}",
+        "uuid": system["UUID"],
+        "title": vm.name,
+        "memory_mib": vm.memory,
+        "vcpus": as_int(template.get("VCPU") or "1") or 1,
+        "cpu_shares": max(2, round((as_float(template.get("CPU") or "1") or 1.0) * 1024)),
+        "arch": system.get("ARCH", "x86_64"),
+        "machine": system.get("MACHINE"),
+        "firmware": "uefi" if system.get("FIRMWARE", "").upper() == "UEFI" else "bios",
+        "disks": [_domain_disk(disk) for disk in vm.disks],
+        "nics": [_domain_nic(vm, nic) for nic in vm.nics],
+        "graphics": _graphics(template.vector("GRAPHICS")),
+        "features": {
+            "acpi": as_bool(features.get("ACPI", "YES")),
+            "apic": as_bool(features.get("APIC", "YES")),
+            "pae": as_bool(features.get("PAE", "NO")),
+            "guest_agent": as_bool(features.get("GUEST_AGENT", "YES")),
+        },
+        "inputs": [
+            {"type": i["TYPE"], "bus": i.get("BUS", "usb")} for i in template.vectors("INPUT") if "TYPE" in i
+        ],
+    }
+    for key, name in (("KERNEL", "kernel"), ("INITRD", "initrd"), ("KERNEL_CMD", "cmdline")):
+        if system.get(key):
+            described[name] = system[key]
+    described |= _optional(vm)
+    disk = context(vm)
+    if disk is not None:
+        target = (template.vector("CONTEXT") or {}).get("TARGET", "hda")
+        described["disks"].append(
+            {"disk": disk["disk"], "target": target, "device": "cdrom", "format": "raw", "readonly": True, "boot": None}
+        )
+    return described
+
+
+def _optional(vm: Vm) -> Described:
+    found: Described = {}
+    model = vm.template.vector("CPU_MODEL")
+    if model and model.get("MODEL"):
+        found["cpu_model"] = model["MODEL"]
+    video = vm.template.vector("VIDEO")
+    if video and video.get("TYPE"):
+        found["video"] = video["TYPE"]
+    raw = vm.template.vector("RAW")
+    if raw and raw.get("TYPE", "").lower() in ("kvm", "qemu") and raw.get("DATA"):
+        found["raw"] = raw["DATA"]
+    return found
+
+
+def _domain_disk(disk: Vector) -> Described:
+    cdrom = disk.get("TYPE") == "CDROM"
+    kind = "qcow2" if disk.get("CLONE") == "YES" else disk.get("FORMAT", "raw")
+    described: Described = {
+        "disk": int(disk["DISK_ID"]),
+        "target": disk["TARGET"],
+        "device": "cdrom" if cdrom else "disk",
+        "format": "raw" if cdrom else kind,
+        "readonly": cdrom or as_bool(disk.get("READONLY", "NO")),
+        "boot": as_int(disk.get("ORDER", "")),
+    }
+    if disk.get("CACHE"):
+        described["cache"] = disk["CACHE"]
+    return described
+
+
+def _domain_nic(vm: Vm, nic: Vector) -> Described:
+    return {
+        "nic": int(nic["NIC_ID"]),
+        "mac": nic["MAC"],
+        "bridge": nic.get("BRIDGE", ""),
+        "model": nic.get("MODEL", "virtio"),
+        "target": nic.get("TARGET", f"one-{vm.id}-{nic['NIC_ID']}"),
+        "boot": as_int(nic.get("ORDER", "")),
+    }
+
+
+def _graphics(vector: Vector | None) -> Described | None:
+    if not vector or vector.get("TYPE", "").lower() not in ("vnc", "spice"):
+        return None
+    described: Described = {
+        "type": vector["TYPE"].lower(),
+        "listen": vector.get("LISTEN", "127.0.0.1"),
+        "port": as_int(vector.get("PORT", "")),
+    }
+    for key in ("PASSWD", "KEYMAP"):
+        if vector.get(key):
+            described["password" if key == "PASSWD" else "keymap"] = vector[key]
+    return described

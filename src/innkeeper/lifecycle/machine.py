@@ -1,0 +1,81 @@
+"""The VM's state machine: which phase may follow which. One table holds the truth.
+
+A phase is the VM's state, or the LCM state while it is ACTIVE (spec: states.md sections 3 to 6).
+"""
+
+from typing import Any
+
+from innkeeper.model.errors import InvariantBroken
+from innkeeper.model.objects import Vm
+from innkeeper.model.states import LcmState, VmState
+from innkeeper.model.world import Transaction
+
+_CLEANUP = "CLEANUP_DELETE CLEANUP_RESUBMIT DONE"
+
+#: phase -> phases that may follow it.
+TRANSITIONS: dict[str, frozenset[str]] = {
+    phase: frozenset(following.split())
+    for phase, following in {
+        "INIT": "PENDING HOLD CLONING",
+        "PENDING": "HOLD PROLOG DONE",
+        "HOLD": "PENDING PROLOG DONE",
+        "CLONING": "PENDING HOLD CLONING_FAILURE DONE",
+        "CLONING_FAILURE": "CLONING PENDING HOLD DONE",
+        "PROLOG": f"BOOT PROLOG_FAILURE BOOT_FAILURE {_CLEANUP}",
+        "BOOT": f"RUNNING POWEROFF BOOT_FAILURE {_CLEANUP}",
+        "PROLOG_FAILURE": f"PROLOG {_CLEANUP}",
+        "BOOT_FAILURE": f"PROLOG RUNNING {_CLEANUP}",
+        "RUNNING": "SHUTDOWN SHUTDOWN_POWEROFF SAVE_SUSPEND POWEROFF SUSPENDED UNKNOWN " + _CLEANUP,
+        "UNKNOWN": "RUNNING POWEROFF SUSPENDED SHUTDOWN SHUTDOWN_POWEROFF BOOT_UNKNOWN " + _CLEANUP,
+        "SHUTDOWN": f"EPILOG RUNNING UNKNOWN SHUTDOWN {_CLEANUP}",
+        "EPILOG": f"DONE EPILOG_FAILURE {_CLEANUP}",
+        "EPILOG_FAILURE": f"EPILOG {_CLEANUP}",
+        "SHUTDOWN_POWEROFF": f"POWEROFF RUNNING UNKNOWN SHUTDOWN_POWEROFF {_CLEANUP}",
+        "POWEROFF": f"BOOT_POWEROFF RUNNING EPILOG {_CLEANUP}",
+        "BOOT_POWEROFF": f"RUNNING POWEROFF {_CLEANUP}",
+        "SAVE_SUSPEND": f"SUSPENDED RUNNING UNKNOWN {_CLEANUP}",
+        "SUSPENDED": f"BOOT_SUSPENDED RUNNING EPILOG {_CLEANUP}",
+        "BOOT_SUSPENDED": f"RUNNING SUSPENDED POWEROFF {_CLEANUP}",
+        "BOOT_UNKNOWN": f"RUNNING UNKNOWN POWEROFF {_CLEANUP}",
+        "CLEANUP_DELETE": "DONE",
+        "CLEANUP_RESUBMIT": "PENDING PROLOG_FAILURE CLEANUP_DELETE DONE",
+        "DONE": "",
+    }.items()
+}
+
+
+def phase(vm: Vm) -> str:
+    """The VM's state, or its LCM state while ACTIVE."""
+    return vm.lcm_state.name if vm.state is VmState.ACTIVE else vm.state.name
+
+
+def _parse(name: str) -> tuple[VmState, LcmState]:
+    if name in LcmState.__members__:
+        return VmState.ACTIVE, LcmState[name]
+    return VmState[name], LcmState.LCM_INIT
+
+
+PHASES = {name: _parse(name) for name in TRANSITIONS}
+
+
+def move(tx: Transaction, vm: Vm, to: str, **fields: Any) -> Vm:
+    """Brings the VM into a phase, with other fields changed along. An illegal step is our defect.
+
+    Staying in the same phase is no step (only the fields change).
+    """
+    now = phase(vm)
+    if to == now:
+        return tx.change(vm, **fields) if fields else vm
+    if to not in TRANSITIONS[now]:
+        raise InvariantBroken(f"VM {vm.id} ({vm.name}) cannot go from {now} to {to}")
+    state, lcm_state = PHASES[to]
+    moved = tx.change(
+        vm,
+        state=state,
+        lcm_state=lcm_state,
+        prev_state=vm.state,
+        prev_lcm_state=vm.lcm_state,
+        **fields,
+    )
+    tx.log(moved, "state", was=now, now=to)
+    return moved

@@ -1,0 +1,90 @@
+"""Clean up: whatever state a VM is in, nothing of it stays on its host; then it is DONE, or waits again.
+
+Any -> CLEANUP_DELETE -> DONE, and any -> CLEANUP_RESUBMIT -> PENDING. Deletion ends in DONE even when the host
+cannot be reached: what is owed there is removed when it comes back. Going back to PENDING needs the host's word,
+because the same VM will run elsewhere.
+"""
+
+from innkeeper.lifecycle import engine
+from innkeeper.lifecycle.engine import Procedure, Step, register
+from innkeeper.lifecycle.machine import move
+from innkeeper.lifecycle.stays import closed
+from innkeeper.model.objects import Operation, Vm
+from innkeeper.model.permissions import Caller
+from innkeeper.model.states import VmAction
+from innkeeper.model.world import Transaction
+
+from . import common
+from .common import vm_of
+from .terminate import done
+
+
+def _deleted(tx: Transaction, operation: Operation) -> None:
+    done(tx, vm_of(tx.world, operation), VmAction.DELETE, _caller(operation))
+
+
+def _owed(tx: Transaction, operation: Operation) -> None:
+    tx.log(vm_of(tx.world, operation), "cleanup owed", host=operation.host_id, why=operation.failure)
+    _deleted(tx, operation)
+
+
+def _resubmitted(tx: Transaction, operation: Operation) -> None:
+    vm = vm_of(tx.world, operation)
+    history = closed(tx, vm, VmAction.DELETE_RECREATE, _caller(operation))
+    move(tx, vm, "PENDING", history=history, deploy_id="")
+    tx.wake = True
+
+
+def _unproven(tx: Transaction, operation: Operation) -> None:
+    text = f"the host could not show that the VM is gone from it: {operation.failure}"
+    vm = common.note_error(tx, vm_of(tx.world, operation), text)
+    move(tx, vm, "PROLOG_FAILURE")
+
+
+def _caller(operation: Operation) -> Caller:
+    return Caller(operation.uid, operation.gid, "", ())
+
+
+def _removal(shown: str) -> Step:
+    return Step(
+        "remove",
+        why="the only one: it works from any half-made state",
+        do=common.remove_all,
+        enter=common.show(shown),
+    )
+
+
+DELETE = register(
+    Procedure(
+        "delete",
+        steps=(_removal("CLEANUP_DELETE"),),
+        no_return="remove",
+        finish=_deleted,
+        fail=_owed,
+    )
+)
+RECREATE = register(
+    Procedure(
+        "recreate",
+        steps=(_removal("CLEANUP_RESUBMIT"),),
+        no_return="remove",
+        finish=_resubmitted,
+        fail=_unproven,
+    )
+)
+
+
+def begin(tx: Transaction, vm: Vm, caller: Caller, *, recreate: bool) -> None:
+    """Cleans up after a VM that has a place on a host, whatever is under way."""
+    under_way = tx.world.operation_on(vm)
+    if under_way is not None:
+        engine.abandon(tx, under_way, "recover")
+    vm = tx.change(vm, generation=vm.generation + 1)
+    engine.start(
+        tx,
+        RECREATE if recreate else DELETE,
+        vm,
+        caller,
+        host_id=vm.history[-1].host_id,
+        generation=vm.generation,
+    )

@@ -1,0 +1,106 @@
+"""Steps and outcomes that several operations share."""
+
+from typing import Any
+
+from innkeeper.lifecycle import descriptions
+from innkeeper.lifecycle.descriptions import ask
+from innkeeper.lifecycle.engine import Note, Step, target_of
+from innkeeper.lifecycle.machine import move
+from innkeeper.lifecycle.messages import Instruction
+from innkeeper.lifecycle.stays import stamped
+from innkeeper.model.objects import Operation, Vm
+from innkeeper.model.world import Transaction, World
+
+
+def vm_of(world: World, operation: Operation) -> Vm:
+    """The VM that an operation works on."""
+    vm: Vm = target_of(world, operation)
+    return vm
+
+
+def show(phase: str, **fields: Any) -> Note:
+    """Entering a step shows the VM in this phase."""
+
+    def enter(tx: Transaction, operation: Operation) -> None:
+        move(tx, vm_of(tx.world, operation), phase, **fields)
+
+    return enter
+
+
+def ensure_networks(world: World, operation: Operation) -> Instruction | None:
+    """The bridges that the VM's NICs need."""
+    wanted = descriptions.networks(world, vm_of(world, operation))
+    return ask(operation, "network.ensure", networks=wanted) if wanted else None
+
+
+def release_networks(world: World, operation: Operation) -> Instruction | None:
+    """The VM does not need its bridges any more."""
+    if not vm_of(world, operation).nics:
+        return None
+    return ask(operation, "network.release")
+
+
+def ensure_disks(world: World, operation: Operation) -> Instruction:
+    """The VM's folder and disks."""
+    wanted = descriptions.disks(world, vm_of(world, operation))
+    return ask(operation, "disk.ensure", timeout=600.0, disks=wanted)
+
+
+def ensure_context(world: World, operation: Operation) -> Instruction | None:
+    """The CD that tells the guest who it is."""
+    wanted = descriptions.context(vm_of(world, operation))
+    return ask(operation, "context.ensure", **wanted) if wanted else None
+
+
+def ensure_domain(world: World, operation: Operation) -> Instruction:
+    """The running guest."""
+    return ask(operation, "domain.ensure", timeout=120.0, domain=descriptions.domain(vm_of(world, operation)))
+
+
+def destroy_domain(world: World, operation: Operation) -> Instruction:
+    """The guest gone at once."""
+    return ask(operation, "domain.destroy")
+
+
+def remove_all(world: World, operation: Operation) -> Instruction:
+    """Nothing of the VM left on the host."""
+    return ask(operation, "vm.remove")
+
+
+def note_domain(tx: Transaction, operation: Operation, result: dict[str, Any]) -> None:
+    """The hypervisor's name for the guest."""
+    vm = vm_of(tx.world, operation)
+    tx.change(vm, deploy_id=str(result.get("domain") or f"one-{vm.id}"))
+
+
+NETWORKS = Step(
+    "networks",
+    why="first: the guest's interfaces are plugged into bridges that must be there when it starts",
+    do=ensure_networks,
+    undo=release_networks,
+)
+CONTEXT = Step(
+    "context",
+    why="after the disks, whose folder it lies in; before the guest, which reads it as it boots",
+    do=ensure_context,
+)
+LEAVE_NETWORKS = Step(
+    "leave networks",
+    why="after the guest is off: a bridge that nobody uses any more is taken down",
+    do=release_networks,
+)
+
+
+def now_running(tx: Transaction, operation: Operation) -> None:
+    """The guest runs; unless the host saw it stop while we were still at it."""
+    vm = vm_of(tx.world, operation)
+    if operation.results.get("seen") in ("off", "crashed"):
+        move(tx, vm, "POWEROFF", history=stamped(vm, retime=tx.second))
+        return
+    move(tx, vm, "RUNNING", history=stamped(vm, rstime=tx.second))
+    tx.wake = True
+
+
+def note_error(tx: Transaction, vm: Vm, text: str) -> Vm:
+    """Writes the VM's ERROR attribute, as OpenNebula's users look for it."""
+    return tx.change(vm, user_template=vm.user_template.with_("ERROR", text))

@@ -1,0 +1,184 @@
+"""Images: bringing one in, copying one, removing one. All three run on the front end's own agent.
+
+import, clone: LOCKED -> READY, or ERROR with nothing left. delete: DELETE -> gone, or ERROR.
+"""
+
+from typing import Any
+
+from innkeeper.lifecycle import engine
+from innkeeper.lifecycle.engine import Procedure, Step, register, target_of
+from innkeeper.lifecycle.machine import move
+from innkeeper.lifecycle.messages import FRONT_END, SIMULATED, Instruction
+from innkeeper.model.objects import Image, Operation
+from innkeeper.model.permissions import SYSTEM, Caller
+from innkeeper.model.states import FILE_TYPES, ImageState, VmState
+from innkeeper.model.world import Transaction, World
+
+#: Seconds that copying an image may take.
+COPY_TIME = 6 * 3600.0
+
+
+def _ask(world: World, operation: Operation, verb: str, timeout: float = 60.0, **args: Any) -> Instruction:
+    image = target_of(world, operation)
+    simulated = world.datastores[image.datastore_id].simulated
+    return Instruction(
+        place=SIMULATED if simulated else FRONT_END, verb=verb, args=args, timeout=timeout
+    )
+
+
+def _import(world: World, operation: Operation) -> Instruction:
+    image: Image = target_of(world, operation)
+    args: dict[str, Any] = {"into": image.source}
+    if not image.path:
+        args |= {"empty": True, "format": image.format or "raw", "size_mib": image.size}
+        if image.fs:
+            args["fs"] = image.fs
+    elif "://" in image.path:
+        args["url"] = image.path
+    else:
+        args["path"] = image.path
+    if image.type in FILE_TYPES:
+        args["format"] = "raw"
+    return _ask(world, operation, "image.import", COPY_TIME, **args)
+
+
+def _clone(world: World, operation: Operation) -> Instruction:
+    image: Image = target_of(world, operation)
+    origin = world.images[operation.args["origin"]]
+    return _ask(
+        world, operation, "image.clone", COPY_TIME, **{"from": origin.source, "into": image.source}
+    )
+
+
+def _remove(world: World, operation: Operation) -> Instruction | None:
+    image: Image = target_of(world, operation)
+    return _ask(world, operation, "image.remove", path=image.source) if image.source else None
+
+
+def _arrived(tx: Transaction, operation: Operation, result: dict[str, Any]) -> None:
+    image: Image = target_of(tx.world, operation)
+    tx.change(
+        image,
+        format=str(result.get("format") or image.format or "raw"),
+        size=int(result.get("virtual_mib") or image.size or 1),
+        checksum=str(result.get("sha256") or ""),
+    )
+
+
+def _ready(tx: Transaction, operation: Operation) -> None:
+    image: Image = target_of(tx.world, operation)
+    settle(tx, tx.change(image, state=ImageState.READY, prev_state=image.state))
+
+
+def _error(tx: Transaction, operation: Operation) -> None:
+    image: Image = target_of(tx.world, operation)
+    template = image.template.with_("ERROR", operation.failure)
+    settle(tx, tx.change(image, state=ImageState.ERROR, prev_state=image.state, template=template))
+
+
+def settle(tx: Transaction, image: Image) -> None:
+    """An image became READY or failed: VMs that waited for it may go on."""
+    tx.log(image, "state", was=image.prev_state.name, now=image.state.name)
+    waiting = set(tx.world.image_users.of(image.id)) & set(tx.world.pending.cloning)
+    for number in sorted(waiting):
+        _settle_vm(tx, number)
+
+
+def _settle_vm(tx: Transaction, number: int) -> None:
+    vm = tx.world.vms[number]
+    images = [tx.world.images[int(disk["IMAGE_ID"])] for disk in vm.disks if "IMAGE_ID" in disk]
+    if any(image.state is ImageState.ERROR for image in images):
+        move(tx, vm, "CLONING_FAILURE")
+    elif all(image.state is ImageState.READY for image in images):
+        disks = tuple(
+            _refreshed(disk, tx.world.images[int(disk["IMAGE_ID"])]) if "IMAGE_ID" in disk else disk
+            for disk in vm.disks
+        )
+        held = (vm.template.get("SUBMIT_ON_HOLD") or "NO").upper() == "YES"
+        template = vm.template.with_("DISK", *disks)
+        moved = move(tx, vm, "HOLD" if held else "PENDING", template=template)
+        tx.wake = tx.wake or moved.state is VmState.PENDING
+
+
+def _refreshed(disk: dict[str, str], image: Image) -> dict[str, str]:
+    """The disk with what is known about its image only now."""
+    return {
+        **{key: value for key, value in disk.items() if key != "CLONING"},
+        "FORMAT": image.format,
+        "DRIVER": image.format,
+        "SOURCE": image.source,
+        "ORIGINAL_SIZE": str(image.size),
+        "SIZE": disk["SIZE"] if int(disk.get("SIZE") or 0) > image.size else str(image.size),
+    }
+
+
+IMPORT = register(
+    Procedure(
+        "image import",
+        steps=(
+            Step(
+                "copy",
+                why="the only one: beside its final name first, then renamed, so that a half copy is never used",
+                do=_import,
+                undo=_remove,
+                done=_arrived,
+            ),
+        ),
+        finish=_ready,
+        fail=_error,
+    )
+)
+CLONE = register(
+    Procedure(
+        "image clone",
+        steps=(
+            Step(
+                "copy",
+                why="the only one: the origin is only read",
+                do=_clone,
+                undo=_remove,
+                done=_arrived,
+            ),
+        ),
+        finish=_ready,
+        fail=_error,
+    )
+)
+
+
+def _gone(tx: Transaction, operation: Operation) -> None:
+    image: Image = target_of(tx.world, operation)
+    tx.log(image, "deleted")
+    tx.delete(image)
+
+
+DELETE = register(
+    Procedure(
+        "image delete",
+        steps=(
+            Step("remove", why="the file goes before the record that owns it", do=_remove),
+        ),
+        no_return="remove",
+        finish=_gone,
+        fail=_error,
+    )
+)
+
+
+def begin_import(tx: Transaction, image: Image, caller: Caller = SYSTEM) -> None:
+    """Brings in the image's content."""
+    engine.start(tx, IMPORT, image, caller)
+
+
+def begin_clone(tx: Transaction, image: Image, origin: Image, caller: Caller = SYSTEM) -> None:
+    """Copies another image's content."""
+    engine.start(tx, CLONE, image, caller, origin=origin.id)
+
+
+def begin_delete(tx: Transaction, image: Image, caller: Caller = SYSTEM) -> None:
+    """Removes the image, whatever is under way."""
+    under_way = tx.world.operation_on(image)
+    if under_way is not None:
+        engine.abandon(tx, under_way, "image delete")
+    image = tx.change(image, state=ImageState.DELETE, prev_state=image.state)
+    engine.start(tx, DELETE, image, caller)

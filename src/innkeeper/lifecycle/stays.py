@@ -1,0 +1,65 @@
+"""The VM's stays on hosts: opening, stamping and closing its history records."""
+
+from typing import Any
+
+import msgspec
+
+from innkeeper.model.objects import Datastore, History, Host, Vm
+from innkeeper.model.permissions import Caller
+from innkeeper.model.states import VmAction
+from innkeeper.model.world import Transaction
+
+
+def stamped(vm: Vm, **fields: Any) -> tuple[History, ...]:
+    """The VM's history with fields of its last record set."""
+    return (*vm.history[:-1], msgspec.structs.replace(vm.history[-1], **fields))
+
+
+def closed(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> tuple[History, ...]:
+    """The VM's history with its last record closed, if it is open."""
+    if vm.place is None:
+        return vm.history
+    last = vm.place
+    return stamped(
+        vm,
+        etime=tx.second,
+        retime=last.retime or (tx.second if last.rstime else 0),
+        action=action,
+        uid=caller.uid,
+        gid=caller.gid,
+    )
+
+
+def opened(tx: Transaction, vm: Vm, host: Host, datastore: Datastore, cluster_id: int) -> tuple[History, ...]:
+    """The VM's history with a new open record: a stay on this host."""
+    record = History(
+        seq=len(vm.history),
+        host_id=host.id,
+        hostname=host.name,
+        cluster_id=cluster_id,
+        vm_mad=host.vm_mad,
+        tm_mad=datastore.tm_mad,
+        ds_id=datastore.id,
+        stime=tx.second,
+        pstime=tx.second,
+    )
+    return (*vm.history, record)
+
+
+def again(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> tuple[History, ...]:
+    """Closes the open record and opens the next one on the same host (resume from POWEROFF or SUSPENDED)."""
+    last = vm.history[-1]
+    history = closed(tx, vm, action, caller)
+    return (
+        *history,
+        History(
+            seq=last.seq + 1,
+            host_id=last.host_id,
+            hostname=last.hostname,
+            cluster_id=last.cluster_id,
+            vm_mad=last.vm_mad,
+            tm_mad=last.tm_mad,
+            ds_id=last.ds_id,
+            stime=tx.second,
+        ),
+    )
