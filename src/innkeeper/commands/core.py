@@ -1,0 +1,149 @@
+"""The front end's heart: transactions, durability, and what follows from them.
+
+Theory of operation
+-------------------
+`transact` runs a change on the world at once and hands it to the journal; the journal says when it is durable. Only
+then are callers answered (`run`), instructions sent to agents and events shown to those who follow them. Changes become
+durable in the order in which they were made. When the journal fails, the world in memory is ahead of it and nothing
+may build on that any more: all waiting callers get the error, later changes are refused, reads go on, and the
+daemon ends so that a new start takes up what is durable.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from innkeeper.lifecycle import engine, hosts
+from innkeeper.lifecycle.messages import Event, Instruction
+from innkeeper.model.clock import Clock
+from innkeeper.model.errors import Code, Refusal
+from innkeeper.model.world import Transaction, World
+from innkeeper.store.journal import Batch, EventRow, Journal
+
+T = TypeVar("T")
+Follower = Callable[[tuple[EventRow, ...]], None]
+
+
+class Core:
+    """The world of one zone, changed by transactions that the journal makes durable.
+
+    `dispatch` sends instructions to agents, `wake` asks for a placement pass; both are set by who wires the daemon.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self.world = World()
+        self.journal = journal
+        self.clock = clock
+        self.dispatch: Callable[[Sequence[Instruction]], None] = lambda _: None
+        self.wake: Callable[[], None] = lambda: None
+        self.failed: asyncio.Event | None = None
+        self.failure = ""
+        self.followers: list[Follower] = []
+        self.last_event = 0
+        self._sequence = 0
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+
+    def load(self) -> None:
+        """Takes up what is durable: all objects, and how far numbers have been given."""
+        loaded = self.journal.load()
+        for kind, _, body in loaded.objects:
+            self.world.load(kind, body)
+        self.world.counters.update(loaded.counters)
+        self.last_event = loaded.last_event
+
+    def resume(self) -> None:
+        """Goes on with every open operation, and lets placement look at everything."""
+        self.transact(engine.resume)
+        self.wake()
+
+    def transact(self, change: Callable[[Transaction], T]) -> tuple[T, int]:
+        """Makes a change in memory and queues it; the ticket tells `durable` what to wait for (0: nothing)."""
+        if self.failure:
+            raise Refusal(Code.INTERNAL, f"The store has failed, no change is possible: {self.failure}")
+        tx = Transaction(self.world, self.clock.time())
+        try:
+            result = change(tx)
+        except BaseException:
+            tx.rollback()
+            raise
+        if tx.empty:
+            if tx.instructions:
+                self.dispatch(tx.instructions)
+            return result, 0
+        return result, self._store(tx)
+
+    def _store(self, tx: Transaction) -> int:
+        self._sequence += 1
+        ticket = self._sequence
+        events = tuple(EventRow(e.at, e.kind, e.id, e.what, e.detail) for e in tx.events)
+        batch = Batch(
+            seq=ticket,
+            writes=tuple((kind, number, record) for (kind, number), record in tx.writes.items()),
+            counters=tuple(tx.counters.items()),
+            events=events,
+        )
+        instructions = tx.instructions
+
+        def stored(error: BaseException | None) -> None:
+            self._stored(ticket, instructions, events, error)
+
+        self.journal.append(batch, stored)
+        if tx.wake:
+            self.wake()
+        return ticket
+
+    def _stored(
+        self,
+        ticket: int,
+        instructions: list[Instruction],
+        events: tuple[EventRow, ...],
+        error: BaseException | None,
+    ) -> None:
+        waiting = self._waiting.pop(ticket, None)
+        if error is not None:
+            self.failure = self.failure or str(error) or type(error).__name__
+            if self.failed is not None:
+                self.failed.set()
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(Refusal(Code.INTERNAL, f"The store has failed: {self.failure}"))
+            return
+        self._durable_up_to = ticket
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+        if instructions:
+            self.dispatch(instructions)
+        if events:
+            self.last_event += len(events)
+            for follower in self.followers:
+                follower(events)
+
+    _durable_up_to = 0
+
+    async def durable(self, ticket: int) -> None:
+        """Waits until a change is durable."""
+        if ticket <= self._durable_up_to:
+            return
+        if self.failure:
+            raise Refusal(Code.INTERNAL, f"The store has failed: {self.failure}")
+        waiting = self._waiting.get(ticket)
+        if waiting is None:
+            waiting = self._waiting[ticket] = asyncio.get_running_loop().create_future()
+        await waiting
+
+    async def run(self, change: Callable[[Transaction], T]) -> T:
+        """Makes a change and waits until it is durable."""
+        result, ticket = self.transact(change)
+        await self.durable(ticket)
+        return result
+
+    def take(self, event: Event) -> None:
+        """Takes what an agent said."""
+        if not self.failure:
+            self.transact(lambda tx: hosts.take(tx, event))
+
+    async def blocking(self, work: Callable[..., T], *args: Any) -> T:
+        """Runs something slow (a password hash) beside the loop."""
+        return await asyncio.get_running_loop().run_in_executor(None, work, *args)
+
+
+Blocking = Callable[..., Awaitable[Any]]

@@ -1,0 +1,174 @@
+"""Address ranges: what the n-th lease of a range is, and which one is free (spec: templates.md section 8.1)."""
+
+import ipaddress
+from collections.abc import Iterator
+
+from .indexes import mac_number
+from .objects import AddressRange, Network
+from .template import Vector
+from .world import World
+
+#: First two bytes of the MAC addresses that we make up.
+MAC_PREFIX = "02:00"
+
+TYPES = ("ETHER", "IP4", "IP6", "IP4_6", "IP6_STATIC", "IP4_6_STATIC")
+
+
+class RangeProblem(ValueError):
+    """An address range that cannot be; the text names the attribute."""
+
+
+def mac_text(number: int) -> str:
+    """A MAC address from its number."""
+    raw = f"{number:012x}"
+    return ":".join(raw[i : i + 2] for i in range(0, 12, 2))
+
+
+def mac_of_ip(ip: str) -> str:
+    """The MAC address that goes with an IPv4 address: prefix and the address's four bytes."""
+    return mac_text(int(MAC_PREFIX.replace(":", ""), 16) << 32 | int(ipaddress.IPv4Address(ip)))
+
+
+def eui64(prefix: str, mac: int) -> str:
+    """The IPv6 address of a MAC in a /64 (RFC 4291, appendix A)."""
+    high = (mac >> 24 ^ 0x020000) << 40
+    interface = high | 0xFFFE << 24 | mac & 0xFFFFFF
+    network = int(ipaddress.IPv6Address(prefix)) >> 64 << 64
+    return str(ipaddress.IPv6Address(network | interface))
+
+
+def _number(vector: Vector, name: str, default: int | None = None) -> int:
+    text = vector.get(name, "")
+    if not text and default is not None:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise RangeProblem(f"{name} of an address range must be a whole number, not {text!r}") from None
+
+
+def _address(vector: Vector, name: str, version: int) -> str:
+    text = vector.get(name, "")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        address = None
+    if address is None or address.version != version:
+        kind = f"{vector.get('TYPE')} address range"
+        raise RangeProblem(f"{name} of an {kind} must be an IPv{version} address, not {text!r}")
+    return str(address)
+
+
+def normalized(vector: Vector, random_mac: int) -> Vector:
+    """An AR vector as it is stored: checked, MAC and SIZE filled in. `random_mac` serves where no address gives one."""
+    kind = vector.get("TYPE", "").upper()
+    if kind not in TYPES:
+        raise RangeProblem(f"TYPE of an address range must be one of {', '.join(TYPES)}, not {kind!r}")
+    stored = {**vector, "TYPE": kind}
+    if kind.startswith("IP4"):
+        stored["IP"] = _address(stored, "IP", 4)
+    if kind.endswith("STATIC"):
+        stored["IP6"] = _address(stored, "IP6", 6)
+        prefix = _number(stored, "PREFIX_LENGTH")
+        if not 1 <= prefix <= 128:
+            raise RangeProblem(f"PREFIX_LENGTH must lie between 1 and 128, not {prefix}")
+        stored.setdefault("SIZE", str(min(2 ** (128 - prefix), 2**31 - 1)))
+    for name in ("GLOBAL_PREFIX", "ULA_PREFIX"):
+        if stored.get(name):
+            stored[name] = _address(stored, name, 6)
+    size = _number(stored, "SIZE")
+    if not 0 < size < 2**31:
+        raise RangeProblem(f"SIZE of an address range must be from 1 to 2147483647, not {size}")
+    if "MAC" not in stored:
+        stored["MAC"] = mac_of_ip(stored["IP"]) if "IP" in stored else mac_text(random_mac)
+    stored["MAC"] = _checked_mac(stored["MAC"])
+    _fits(stored, size)
+    return stored
+
+
+def _fits(stored: Vector, size: int) -> None:
+    if "IP" in stored and int(ipaddress.IPv4Address(stored["IP"])) + size > 2**32:
+        raise RangeProblem(f"SIZE {size} leads past the end of IPv4 from {stored['IP']}")
+    if mac_number(stored["MAC"]) + size > 2**48:
+        raise RangeProblem(f"SIZE {size} leads past the last MAC address from {stored['MAC']}")
+
+
+def _checked_mac(text: str) -> str:
+    parts = text.lower().split(":")
+    if len(parts) != 6 or any(len(p) != 2 or not set(p) <= set("0123456789abcdef") for p in parts):
+        raise RangeProblem(f"MAC must be six bytes like 02:00:0a:00:00:01, not {text!r}")
+    return ":".join(parts)
+
+
+def lease(ar: AddressRange, index: int) -> Vector:
+    """The addresses of the n-th lease of a range, under the names that NICs and documents use."""
+    template = ar.template
+    kind = template["TYPE"]
+    mac = mac_number(template["MAC"]) + index
+    found = {"MAC": mac_text(mac)}
+    if "IP" in template:
+        found["IP"] = str(ipaddress.IPv4Address(template["IP"]) + index)
+    if kind in ("IP6", "IP4_6"):
+        found["IP6_LINK"] = eui64("fe80::", mac)
+        if template.get("GLOBAL_PREFIX"):
+            found["IP6_GLOBAL"] = eui64(template["GLOBAL_PREFIX"], mac)
+        if template.get("ULA_PREFIX"):
+            found["IP6_ULA"] = eui64(template["ULA_PREFIX"], mac)
+    if kind.endswith("STATIC"):
+        found["IP6"] = str(ipaddress.IPv6Address(template["IP6"]) + index)
+        found["IP6_LINK"] = eui64("fe80::", mac)
+    return found
+
+
+def index_of(ar: AddressRange, name: str, value: str) -> int | None:
+    """Which lease of the range has this IP, IP6 or MAC; None when none has."""
+    try:
+        if name == "MAC":
+            index = mac_number(value) - mac_number(ar.template["MAC"])
+        elif name in ar.template:
+            index = int(ipaddress.ip_address(value)) - int(ipaddress.ip_address(ar.template[name]))
+        else:
+            return None
+    except ValueError:
+        return None
+    return index if 0 <= index < ar.size else None
+
+
+def used(world: World, network: Network, ar: AddressRange) -> dict[int, int]:
+    """The leases of a range that are taken: index -> VM (-1: held by an administrator)."""
+    base = mac_number(ar.template["MAC"])
+    taken = {mac - base: vm for mac, vm in world.leases.of(network.id, ar.id).items()}
+    taken.update(dict.fromkeys(ar.held, -1))
+    return taken
+
+
+def is_free(world: World, network: Network, ar: AddressRange, index: int) -> bool:
+    """Is this lease of the range free?"""
+    if index in ar.held:
+        return False
+    return mac_number(ar.template["MAC"]) + index not in world.leases.of(network.id, ar.id)
+
+
+def _from(start: int, size: int) -> Iterator[int]:
+    yield from range(start, size)
+    yield from range(min(start, size))
+
+
+def next_free(world: World, network: Network) -> tuple[AddressRange, int] | None:
+    """The next lease to give: the first range that has one, round robin after the one given last."""
+    for ar in network.ranges:
+        taken = world.leases.of(network.id, ar.id)
+        if len(taken) + len(ar.held) >= ar.size:
+            continue
+        base = mac_number(ar.template["MAC"])
+        for index in _from(ar.next_index % ar.size, ar.size):
+            if base + index not in taken and index not in ar.held:
+                return ar, index
+    return None
+
+
+def used_count(world: World, network: Network) -> int:
+    """How many leases of a network are taken or held."""
+    return sum(
+        len(world.leases.of(network.id, ar.id)) + len(ar.held) for ar in network.ranges
+    )
