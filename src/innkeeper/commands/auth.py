@@ -1,0 +1,169 @@
+"""Who is calling: passwords, login tokens, sessions.
+
+A session string is `user:secret`. A secret that was right is remembered for a while by the SHA-256 of the whole string,
+so that the slow password hash is computed once, not for every request. Whatever changes a user forgets its sessions.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from innkeeper.model.clock import Clock
+from innkeeper.model.errors import Code, Refusal, bad_argument, wrong_state
+from innkeeper.model.objects import LoginToken, User
+from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.world import Transaction, World
+
+from .common import check_right
+
+#: Seconds for which a successful authentication is remembered (OpenNebula's shipped SESSION_EXPIRATION_TIME).
+SESSION_TIME = 900.0
+#: Login tokens of one user at most.
+MAX_TOKENS = 10
+#: Sessions remembered at most; past it all are forgotten (each is then checked once more).
+MAX_SESSIONS = 10_000
+
+
+class Passwords(Protocol):
+    """How passwords are hashed and checked; slow on purpose."""
+
+    def hash(self, password: str) -> str:
+        """The text to store."""
+        ...
+
+    def verify(self, stored: str, password: str) -> bool:
+        """Is it the password?"""
+        ...
+
+
+def denied() -> Refusal:
+    """The one answer to every failed authentication."""
+    return Refusal(Code.AUTHENTICATION, "User couldn't be authenticated, aborting call.")
+
+
+def digest(secret: str) -> str:
+    """How tokens and sessions are kept."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A remembered authentication: for which user record, as whom, until when."""
+
+    user: User
+    caller: Caller
+    until: float
+
+
+def caller_of(user: User, egid: int = -1) -> Caller:
+    """The user as a caller; a scoped token narrows the groups to one."""
+    groups = user.all_groups if egid < 0 else (egid,)
+    return Caller(user.id, groups[0], user.name, groups)
+
+
+class Authenticator:
+    """Turns session strings into callers."""
+
+    def __init__(
+        self,
+        world: World,
+        clock: Clock,
+        passwords: Passwords,
+        blocking: Callable[..., Awaitable[Any]],
+    ) -> None:
+        self.world = world
+        self.clock = clock
+        self.passwords = passwords
+        self.blocking = blocking
+        self._sessions: dict[str, Session] = {}
+        self._checks = asyncio.Semaphore(2)
+        self._nobody = ""
+
+    async def caller(self, session: str) -> Caller:
+        """Who calls, or a refusal. A right session costs a hash of its text and a look-up."""
+        key = digest(session)
+        known = self._sessions.get(key)
+        if known is not None:
+            user = self.world.users.get(known.user.id)
+            if user is known.user and known.until > self.clock.time():
+                return known.caller
+            del self._sessions[key]
+        return await self._check(key, session)
+
+    async def _check(self, key: str, session: str) -> Caller:
+        name, separator, secret = session.partition(":")
+        number = self.world.names.find("user", name)
+        user = self.world.users.get(number) if number is not None else None
+        if not separator or user is None or not user.enabled:
+            await self._waste_time(secret)
+            raise denied()
+        until = self.clock.time() + SESSION_TIME
+        token = self._token(user, secret)
+        if token is not None:
+            caller = caller_of(user, token.egid)
+            until = until if token.expires < 0 else min(until, token.expires)
+        elif await self._password_is(user.password, secret):
+            caller = caller_of(user)
+        else:
+            raise denied()
+        if len(self._sessions) >= MAX_SESSIONS:
+            self._sessions.clear()
+        self._sessions[key] = Session(user, caller, until)
+        return caller
+
+    async def _password_is(self, stored: str, secret: str) -> bool:
+        if not stored:
+            return False
+        async with self._checks:
+            right: bool = await self.blocking(self.passwords.verify, stored, secret)
+        return right
+
+    async def _waste_time(self, secret: str) -> None:
+        """An unknown user costs as much as a wrong password: the time must not tell which names exist."""
+        if not self._nobody:
+            self._nobody = await self.blocking(self.passwords.hash, secrets.token_hex(8))
+        await self._password_is(self._nobody, secret)
+
+    def _token(self, user: User, secret: str) -> LoginToken | None:
+        wanted, now = digest(secret), self.clock.time()
+        for token in user.tokens:
+            current = token.expires < 0 or token.expires > now
+            if current and hmac.compare_digest(token.digest, wanted):
+                return token
+        return None
+
+    async def hashed(self, password: str) -> str:
+        """A password as it is stored."""
+        text: str = await self.blocking(self.passwords.hash, password)
+        return text
+
+
+def login(tx: Transaction, caller: Caller, username: str, token: str, valid: int, egid: int) -> str:
+    """Makes, or ends (valid 0), a login token of a user; returns its text."""
+    number = tx.world.names.find("user", username)
+    if number is None:
+        raise Refusal(Code.NO_EXISTS, f"Error getting user [{username}].")
+    user = tx.world.users[number]
+    check_right(caller, Right.MANAGE, user)
+    if valid == 0:
+        kept = () if not token else tuple(t for t in user.tokens if t.digest != digest(token))
+        if token and len(kept) == len(user.tokens):
+            raise bad_argument("The token does not exist", number)
+        tx.change(user, tokens=kept)
+        return token or " "
+    if valid < -1:
+        raise bad_argument(f"The token's life must be seconds, -1 or 0, not {valid}", number)
+    if egid >= 0 and egid not in user.all_groups:
+        raise bad_argument(f"User {number} is not in group {egid}", number)
+    live = tuple(t for t in user.tokens if t.expires < 0 or t.expires > tx.now)
+    if len(live) >= MAX_TOKENS:
+        raise wrong_state(f"User {number} has {MAX_TOKENS} login tokens already", number)
+    token = token or secrets.token_hex(32)
+    expires = -1 if valid == -1 else tx.second + valid
+    tx.change(user, tokens=(*live, LoginToken(digest(token), expires, egid)))
+    tx.log(user, "login token made", by=caller.uid, expires=expires)
+    return token

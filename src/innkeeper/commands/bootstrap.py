@@ -1,0 +1,73 @@
+"""What exists after the first start: users, groups, a cluster, datastores 0 to 2 (spec: xml-documents.md section 8)."""
+
+from collections.abc import Callable
+
+from innkeeper.model.objects import Cluster, Datastore, Group, Setting, User
+from innkeeper.model.states import DatastoreType
+from innkeeper.model.template import Template
+from innkeeper.model.world import Transaction
+
+RESERVATIONS = Template({"RESERVED_CPU": ("",), "RESERVED_MEM": ("",)})
+
+
+def first_start(
+    tx: Transaction, password_hash: str, zone: str, datastore_root: str, *, simulate: bool
+) -> None:
+    """Makes the first objects. `zone` is this front end's identity, kept for good."""
+    tx.put(Setting(id=tx.new_id(Setting), name="zone", value=zone))
+    tx.put(Group(id=tx.new_id(Group), name="oneadmin"))
+    tx.put(Group(id=tx.new_id(Group), name="users"))
+    tx.put(User(id=tx.new_id(User), name="oneadmin", gid=0, password=password_hash))
+    tx.put(User(id=tx.new_id(User), name="serveradmin", gid=0, driver="server_cipher", enabled=False))
+    tx.put(Cluster(id=tx.new_id(Cluster), name="default", template=RESERVATIONS))
+    for put in (_system, _default, _files):
+        put(tx, datastore_root, simulate)
+    for kind in (Group, Cluster, Datastore):
+        tx.start_ids_at(kind, 100)
+
+
+def _datastore(
+    tx: Transaction, root: str, name: str, kind: DatastoreType, ds_mad: str, tm_mad: str
+) -> None:
+    number = tx.new_id(Datastore)
+    shared = "YES" if tm_mad == "dummy" else "NO"
+    values = {"DS_MAD": ds_mad, "TM_MAD": tm_mad, "TYPE": f"{kind.name}_DS"}
+    if kind is DatastoreType.SYSTEM:
+        values |= {"SHARED": shared, "DS_MIGRATE": "YES"}
+        del values["DS_MAD"]
+    else:
+        values |= {"CLONE_TARGET": "SYSTEM", "LN_TARGET": "SYSTEM" if shared == "NO" else "NONE"}
+    tx.put(
+        Datastore(
+            id=number,
+            name=name,
+            uid=0,
+            gid=0,
+            permissions=0o640,
+            ds_mad=ds_mad,
+            tm_mad=tm_mad,
+            base_path=f"{root}/{number}",
+            type=kind,
+            template=Template({key: (value,) for key, value in values.items()}),
+        )
+    )
+
+
+def _drivers(simulate: bool, ds_mad: str, tm_mad: str) -> tuple[str, str]:
+    return ("dummy", "dummy") if simulate else (ds_mad, tm_mad)
+
+
+def _system(tx: Transaction, root: str, simulate: bool) -> None:
+    _, tm_mad = _drivers(simulate, "-", "qcow2")
+    _datastore(tx, root, "system", DatastoreType.SYSTEM, "-", tm_mad)
+
+
+def _default(tx: Transaction, root: str, simulate: bool) -> None:
+    _datastore(tx, root, "default", DatastoreType.IMAGE, *_drivers(simulate, "fs", "qcow2"))
+
+
+def _files(tx: Transaction, root: str, simulate: bool) -> None:
+    _datastore(tx, root, "files", DatastoreType.FILE, *_drivers(simulate, "fs", "qcow2"))
+
+
+Put = Callable[[Transaction, str, bool], None]

@@ -1,0 +1,86 @@
+"""CPU, memory and the machine: checked, normalized, defaults filled in."""
+
+import uuid
+
+from innkeeper.model.template import Template, Vector, as_bool, as_float, as_int, number
+
+from .draft import Draft, problem
+
+_SWITCHES = ("PAE", "ACPI", "APIC", "HYPERV", "LOCALTIME", "GUEST_AGENT", "RAS", "MIGRATE_COMPRESSED")
+_COSTS = ("CPU_COST", "MEMORY_COST", "DISK_COST")
+_WHOLE = ("VCPU", "VCPU_MAX", "MEMORY_MAX", "MEMORY_SLOTS")
+#: Largest values that make sense on the wire (memory in KiB fits 63 bits).
+MAX_MEMORY, MAX_CPU = 2**40, 1e6
+
+
+def fill(draft: Draft) -> None:
+    """Checks and completes the draft's capacity and machine."""
+    template = draft.template
+    template = template.with_("CPU", number(_cpu(template)))
+    template = template.with_("MEMORY", str(_positive(template, "MEMORY", MAX_MEMORY)))
+    for name in _WHOLE:
+        if name in template:
+            template = template.with_(name, str(_positive(template, name, MAX_MEMORY)))
+    for name in _COSTS:
+        if name in template:
+            cost = as_float(template.get(name))
+            if cost is None or cost < 0:
+                raise problem(f"{name} must be a number that is not negative, not {template.get(name)!r}.")
+    template = template.with_("VMID", str(draft.number))
+    template = template.with_("OS", _system(draft, template))
+    if (features := template.vector("FEATURES")) is not None:
+        template = template.with_("FEATURES", _normalized(features))
+    graphics = template.vector("GRAPHICS")
+    if graphics is not None:
+        template = template.with_("GRAPHICS", _graphics(draft, graphics))
+    draft.template = template
+
+
+def _cpu(template: Template) -> float:
+    text = template.get("CPU")
+    value = as_float(text)
+    if value is None or not 0 < value <= MAX_CPU or round(value * 100) < 1:
+        raise problem(f"CPU must be a number of cores greater than 0 (0.01 at least), not {text!r}.")
+    return value
+
+
+def _positive(template: Template, name: str, limit: int) -> int:
+    text = template.get(name)
+    value = as_int(text)
+    if value is None or not 0 < value <= limit:
+        raise problem(f"{name} must be a whole number greater than 0, not {text!r}.")
+    return value
+
+
+def _system(draft: Draft, template: Template) -> Vector:
+    system = dict(template.vector("OS") or {})
+    if "UUID" not in system:
+        zone = next((s.value for s in draft.world.settings if s.name == "zone"), "")
+        system["UUID"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"innkeeper:{zone}:vm:{draft.number}"))
+    else:
+        try:
+            system["UUID"] = str(uuid.UUID(system["UUID"]))
+        except ValueError:
+            raise problem(f"UUID of OS is not a UUID: {system['UUID']!r}.") from None
+    return system
+
+
+def _normalized(features: Vector) -> Vector:
+    return {
+        name: ("YES" if as_bool(value) else "NO") if name in _SWITCHES else value
+        for name, value in features.items()
+    }
+
+
+def _graphics(draft: Draft, graphics: Vector) -> Vector:
+    """With its port: 5900 plus the VM's number, as long as that is a port."""
+    made = dict(graphics)
+    text = made.get("PORT", "")
+    if not text:
+        made["PORT"] = str(5900 + draft.number % (65536 - 5900))
+    elif (port := as_int(text)) is None or not 0 <= port <= 65535:
+        raise problem(f"PORT of GRAPHICS must be from 0 to 65535, not {text!r}.")
+    made.setdefault("LISTEN", "0.0.0.0")  # noqa: S104  OpenNebula's default: reached from the front end
+    if made.get("TYPE", "").lower() == "vnc" and "PASSWD" in made:
+        made["PASSWD"] = made["PASSWD"][:8]
+    return made

@@ -1,0 +1,78 @@
+"""CONTEXT: variables substituted, network settings generated (spec: templates.md section 5)."""
+
+import re
+from collections.abc import Mapping
+
+from innkeeper.model.context import network_context
+from innkeeper.model.objects import EMPTY
+from innkeeper.model.substitution import NetworkSource, VmScope, substitute
+from innkeeper.model.template import Template, Vector, as_bool
+
+from . import nics
+from .disks import image_template
+from .draft import Draft, problem
+
+_SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Bytes that the context of one VM may have in all.
+LIMIT = 1 << 20
+
+
+def fill(draft: Draft) -> None:
+    """Completes the draft's CONTEXT, and the variables in its requirements."""
+    scope = _scope(draft)
+    for name in ("SCHED_REQUIREMENTS", "SCHED_DS_REQUIREMENTS"):
+        text = draft.user_template.get(name)
+        if text and "$" in text:
+            draft.user_template = draft.user_template.with_(name, substitute(text, scope))
+    given = draft.template.vector("CONTEXT")
+    if given is None:
+        return
+    for name in given:
+        if not _SHELL_NAME.fullmatch(name):
+            raise problem(f"CONTEXT: {name!r} cannot be the name of a variable.")
+    made = {name: substitute(value, scope) for name, value in given.items()}
+    if as_bool(made.get("NETWORK")):
+        made = _of_network(draft) | made
+    made["VMID"] = str(draft.number)
+    if sum(len(value) for value in made.values()) > LIMIT:
+        raise problem(f"CONTEXT has more than {LIMIT} characters.")
+    draft.template = draft.template.with_("CONTEXT", made)
+
+
+def _of_network(draft: Draft) -> Vector:
+    def ar_of(nic: Mapping[str, str]) -> Vector:
+        return nics.sources(draft, dict(nic))[0]
+
+    def vnet_of(nic: Mapping[str, str]) -> Vector:
+        template = nics.sources(draft, dict(nic))[1]
+        return {name: values[0] for name, values in template.attributes.items() if isinstance(values[0], str)}
+
+    return network_context(draft.nics, ar_of, vnet_of)
+
+
+def _scope(draft: Draft) -> VmScope:
+    user = draft.world.users.get(draft.caller.uid)
+    group = draft.world.groups.get(draft.caller.gid)
+
+    def network_of(nic: Vector) -> NetworkSource | None:
+        ar, template = nics.sources(draft, nic)
+        return NetworkSource(ar, template)
+
+    def image_of(disk: Vector) -> Template | None:
+        return image_template(draft, disk)
+
+    return VmScope(
+        builtins={
+            "NAME": draft.name,
+            "VMID": str(draft.number),
+            "UID": str(draft.caller.uid),
+            "UNAME": user.name if user else "",
+            "GID": str(draft.caller.gid),
+            "GNAME": group.name if group else "",
+        },
+        template=draft.template,
+        user_template=draft.user_template,
+        owner=user.template if user else EMPTY,
+        network_of=network_of,
+        image_of=image_of,
+    )

@@ -1,0 +1,232 @@
+"""Disks: images found and allowed, volatile disks checked, targets given (spec: templates.md section 4.3)."""
+
+import re
+
+from innkeeper.model.errors import Code, Refusal
+from innkeeper.model.objects import Datastore, Image
+from innkeeper.model.permissions import Right
+from innkeeper.model.states import ImageState, ImageType
+from innkeeper.model.template import Template, Vector, as_int
+
+from ..common import need
+from .draft import Draft, problem
+
+USABLE = frozenset({ImageState.READY, ImageState.LOCKED})
+DISK_TYPES = (ImageType.OS, ImageType.CDROM, ImageType.DATABLOCK)
+_TARGET = re.compile(r"[a-z]{2,8}[0-9]{0,2}")
+
+
+def fill(draft: Draft) -> None:
+    """Completes the draft's DISK vectors."""
+    for number, disk in enumerate(draft.template.vectors("DISK")):
+        made = _volatile(draft, disk) if _is_volatile(disk) else _from_image(draft, disk)
+        made["DISK_ID"] = str(number)
+        draft.disks.append(made)
+    _give_targets(draft)
+    _boot_order(draft)
+    if draft.disks:
+        draft.template = draft.template.with_("DISK", *draft.disks)
+
+
+def _is_volatile(disk: Vector) -> bool:
+    return "IMAGE" not in disk and "IMAGE_ID" not in disk
+
+
+def _volatile(draft: Draft, disk: Vector) -> Vector:
+    kind = disk.get("TYPE", "").lower()
+    if kind not in ("fs", "swap"):
+        raise problem(f"DISK needs IMAGE, IMAGE_ID, or TYPE fs or swap; TYPE is {disk.get('TYPE')!r}.")
+    size = as_int(disk.get("SIZE"))
+    if size is None or size <= 0:
+        raise problem(f"SIZE of a volatile DISK must be a whole number of MB, not {disk.get('SIZE')!r}.")
+    form = "raw" if kind == "swap" else disk.get("FORMAT", "raw")
+    if form not in ("raw", "qcow2"):
+        raise problem(f"FORMAT of a volatile DISK must be raw or qcow2, not {form!r}.")
+    return {**disk, "TYPE": kind, "FORMAT": form, "DRIVER": form, "SIZE": str(size), "ORIGINAL_SIZE": str(size)}
+
+
+def _from_image(draft: Draft, disk: Vector) -> Vector:
+    image = need(draft.world, Image, _image_id(draft, disk), draft.caller, Right.USE)
+    datastore = draft.world.datastores[image.datastore_id]
+    if image.type not in DISK_TYPES:
+        raise problem(f"Image {image.id} is of type {image.type.name} and cannot be a DISK.")
+    if image.state not in USABLE:
+        raise Refusal(
+            Code.ACTION, f"Cannot use image {image.id} ({image.name}): it is {image.state.name}.", image.id
+        )
+    if image.persistent and draft.world.image_users.of(image.id):
+        raise Refusal(Code.ACTION, f"Cannot use image {image.id}: it is persistent and in use.", image.id)
+    if any(other.get("IMAGE_ID") == str(image.id) for other in draft.disks) and image.persistent:
+        raise problem(f"Persistent image {image.id} is named by two DISKs.")
+    draft.restrict(datastore.clusters, f"image {image.id}")
+    made = {**disk, **_of_image(image), **_of_datastore(datastore)}
+    made["SIZE"] = str(_size(disk, image))
+    made.setdefault("READONLY", image.template.get("READONLY") or "NO")
+    if image.state is ImageState.LOCKED:
+        made["CLONING"] = "YES"
+        draft.waits = True
+    if image.type is ImageType.CDROM:
+        made["READONLY"] = "YES"
+    else:
+        made.setdefault("DEV_PREFIX", image.template.get("DEV_PREFIX") or "sd")
+    return made
+
+
+def _image_id(draft: Draft, disk: Vector) -> int:
+    if "IMAGE_ID" in disk:
+        number = as_int(disk["IMAGE_ID"])
+        if number is None:
+            raise problem(f"IMAGE_ID of a DISK must be a whole number, not {disk['IMAGE_ID']!r}.")
+        return number
+    owner = _owner(draft, disk, "IMAGE")
+    found = draft.world.names.find("image", disk["IMAGE"], owner)
+    if found is None:
+        raise problem(f"User {owner} does not own an image with name: {disk['IMAGE']} .")
+    return found
+
+
+def _owner(draft: Draft, vector: Vector, prefix: str) -> int:
+    """Whose image or network a name means: the one who calls, unless it says otherwise."""
+    if f"{prefix}_UID" in vector:
+        uid = as_int(vector[f"{prefix}_UID"])
+        if uid is None:
+            raise problem(f"{prefix}_UID must be a whole number, not {vector[f'{prefix}_UID']!r}.")
+        return uid
+    if f"{prefix}_UNAME" in vector:
+        name = vector[f"{prefix}_UNAME"]
+        found = draft.world.names.find("user", name)
+        if found is None:
+            raise problem(f"{prefix}_UNAME: there is no user {name!r}.")
+        return found
+    return draft.caller.uid
+
+
+def _size(disk: Vector, image: Image) -> int:
+    text = disk.get("SIZE", "")
+    if not text:
+        return image.size
+    size = as_int(text)
+    fixed = image.persistent or image.type is ImageType.CDROM
+    if size is None or size < image.size or (fixed and size != image.size):
+        expected = f"{image.size}" if fixed else f"at least {image.size}"
+        raise problem(f"SIZE of the DISK of image {image.id} must be {expected} MB, not {text!r}.")
+    return size
+
+
+def _of_image(image: Image) -> Vector:
+    cdrom = image.type is ImageType.CDROM
+    clone = not image.persistent and not cdrom
+    made = {
+        "IMAGE": image.name, "IMAGE_ID": str(image.id), "SOURCE": image.source,
+        "ORIGINAL_SIZE": str(image.size), "FORMAT": image.format or "raw", "DRIVER": image.format or "raw",
+        "IMAGE_STATE": str(int(image.state)), "TYPE": "CDROM" if cdrom else "FILE",
+        "CLONE": "YES" if clone else "NO", "SAVE": "YES" if image.persistent else "NO",
+        "DISK_SNAPSHOT_TOTAL_SIZE": "0",
+    }  # fmt: skip
+    return made | ({"PERSISTENT": "YES"} if image.persistent else {})
+
+
+def _of_datastore(datastore: Datastore) -> Vector:
+    return {
+        "DATASTORE": datastore.name,
+        "DATASTORE_ID": str(datastore.id),
+        "TM_MAD": datastore.tm_mad,
+        "DISK_TYPE": "FILE",
+        "CLUSTER_ID": ",".join(str(number) for number in datastore.clusters),
+        "CLONE_TARGET": datastore.template.get("CLONE_TARGET") or "SYSTEM",
+        "LN_TARGET": datastore.template.get("LN_TARGET") or "SYSTEM",
+    }
+
+
+# ---- targets and boot order -------------------------------------------------------------------
+
+
+def _rank(draft: Draft, disk: Vector) -> int:
+    """OS images get their targets first, then CD-ROMs, then the rest."""
+    if disk.get("TYPE") == "CDROM":
+        return 1
+    image = draft.world.images.get(int(disk["IMAGE_ID"])) if "IMAGE_ID" in disk else None
+    return 0 if image is not None and image.type is ImageType.OS else 2
+
+
+def _give_targets(draft: Draft) -> None:
+    taken = set()
+    for disk in draft.disks:
+        target = disk.get("TARGET")
+        if target is None:
+            continue
+        if not _TARGET.fullmatch(target):
+            raise problem(f"TARGET of a DISK must be a device like vda, not {target!r}.")
+        if target in taken:
+            raise problem(f"Two DISKs have the TARGET {target}.")
+        taken.add(target)
+    ranked = sorted(draft.disks, key=lambda disk: _rank(draft, disk))
+    system = [disk for disk in ranked if _rank(draft, disk) == 0]
+    for disk in system:
+        _give_target(disk, disk.get("DEV_PREFIX", "sd"), taken)
+    _give_context_target(draft, taken)
+    for disk in ranked:
+        prefix = "hd" if disk.get("TYPE") == "CDROM" else disk.get("DEV_PREFIX", "sd")
+        _give_target(disk, prefix, taken)
+
+
+def _give_target(disk: Vector, prefix: str, taken: set[str]) -> None:
+    if "TARGET" not in disk:
+        disk["TARGET"] = _free(prefix, taken)
+        taken.add(disk["TARGET"])
+
+
+def _give_context_target(draft: Draft, taken: set[str]) -> None:
+    context = draft.template.vector("CONTEXT")
+    if context is None:
+        return
+    target = context.get("TARGET") or _free(context.get("DEV_PREFIX", "hd"), taken)
+    if target in taken:
+        raise problem(f"TARGET {target} of CONTEXT is a DISK's already.")
+    taken.add(target)
+    made = {**context, "TARGET": target, "DISK_ID": str(len(draft.disks))}
+    draft.template = draft.template.with_("CONTEXT", made)
+
+
+def _free(prefix: str, taken: set[str]) -> str:
+    if not re.fullmatch(r"[a-z]{2,6}", prefix):
+        raise problem(f"DEV_PREFIX must be like vd, sd or hd, not {prefix!r}.")
+    index = 0
+    while (target := prefix + _letters(index)) in taken:
+        index += 1
+    if prefix == "hd" and index > 3:
+        raise problem("A VM has at most four hd devices.")
+    return target
+
+
+def _letters(index: int) -> str:
+    """0 a, 1 b, ... 25 z, 26 aa."""
+    text = ""
+    index += 1
+    while index:
+        index, digit = divmod(index - 1, 26)
+        text = chr(97 + digit) + text
+    return text
+
+
+def _boot_order(draft: Draft) -> None:
+    boot = (draft.template.vector("OS") or {}).get("BOOT", "")
+    devices = [device.strip() for device in boot.split(",") if device.strip()]
+    for order, device in enumerate(devices, start=1):
+        found = re.fullmatch(r"(disk|nic)([0-9]+)", device.lower())
+        if not found:
+            raise problem(f"BOOT of OS must be a list like disk0,nic0; {device!r} is not of it.")
+        vectors = list(draft.disks if found[1] == "disk" else draft.template.vectors("NIC"))
+        if int(found[2]) >= len(vectors):
+            raise problem(f"BOOT of OS names {device}, which the VM does not have.")
+        if found[1] == "disk":
+            draft.disks[int(found[2])]["ORDER"] = str(order)
+        else:
+            vectors[int(found[2])] = {**vectors[int(found[2])], "ORDER": str(order)}
+            draft.template = draft.template.with_("NIC", *vectors)
+
+
+def image_template(draft: Draft, disk: Vector) -> Template | None:
+    """The template of a disk's image, for `$IMAGE[...]`."""
+    image = draft.world.images.get(int(disk["IMAGE_ID"])) if "IMAGE_ID" in disk else None
+    return image.template if image else None

@@ -1,0 +1,134 @@
+"""NICs: networks found and allowed, leases taken (spec: templates.md section 4.4).
+
+The lease is the NIC vector itself: taken in the transaction that makes the VM, free in the one that ends it.
+"""
+
+from innkeeper.model import addresses
+from innkeeper.model.errors import Code, Refusal
+from innkeeper.model.objects import AddressRange, Network
+from innkeeper.model.permissions import Right
+from innkeeper.model.states import NetworkState
+from innkeeper.model.template import Template, Vector, as_int
+
+from ..common import need, replaced
+from .disks import _owner as owner_of
+from .draft import Draft, problem
+
+#: Attributes that a NIC takes over from its address range or network unless it has its own.
+INHERITED = (
+    "VLAN_TAGGED_ID", "FILTER", "FILTER_IP_SPOOFING", "FILTER_MAC_SPOOFING", "MTU", "METRIC", "IP6_METRIC", "METHOD",
+    "IP6_METHOD", "INBOUND_AVG_BW", "INBOUND_PEAK_BW", "INBOUND_PEAK_KB", "OUTBOUND_AVG_BW", "OUTBOUND_PEAK_BW",
+    "OUTBOUND_PEAK_KB", "GATEWAY", "DNS",
+)  # fmt: skip
+_CHOSEN = ("IP", "IP6", "MAC")
+_LATER = ("NETWORK", "NETWORK_ID", "NETWORK_UID", "NETWORK_UNAME")
+
+
+def fill(draft: Draft) -> None:
+    """Completes the draft's NIC vectors, each with a lease."""
+    default = draft.template.vector("NIC_DEFAULT") or {}
+    if any(name in default for name in _LATER):
+        raise problem("NIC_DEFAULT must not name a network.")
+    taken: set[tuple[int, int, int]] = set()
+    for number, given in enumerate(draft.template.vectors("NIC")):
+        nic = {**default, **given}
+        if not any(name in nic for name in ("NETWORK", "NETWORK_ID")):
+            raise problem("NIC needs NETWORK or NETWORK_ID.")
+        network = need(draft.world, Network, _network_id(draft, nic), draft.caller, Right.USE)
+        if network.state is not NetworkState.READY:
+            raise Refusal(Code.ACTION, f"Network {network.id} is {network.state.name}.", network.id)
+        draft.restrict(network.clusters, f"network {network.id}")
+        draft.nics.append(_leased(draft, nic, number, network, taken))
+    if draft.nics:
+        draft.template = draft.template.with_("NIC", *draft.nics)
+
+
+def _network_id(draft: Draft, nic: Vector) -> int:
+    if "NETWORK_ID" in nic:
+        number = as_int(nic["NETWORK_ID"])
+        if number is None:
+            raise problem(f"NETWORK_ID of a NIC must be a whole number, not {nic['NETWORK_ID']!r}.")
+        return number
+    owner = owner_of(draft, nic, "NETWORK")
+    found = draft.world.names.find("network", nic["NETWORK"], owner)
+    if found is None:
+        raise problem(f"User {owner} does not own a network with name: {nic['NETWORK']} .")
+    return found
+
+
+def _leased(
+    draft: Draft, nic: Vector, number: int, network: Network, taken: set[tuple[int, int, int]]
+) -> Vector:
+    ar, index = _lease(draft, nic, network, taken)
+    taken.add((network.id, ar.id, index))
+    made: Vector = {
+        **{name: value for name, value in nic.items() if name not in _LATER},
+        "NIC_ID": str(number),
+        "NETWORK": network.name,
+        "NETWORK_ID": str(network.id),
+        "BRIDGE": network.bridge,
+        "BRIDGE_TYPE": network.bridge_type,
+        "VN_MAD": network.vn_mad,
+        "CLUSTER_ID": ",".join(str(cluster) for cluster in network.clusters),
+        "AR_ID": str(ar.id),
+        "SECURITY_GROUPS": nic.get("SECURITY_GROUPS") or network.template.get("SECURITY_GROUPS") or "0",
+        **addresses.lease(ar, index),
+    }
+    made.setdefault("NAME", f"NIC{number}")
+    made.setdefault("TARGET", f"one-{draft.number}-{number}")
+    for name, value in (("PHYDEV", network.phydev), ("VLAN_ID", network.vlan_id)):
+        if value:
+            made[name] = value
+    for name in INHERITED:
+        inherited = ar.template.get(name) or network.template.get(name)
+        if inherited:
+            made.setdefault(name, inherited)
+    return made
+
+
+def _lease(
+    draft: Draft, nic: Vector, network: Network, taken: set[tuple[int, int, int]]
+) -> tuple[AddressRange, int]:
+    wanted = [name for name in _CHOSEN if nic.get(name)]
+    if len(wanted) > 1:
+        raise problem(f"NIC may ask for one of IP, IP6 and MAC, not for {' and '.join(wanted)}.")
+    if wanted:
+        return _asked(draft, network, wanted[0], nic[wanted[0]], taken)
+    return _next(draft, network, taken)
+
+
+def _asked(
+    draft: Draft, network: Network, name: str, value: str, taken: set[tuple[int, int, int]]
+) -> tuple[AddressRange, int]:
+    for ar in network.ranges:
+        index = addresses.index_of(ar, name, value)
+        if index is None:
+            continue
+        free = addresses.is_free(draft.world, network, ar, index)
+        if free and (network.id, ar.id, index) not in taken:
+            return ar, index
+        raise problem(f"{name} {value} of network {network.id} is not free.")
+    raise problem(f"{name} {value} is in no address range of network {network.id}.")
+
+
+def _next(draft: Draft, network: Network, taken: set[tuple[int, int, int]]) -> tuple[AddressRange, int]:
+    """The next free lease; the range remembers where to go on."""
+    current = draft.world.networks[network.id]
+    for _ in range(len(taken) + 1):
+        found = addresses.next_free(draft.world, current)
+        if found is None:
+            break
+        ar, index = found
+        moved = replaced(ar, next_index=(index + 1) % ar.size)
+        ranges = tuple(moved if other.id == ar.id else other for other in current.ranges)
+        current = draft.tx.change(current, ranges=ranges)
+        if (network.id, ar.id, index) not in taken:
+            return ar, index
+    raise problem(f"Network {network.id} ({network.name}) has no free address.")
+
+
+def sources(draft: Draft, nic: Vector) -> tuple[Vector, Template]:
+    """What a NIC's address range and network say."""
+    network = draft.world.networks[int(nic["NETWORK_ID"])]
+    ar = network.range(int(nic["AR_ID"]))
+    return (ar.template if ar else {}), network.template

@@ -1,0 +1,183 @@
+"""What all nouns' commands share: finding an object with the right to do something, names, the generic changes."""
+
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from innkeeper.model import permissions
+from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
+from innkeeper.model.names import NameProblem, check_name
+from innkeeper.model.objects import EMPTY, Group, Owned, Record, User
+from innkeeper.model.permissions import Caller, Right, locked_for, may
+from innkeeper.model.template import Template, TemplateError
+from innkeeper.model.world import Transaction, World
+
+R = TypeVar("R", bound=Record)
+O = TypeVar("O", bound=Owned)  # noqa: E741
+
+#: Kinds as access messages and rules name them.
+ACL_NAMES = {
+    "vm": "VM", "host": "HOST", "network": "NET", "image": "IMAGE", "user": "USER", "template": "TEMPLATE",
+    "group": "GROUP", "datastore": "DATASTORE", "cluster": "CLUSTER",
+}  # fmt: skip
+
+
+def forbidden(caller: Caller, right: Right, record: Record) -> Refusal:
+    """The caller lacks a right on an object."""
+    what = f"{right.name} {ACL_NAMES[record.KIND]} [{record.id}]"
+    return Refusal(
+        Code.AUTHORIZATION, f"User [{caller.uid}] : Not authorized to perform {what}.", record.id
+    )
+
+
+def check_right(caller: Caller, right: Right, record: Record, *, ignore_lock: bool = False) -> None:
+    """Refuses when the caller lacks the right, or a lock forbids it."""
+    if not may(caller, right, record):
+        raise forbidden(caller, right, record)
+    if not ignore_lock and locked_for(record, right):
+        text = f"User [{caller.uid}] : {ACL_NAMES[record.KIND]} is locked. [{record.id}]"
+        raise Refusal(Code.AUTHORIZATION, text, record.id)
+
+
+def need(world: World, kind: type[R], object_id: int, caller: Caller, right: Right) -> R:
+    """The object, if it exists and the caller has the right on it."""
+    record = world.table(kind)[object_id]
+    check_right(caller, right, record, ignore_lock=right is Right.USE)
+    return record
+
+
+def check_create(caller: Caller, kind: type[Record]) -> None:
+    """Refuses when the caller may not create objects of a kind."""
+    if not permissions.may_create(caller, kind.KIND):
+        text = f"User [{caller.uid}] : Not authorized to perform CREATE {ACL_NAMES[kind.KIND]}."
+        raise Refusal(Code.AUTHORIZATION, text)
+
+
+def parse(text: str) -> Template:
+    """A template from a client."""
+    try:
+        return Template.parse(text)
+    except TemplateError as problem:
+        raise invalid(f"Parse error: {problem}") from None
+
+
+def check_free_name(world: World, kind: type[Record], name: str, owner: int = -1) -> None:
+    """Refuses a name that cannot be or that is taken."""
+    try:
+        check_name(name, kind.KIND)
+    except NameProblem as problem:
+        raise invalid(str(problem)) from None
+    taken = world.names.find(kind.KIND, name, owner)
+    if taken is not None:
+        raise cannot_allocate(kind.LABEL, f"NAME is already taken by {ACL_NAMES[kind.KIND]} {taken}.")
+
+
+def needed_name(template: Template, kind: type[Record]) -> str:
+    """The NAME that a template must give."""
+    name = template.get("NAME")
+    if not name:
+        raise cannot_allocate(kind.LABEL, "NAME is missing: a text of 1 to 128 characters is expected.")
+    return name
+
+
+def creation_bits(world: World, caller: Caller) -> int:
+    """Permission bits of what a caller creates: everything for administrators' groups, else minus the umask."""
+    user = world.users.get(caller.uid)
+    text = user.template.get("UMASK") if user else None
+    try:
+        umask = int(text or "177", 8)
+    except ValueError:
+        umask = 0o177
+    base = 0o777 if caller.uid == 0 or caller.gid == 0 else 0o666
+    return base & ~umask & 0o777
+
+
+# ---- generic changes -------------------------------------------------------------------------
+
+
+def update_template(tx: Transaction, record: R, text: str, append: int) -> Template:
+    """The object's template after `update`: replaced (0) or merged (1)."""
+    if append not in (0, 1):
+        raise Refusal(Code.BAD_ARGUMENT, f"The update type must be 0 (replace) or 1 (append), not {append}")
+    new = parse(text).without("NAME")
+    old: Template = getattr(record, "template", EMPTY)
+    return old.merged(new) if append else new
+
+
+def update(
+    tx: Transaction, caller: Caller, kind: type[R], object_id: int, text: str, append: int, right: Right = Right.MANAGE
+) -> int:
+    """Replaces or merges the user's part of an object's template."""
+    record = need(tx.world, kind, object_id, caller, right)
+    tx.change(record, template=update_template(tx, record, text, append))
+    tx.log(record, "update", by=caller.uid)
+    return object_id
+
+
+def rename(
+    tx: Transaction, caller: Caller, kind: type[R], object_id: int, name: str, right: Right = Right.MANAGE
+) -> int:
+    """Gives an object another name."""
+    record = need(tx.world, kind, object_id, caller, right)
+    if name == record.name:
+        return object_id
+    try:
+        check_name(name, kind.KIND)
+    except NameProblem as problem:
+        raise invalid(str(problem)) from None
+    if kind.KIND != "vm":
+        owner = record.uid if isinstance(record, Owned) and kind.KIND in ("image", "network", "template") else -1
+        taken = tx.world.names.find(kind.KIND, name, owner)
+        if taken is not None:
+            raise wrong_state(f"NAME is already taken by {ACL_NAMES[kind.KIND]} {taken}.", object_id)
+    tx.change(record, name=name)
+    tx.log(record, "rename", was=record.name, now=name, by=caller.uid)
+    return object_id
+
+
+def chmod(tx: Transaction, caller: Caller, kind: type[O], object_id: int, bits: tuple[int, ...]) -> int:
+    """Sets (1), clears (0) or keeps (-1) each of the nine permission bits."""
+    record = tx.world.table(kind)[object_id]
+    if any(bit not in (-1, 0, 1) for bit in bits):
+        raise invalid(f"Permission bits must be -1, 0 or 1, not {bits}", object_id)
+    permissions_now = record.permissions
+    admin_bits = 0o111
+    wanted = permissions_now
+    for position, bit in enumerate(bits):
+        mask = 1 << (8 - position)
+        wanted = wanted | mask if bit == 1 else wanted & ~mask if bit == 0 else wanted
+    right = Right.ADMIN if (wanted ^ permissions_now) & admin_bits else Right.MANAGE
+    check_right(caller, right, record)
+    tx.change(record, permissions=wanted)
+    tx.log(record, "chmod", was=f"{permissions_now:o}", now=f"{wanted:o}", by=caller.uid)
+    return object_id
+
+
+def chown(tx: Transaction, caller: Caller, kind: type[O], object_id: int, uid: int, gid: int) -> int:
+    """Gives an object to another owner or group (-1 keeps)."""
+    record = need(tx.world, kind, object_id, caller, Right.MANAGE)
+    if uid > -1:
+        need(tx.world, User, uid, caller, Right.MANAGE)
+    if gid > -1:
+        need(tx.world, Group, gid, caller, Right.USE)
+    uid = record.uid if uid < 0 else uid
+    gid = record.gid if gid < 0 else gid
+    if (uid, gid) == (record.uid, record.gid):
+        return object_id
+    if uid != record.uid and kind.KIND in ("image", "network", "template"):
+        taken = tx.world.names.find(kind.KIND, record.name, uid)
+        if taken is not None:
+            raise invalid(f"NAME is already taken by {ACL_NAMES[kind.KIND]} {taken}.", object_id)
+    tx.change(record, uid=uid, gid=gid)
+    tx.log(record, "chown", uid=uid, gid=gid, by=caller.uid)
+    return object_id
+
+
+def as_kind(record: Any, kind: type[R]) -> R:
+    """The record, told to be of this kind."""
+    return cast(R, record)
+
+
+def replaced(record: R, **fields: Any) -> R:
+    """A copy of a record with fields changed."""
+    return msgspec.structs.replace(record, **fields)

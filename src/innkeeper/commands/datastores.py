@@ -1,0 +1,110 @@
+"""Datastores."""
+
+from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
+from innkeeper.model.objects import Datastore
+from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.states import DatastoreType
+from innkeeper.model.template import Template
+from innkeeper.model.world import Transaction, World
+
+from .common import (
+    check_create, check_free_name, check_right, creation_bits, need, needed_name, parse, update,
+)  # fmt: skip
+
+TYPES = {f"{kind.name}_DS": kind for kind in DatastoreType}
+#: Transfer drivers of this release: local qcow2 disks, and datastores without bytes.
+TRANSFER = frozenset({"qcow2", "ssh", "local", "dummy"})
+IMAGE_DRIVERS = frozenset({"fs", "dummy"})
+
+
+def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int, root: str) -> int:
+    """Creates a datastore below `root` (the front end's datastore folder)."""
+    template = parse(text)
+    cluster = tx.world.clusters[0 if cluster_id < 0 else cluster_id]
+    check_create(caller, Datastore)
+    if cluster_id > 0:
+        check_right(caller, Right.ADMIN, cluster)
+    name = needed_name(template, Datastore)
+    check_free_name(tx.world, Datastore, name)
+    kind = _kind(template)
+    ds_mad, tm_mad = _drivers(template, kind)
+    number = tx.new_id(Datastore)
+    datastore = Datastore(
+        id=number, name=name, uid=caller.uid, gid=caller.gid,
+        permissions=creation_bits(tx.world, caller) | 0o040,
+        ds_mad=ds_mad, tm_mad=tm_mad, base_path=f"{root}/{number}", type=kind, clusters=(cluster.id,),
+        template=_completed(template, kind, tm_mad),
+    )  # fmt: skip
+    tx.put(datastore)
+    tx.log(datastore, "created", by=caller.uid)
+    tx.wake = True
+    return number
+
+
+def _kind(template: Template) -> DatastoreType:
+    text = (template.get("TYPE") or "IMAGE_DS").upper()
+    if text not in TYPES:
+        raise cannot_allocate("datastore", f"TYPE must be one of {', '.join(TYPES)}, not {text!r}.")
+    return TYPES[text]
+
+
+def _drivers(template: Template, kind: DatastoreType) -> tuple[str, str]:
+    ds_mad, tm_mad = template.get("DS_MAD") or "", template.get("TM_MAD") or ""
+    if kind is DatastoreType.SYSTEM:
+        if ds_mad and ds_mad != "-":
+            raise cannot_allocate("datastore", "DS_MAD must not be given for a SYSTEM_DS.")
+        ds_mad = "-"
+    elif ds_mad not in IMAGE_DRIVERS:
+        wanted = ", ".join(sorted(IMAGE_DRIVERS))
+        raise cannot_allocate("datastore", f"DS_MAD must be one of {wanted}, not {ds_mad!r}.")
+    if tm_mad not in TRANSFER:
+        wanted = ", ".join(sorted(TRANSFER))
+        raise cannot_allocate("datastore", f"TM_MAD must be one of {wanted}, not {tm_mad!r}.")
+    return ds_mad, tm_mad
+
+
+def _completed(template: Template, kind: DatastoreType, tm_mad: str) -> Template:
+    template = template.without("NAME").with_("TYPE", f"{kind.name}_DS")
+    shared = tm_mad == "dummy"
+    if kind is DatastoreType.SYSTEM:
+        return template.with_("SHARED", "YES" if shared else "NO")
+    return template.with_("CLONE_TARGET", "SYSTEM").with_("LN_TARGET", "NONE" if shared else "SYSTEM")
+
+
+def images_of(world: World, datastore_id: int) -> list[int]:
+    """The numbers of a datastore's images."""
+    return [image.id for image in world.images if image.datastore_id == datastore_id]
+
+
+def delete(tx: Transaction, caller: Caller, datastore_id: int) -> int:
+    """Deletes a datastore without images and without disks of VMs."""
+    datastore = need(tx.world, Datastore, datastore_id, caller, Right.MANAGE)
+    images = images_of(tx.world, datastore_id)
+    if images:
+        raise wrong_state(f"Cannot delete datastore. Datastore {datastore_id} has images: {images}", datastore_id)
+    users = [vm.id for vm in tx.world.vms if vm.place is not None and vm.place.ds_id == datastore_id]
+    if users:
+        raise wrong_state(f"Cannot delete datastore. Datastore {datastore_id} has VMs: {users[:10]}", datastore_id)
+    tx.delete(datastore)
+    tx.log(datastore, "deleted", by=caller.uid)
+    return datastore_id
+
+
+def update_datastore(tx: Transaction, caller: Caller, datastore_id: int, text: str, append: int) -> int:
+    """Replaces or merges a datastore's template."""
+    before = tx.world.datastores[datastore_id].template
+    update(tx, caller, Datastore, datastore_id, text, append)
+    datastore = tx.world.datastores[datastore_id]
+    kept = before.only(("TYPE", "DS_MAD", "TM_MAD", "SHARED", "CLONE_TARGET", "LN_TARGET"))
+    tx.change(datastore, template=datastore.template.merged(kept))
+    return datastore_id
+
+
+def enable(tx: Transaction, caller: Caller, datastore_id: int, wanted: bool) -> int:
+    """Lets a system datastore take new VMs, or not."""
+    datastore = need(tx.world, Datastore, datastore_id, caller, Right.MANAGE)
+    if datastore.type is not DatastoreType.SYSTEM:
+        raise invalid("Only system datastores can be enabled and disabled", datastore_id)
+    tx.change(datastore, state=0 if wanted else 1)
+    tx.wake = True
+    return datastore_id

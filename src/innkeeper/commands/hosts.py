@@ -1,0 +1,93 @@
+"""Hosts."""
+
+from innkeeper.lifecycle.hosts import set_state
+from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
+from innkeeper.model.names import NameProblem
+from innkeeper.model.objects import Cluster, Host
+from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.states import HostState
+from innkeeper.model.world import Transaction
+
+from .bootstrap import RESERVATIONS
+from .common import check_create, check_free_name, check_right, need, rename, update
+
+#: Monitoring and hypervisor drivers that a host may name.
+DRIVERS = frozenset({"kvm", "qemu", "dummy"})
+
+
+def allocate(tx: Transaction, caller: Caller, name: str, im_mad: str, vm_mad: str, cluster_id: int) -> int:
+    """Adds a host; its agent is started once this is durable."""
+    cluster = tx.world.clusters[0 if cluster_id < 0 else cluster_id]
+    check_create(caller, Host)
+    if cluster_id > 0:
+        check_right(caller, Right.ADMIN, cluster)
+    for what, driver in (("IM_MAD", im_mad), ("VM_MAD", vm_mad)):
+        if driver not in DRIVERS:
+            wanted = ", ".join(sorted(DRIVERS))
+            raise cannot_allocate("host", f"{what} must be one of {wanted}, not {driver!r}.")
+    try:
+        check_free_name(tx.world, Host, name)
+    except NameProblem as problem:
+        raise cannot_allocate("host", str(problem)) from None
+    host = Host(
+        id=tx.new_id(Host), name=name, im_mad=im_mad, vm_mad=vm_mad, cluster_id=cluster.id,
+        template=RESERVATIONS,
+    )  # fmt: skip
+    tx.put(host)
+    tx.log(host, "created", by=caller.uid, driver=vm_mad)
+    return host.id
+
+
+def delete(tx: Transaction, caller: Caller, host_id: int) -> int:
+    """Removes a host that has no VMs."""
+    host = need(tx.world, Host, host_id, caller, Right.ADMIN)
+    vms = tx.world.occupancy.of(host_id).vms
+    if vms:
+        listed = ", ".join(str(number) for number in sorted(vms)[:10])
+        raise wrong_state(f"Cannot delete host. Host {host_id} still has VMs: {listed}", host_id)
+    tx.delete(host)
+    tx.log(host, "deleted", by=caller.uid)
+    return host_id
+
+
+def update_host(tx: Transaction, caller: Caller, host_id: int, text: str, append: int) -> int:
+    """Replaces or merges a host's template; what the agent reported is put back."""
+    update(tx, caller, Host, host_id, text, append, Right.ADMIN)
+    host = tx.world.hosts[host_id]
+    kept = RESERVATIONS.merged(host.template)
+    tx.change(host, template=kept)
+    tx.wake = True
+    return host_id
+
+
+def rename_host(tx: Transaction, caller: Caller, host_id: int, name: str) -> int:
+    """Gives a host another name, which is also the name by which it is reached."""
+    return rename(tx, caller, Host, host_id, name, Right.ADMIN)
+
+
+def status(tx: Transaction, caller: Caller, host_id: int, wanted: int) -> int:
+    """Enables (0), disables (1: no new VMs) or takes offline (2: not even monitored) a host."""
+    host = need(tx.world, Host, host_id, caller, Right.ADMIN)
+    if wanted == 0:
+        if host.state in (HostState.DISABLED, HostState.OFFLINE):
+            set_state(tx, host, HostState.MONITORED if host.total_cpu else HostState.INIT)
+    elif wanted == 1:
+        set_state(tx, host, HostState.DISABLED)
+    elif wanted == 2:
+        host = tx.change(host, total_cpu=0, total_memory=0)
+        set_state(tx, host, HostState.OFFLINE)
+    else:
+        raise invalid(f"The host status must be 0 (enable), 1 (disable) or 2 (offline), not {wanted}", host_id)
+    tx.wake = True
+    return host_id
+
+
+def move(tx: Transaction, caller: Caller, cluster_id: int, host_id: int) -> int:
+    """Puts a host into a cluster."""
+    cluster = need(tx.world, Cluster, cluster_id, caller, Right.ADMIN)
+    host = need(tx.world, Host, host_id, caller, Right.ADMIN)
+    if host.cluster_id != cluster.id:
+        tx.change(host, cluster_id=cluster.id)
+        tx.log(host, "cluster", was=host.cluster_id, now=cluster.id, by=caller.uid)
+        tx.wake = True
+    return cluster_id

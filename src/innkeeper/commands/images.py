@@ -1,0 +1,197 @@
+"""Images."""
+
+import posixpath
+
+from innkeeper.lifecycle.operations import images as work
+from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
+from innkeeper.model.objects import Datastore, Image
+from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.states import FILE_TYPES, DatastoreType, ImageState, ImageType
+from innkeeper.model.template import Template, as_bool, as_int
+from innkeeper.model.world import Transaction
+
+from .common import (
+    check_create, check_free_name, check_right, creation_bits, need, needed_name, parse, update,
+)  # fmt: skip
+
+#: Folders from which images may be imported besides those that a datastore names; none of /etc, /root, ...
+SAFE_FOLDERS = ("/var/tmp", "/var/lib/innkeeper/images")
+#: Attributes that are fields of the record and not part of its template.
+FIELDS = ("NAME", "TYPE", "PATH", "SOURCE", "SIZE", "PERSISTENT", "FORMAT", "FS", "DRIVER")
+
+
+def allocate(
+    tx: Transaction, caller: Caller, text: str, datastore_id: int, no_check_capacity: bool, safe: tuple[str, ...]
+) -> int:
+    """Registers an image; its content is brought in once this is durable."""
+    template = parse(text)
+    datastore = need(tx.world, Datastore, datastore_id, caller, Right.USE)
+    check_create(caller, Image)
+    if no_check_capacity and not caller.admin:
+        raise Refusal(Code.AUTHORIZATION, f"User [{caller.uid}] : no_check_capacity is for administrators only.")
+    if template.get("SOURCE") and not caller.admin:
+        raise Refusal(Code.AUTHORIZATION, f"User [{caller.uid}] : the template includes a restricted attribute SOURCE.")
+    name = needed_name(template, Image)
+    check_free_name(tx.world, Image, name, caller.uid)
+    image = _described(tx, caller, name, template, datastore)
+    if image.path:
+        _check_path(image, datastore, safe)
+    tx.put(image)
+    tx.log(image, "created", by=caller.uid, datastore=datastore_id)
+    if template.get("SOURCE"):
+        work.settle(tx, tx.change(image, state=ImageState.READY, prev_state=image.state))
+    else:
+        work.begin_import(tx, image, caller)
+    return image.id
+
+
+def _described(
+    tx: Transaction, caller: Caller, name: str, template: Template, datastore: Datastore
+) -> Image:
+    kind = _type(template, datastore)
+    persistent = as_bool(template.get("PERSISTENT")) and kind in (ImageType.OS, ImageType.DATABLOCK)
+    path, source = template.get("PATH") or "", template.get("SOURCE") or ""
+    size = as_int(template.get("SIZE"))
+    if path and source:
+        raise cannot_allocate("image", "PATH and SOURCE exclude each other.")
+    if not path and not source and (kind not in (ImageType.OS, ImageType.DATABLOCK) or not size or size < 0):
+        raise cannot_allocate("image", "One of PATH, SOURCE, or SIZE in MB (type OS or DATABLOCK) is needed.")
+    if source and not template.get("FORMAT"):
+        raise cannot_allocate("image", "An image with SOURCE needs FORMAT.")
+    number = tx.new_id(Image)
+    extra = template.without(*FIELDS).with_("TM_MAD", datastore.tm_mad)
+    if kind in (ImageType.OS, ImageType.DATABLOCK):
+        extra = extra.with_("DEV_PREFIX", template.get("DEV_PREFIX") or "sd")
+    return Image(
+        id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
+        template=extra, type=kind, disk_type=1 if kind is ImageType.CDROM else 0, persistent=persistent,
+        regtime=tx.second, modtime=tx.second, path=path,
+        source=source or posixpath.join(datastore.base_path, f"image-{number}"),
+        format=template.get("FORMAT") or "", fs=template.get("FS") or "", size=size or 0,
+        state=ImageState.LOCKED, datastore_id=datastore.id,
+    )  # fmt: skip
+
+
+def _type(template: Template, datastore: Datastore) -> ImageType:
+    text = (template.get("TYPE") or "OS").upper()
+    if text not in ImageType.__members__ or text == "BACKUP":
+        raise cannot_allocate("image", f"TYPE {text!r} is not a type of image.")
+    kind = ImageType[text]
+    wanted = DatastoreType.FILE if kind in FILE_TYPES else DatastoreType.IMAGE
+    if datastore.type is not wanted:
+        raise cannot_allocate(
+            "image", f"Images of type {kind.name} need a {wanted.name}_DS; datastore {datastore.id} is not one."
+        )
+    return kind
+
+
+def _check_path(image: Image, datastore: Datastore, safe: tuple[str, ...]) -> None:
+    """A path on the front end must lie in a folder that is meant for it."""
+    if image.path.startswith(("http://", "https://")):
+        return
+    if "://" in image.path:
+        raise cannot_allocate("image", f"PATH must be a path or an http(s) address, not {image.path!r}.")
+    path = posixpath.normpath(image.path)
+    folders = (*safe, *SAFE_FOLDERS, *(datastore.template.get("SAFE_DIRS") or "").split())
+    if not path.startswith("/") or not any(path.startswith(folder.rstrip("/") + "/") for folder in folders):
+        listed = ", ".join(folders)
+        raise cannot_allocate("image", f"PATH {image.path!r} does not lie in a folder for images ({listed}).")
+
+
+def delete(tx: Transaction, caller: Caller, image_id: int, force: bool) -> int:
+    """Removes an image that nobody uses; one that is still locked only by force."""
+    image = need(tx.world, Image, image_id, caller, Right.MANAGE)
+    users = sorted(tx.world.image_users.of(image_id))
+    if users:
+        raise wrong_state(f"Cannot delete image. Image {image_id} is in use by VMs: {users[:10]}", image_id)
+    if cloning(tx, image_id):
+        raise wrong_state(f"Cannot delete image. Image {image_id} is being cloned", image_id)
+    if image.state is ImageState.LOCKED:
+        if not force:
+            raise invalid(f"Cannot delete image. Image {image_id} is locked: force is needed", image_id)
+        check_right(caller, Right.ADMIN, image)
+    if image.state is ImageState.DELETE and tx.world.operation_on(image):
+        return image_id
+    tx.log(image, "delete asked", by=caller.uid)
+    work.begin_delete(tx, image, caller)
+    return image_id
+
+
+def cloning(tx: Transaction, image_id: int) -> int:
+    """How many copies are being made of an image."""
+    return sum(
+        1 for o in tx.world.operations if o.name == "image clone" and o.args.get("origin") == image_id
+    )
+
+
+def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_id: int) -> int:
+    """Copies an image."""
+    origin = need(tx.world, Image, image_id, caller, Right.USE)
+    check_create(caller, Image)
+    target = need(
+        tx.world, Datastore, origin.datastore_id if datastore_id < 0 else datastore_id, caller, Right.USE
+    )
+    if origin.type not in (ImageType.OS, ImageType.CDROM, ImageType.DATABLOCK):
+        raise wrong_state(f"Images of type {origin.type.name} cannot be cloned", image_id)
+    if origin.state is not ImageState.READY:
+        raise wrong_state(f"Cannot clone image in state {origin.state.name}", image_id)
+    mads = tx.world.datastores[origin.datastore_id].ds_mad, target.ds_mad
+    if target.type is not DatastoreType.IMAGE or mads[0] != mads[1]:
+        raise wrong_state(f"Datastore {target.id} cannot hold a copy of image {image_id}", image_id)
+    check_free_name(tx.world, Image, name, caller.uid)
+    number = tx.new_id(Image)
+    image = Image(
+        id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
+        template=origin.template, type=origin.type, disk_type=origin.disk_type, persistent=False,
+        regtime=tx.second, modtime=tx.second, source=posixpath.join(target.base_path, f"image-{number}"),
+        format=origin.format, fs=origin.fs, size=origin.size, state=ImageState.LOCKED, datastore_id=target.id,
+    )  # fmt: skip
+    tx.put(image)
+    tx.log(image, "created", by=caller.uid, origin=image_id)
+    work.begin_clone(tx, image, origin, caller)
+    return number
+
+
+def update_image(tx: Transaction, caller: Caller, image_id: int, text: str, append: int) -> int:
+    """Replaces or merges an image's template."""
+    return update(tx, caller, Image, image_id, text, append)
+
+
+def enable(tx: Transaction, caller: Caller, image_id: int, wanted: bool) -> int:
+    """Makes an image usable, or not."""
+    image = need(tx.world, Image, image_id, caller, Right.MANAGE)
+    good = (ImageState.DISABLED, ImageState.ERROR) if wanted else (ImageState.READY, ImageState.ERROR)
+    target = ImageState.READY if wanted else ImageState.DISABLED
+    if image.state is target:
+        return image_id
+    if image.state not in good or tx.world.image_users.of(image_id):
+        verb = "enable" if wanted else "disable"
+        shown = tx.world.image_state(image).name
+        raise invalid(f"Could not {verb} image {image_id}: it is {shown}", image_id)
+    tx.change(image, state=target, prev_state=image.state)
+    tx.log(image, "state", was=image.state.name, now=target.name)
+    return image_id
+
+
+def persistent(tx: Transaction, caller: Caller, image_id: int, wanted: bool) -> int:
+    """Makes VMs write to the image itself, or to copies."""
+    image = need(tx.world, Image, image_id, caller, Right.MANAGE)
+    if image.type not in (ImageType.OS, ImageType.DATABLOCK):
+        raise invalid(f"Images of type {image.type.name} cannot be persistent", image_id)
+    if tx.world.image_users.of(image_id):
+        raise invalid(f"Image {image_id} is in use", image_id)
+    tx.change(image, persistent=wanted)
+    return image_id
+
+
+def chtype(tx: Transaction, caller: Caller, image_id: int, text: str) -> int:
+    """Changes an image's type within its family."""
+    image = need(tx.world, Image, image_id, caller, Right.MANAGE)
+    kind = ImageType.__members__.get(text.upper())
+    families = ({ImageType.OS, ImageType.CDROM, ImageType.DATABLOCK}, set(FILE_TYPES))
+    if kind is None or not any({image.type, kind} <= family for family in families):
+        raise invalid(f"Image {image_id} of type {image.type.name} cannot become {text!r}", image_id)
+    if tx.world.image_users.of(image_id):
+        raise invalid(f"Image {image_id} is in use", image_id)
+    tx.change(image, type=kind, disk_type=1 if kind is ImageType.CDROM else 0)
+    return image_id

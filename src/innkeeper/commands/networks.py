@@ -1,0 +1,208 @@
+"""Virtual networks and their address ranges."""
+
+import zlib
+
+from innkeeper.model import addresses
+from innkeeper.model.addresses import RangeProblem
+from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
+from innkeeper.model.objects import AddressRange, Network
+from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.template import Template, Vector, as_int
+from innkeeper.model.world import Transaction
+
+from . import common
+from .common import check_create, check_free_name, check_right, creation_bits, need, needed_name, parse, replaced
+
+#: Network drivers of this release. Isolation by VLAN, VXLAN and Open vSwitch is on its way.
+DRIVERS = frozenset({"bridge", "dummy"})
+#: Attributes that are fields of the record.
+FIELDS = ("NAME", "AR", "VN_MAD", "BRIDGE", "BRIDGE_TYPE", "PHYDEV", "VLAN_ID")
+#: What an interface may be called (the kernel's limit is 15 bytes).
+_BRIDGE_LENGTH = 15
+
+
+def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int:
+    """Creates a network. Its bridge is made on a host when the first VM there needs it."""
+    template = parse(text)
+    cluster = tx.world.clusters[0 if cluster_id < 0 else cluster_id]
+    check_create(caller, Network)
+    if cluster_id > 0:
+        check_right(caller, Right.ADMIN, cluster)
+    name = needed_name(template, Network)
+    check_free_name(tx.world, Network, name, caller.uid)
+    driver = template.get("VN_MAD") or ""
+    if driver not in DRIVERS:
+        wanted = ", ".join(sorted(DRIVERS))
+        raise cannot_allocate("virtual network", f"VN_MAD must be one of {wanted}, not {driver!r}.")
+    number = tx.new_id(Network)
+    network = Network(
+        id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
+        template=_with_groups(template.without(*FIELDS)), vn_mad=driver, bridge=_bridge(template, driver, number),
+        bridge_type="linux", phydev=template.get("PHYDEV") or "", vlan_id=template.get("VLAN_ID") or "",
+        clusters=(cluster.id,), ranges=_ranges(number, template.vectors("AR")),
+    )  # fmt: skip
+    tx.put(network)
+    tx.log(network, "created", by=caller.uid, bridge=network.bridge)
+    return number
+
+
+def _with_groups(template: Template) -> Template:
+    """The default security group is part of every network."""
+    groups = [g.strip() for g in (template.get("SECURITY_GROUPS") or "").split(",") if g.strip()]
+    return template.with_("SECURITY_GROUPS", ",".join(dict.fromkeys([*groups, "0"])))
+
+
+def _bridge(template: Template, driver: str, number: int) -> str:
+    bridge = template.get("BRIDGE") or ""
+    if not bridge and driver == "dummy":
+        raise cannot_allocate("virtual network", "BRIDGE is needed for VN_MAD dummy.")
+    bridge = bridge or f"onebr{number}"
+    bad = not bridge.isascii() or any(c.isspace() or c in "/:" for c in bridge) or bridge in (".", "..")
+    if len(bridge) > _BRIDGE_LENGTH or bad:
+        raise cannot_allocate(
+            "virtual network", f"BRIDGE must be an interface name of at most {_BRIDGE_LENGTH} characters, not {bridge!r}."
+        )
+    return bridge
+
+
+def _ranges(network_id: int, vectors: tuple[Vector, ...]) -> tuple[AddressRange, ...]:
+    try:
+        return tuple(_range(network_id, number, vector) for number, vector in enumerate(vectors))
+    except RangeProblem as problem:
+        raise cannot_allocate("virtual network", f"AR: {problem}") from None
+
+
+def _range(network_id: int, number: int, vector: Vector) -> AddressRange:
+    kept = {k: v for k, v in vector.items() if k not in ("AR_ID", "ALLOCATED", "NEXT_INDEX")}
+    return AddressRange(id=number, template=addresses.normalized(kept, _made_up_mac(network_id, number)))
+
+
+def _made_up_mac(network_id: int, range_id: int) -> int:
+    """A first MAC for a range without IPv4 addresses: spread over the space, the same after a restart."""
+    spread = zlib.crc32(f"network {network_id} range {range_id}".encode())
+    return int(addresses.MAC_PREFIX.replace(":", ""), 16) << 32 | spread & 0xFFFF0000
+
+
+def delete(tx: Transaction, caller: Caller, network_id: int) -> int:
+    """Deletes a network of which no lease is taken."""
+    network = need(tx.world, Network, network_id, caller, Right.MANAGE)
+    vms = sorted(tx.world.leases.vms_of(network_id))
+    if vms:
+        raise wrong_state(f"Cannot delete virtual network. Network {network_id} has leases of VMs: {vms[:10]}", network_id)
+    tx.delete(network)
+    tx.log(network, "deleted", by=caller.uid)
+    return network_id
+
+
+def update(tx: Transaction, caller: Caller, network_id: int, text: str, append: int) -> int:
+    """Replaces or merges a network's template."""
+    common.update(tx, caller, Network, network_id, text, append)
+    network = tx.world.networks[network_id]
+    kept = network.template.without(*FIELDS)
+    tx.change(network, template=kept)
+    return network_id
+
+
+def _one_vector(text: str, name: str) -> Vector:
+    vector = parse(text).vector(name)
+    if vector is None:
+        raise invalid(f"{name}=[...] is expected")
+    return vector
+
+
+def add_range(tx: Transaction, caller: Caller, network_id: int, text: str) -> int:
+    """Adds an address range."""
+    network = need(tx.world, Network, network_id, caller, Right.ADMIN)
+    number = max((ar.id for ar in network.ranges), default=-1) + 1
+    try:
+        ar = _range(network_id, number, _one_vector(text, "AR"))
+    except RangeProblem as problem:
+        raise invalid(f"AR: {problem}", network_id) from None
+    tx.change(network, ranges=(*network.ranges, ar))
+    tx.log(network, "range added", range=number, by=caller.uid)
+    return network_id
+
+
+def _needed_range(network: Network, range_id: int) -> AddressRange:
+    ar = network.range(range_id)
+    if ar is None:
+        raise wrong_state(f"Network {network.id} has no address range {range_id}", network.id)
+    return ar
+
+
+def remove_range(tx: Transaction, caller: Caller, network_id: int, range_id: int, force: bool) -> int:
+    """Removes an address range; one with leases only by force."""
+    network = need(tx.world, Network, network_id, caller, Right.ADMIN)
+    ar = _needed_range(network, range_id)
+    if addresses.used(tx.world, network, ar) and not force:
+        raise wrong_state(f"Address range {range_id} of network {network_id} has leases in use", network_id)
+    tx.change(network, ranges=tuple(other for other in network.ranges if other.id != range_id))
+    tx.log(network, "range removed", range=range_id, by=caller.uid)
+    return network_id
+
+
+def update_range(tx: Transaction, caller: Caller, network_id: int, text: str) -> int:
+    """Changes attributes of an address range; its addresses stay, its size may change around its leases."""
+    network = need(tx.world, Network, network_id, caller, Right.MANAGE)
+    vector = _one_vector(text, "AR")
+    number = as_int(vector.get("AR_ID"))
+    if number is None:
+        raise invalid("AR=[AR_ID=...] is expected", network_id)
+    ar = _needed_range(network, number)
+    fixed = {k: v for k, v in ar.template.items() if k in ("TYPE", "MAC", "IP", "IP6", "SHARED", "IPAM_MAD")}
+    changed = {k: v for k, v in vector.items() if k not in ("AR_ID", "ALLOCATED", "NEXT_INDEX")}
+    merged = {**changed, "SIZE": changed.get("SIZE", ar.template["SIZE"]), **fixed}
+    try:
+        made = replaced(ar, template=addresses.normalized(merged, 0))
+    except RangeProblem as problem:
+        raise invalid(f"AR: {problem}", network_id) from None
+    outside = [index for index in addresses.used(tx.world, network, ar) if index >= made.size]
+    if outside:
+        raise wrong_state(f"SIZE {made.size} leaves out leases in use", network_id)
+    made = replaced(made, next_index=made.next_index % made.size)
+    tx.change(network, ranges=tuple(made if other.id == number else other for other in network.ranges))
+    return network_id
+
+
+def _addressed(network: Network, text: str) -> tuple[AddressRange, int, str]:
+    """The range and lease that LEASES=[IP=...] names, and its text."""
+    vector = _one_vector(text, "LEASES")
+    named = [name for name in ("IP", "IP6", "MAC") if vector.get(name)]
+    if len(named) != 1:
+        raise wrong_state("LEASES must name exactly one of IP, IP6 and MAC", network.id)
+    value = vector[named[0]]
+    wanted = as_int(vector.get("AR_ID"))
+    for ar in network.ranges:
+        index = addresses.index_of(ar, named[0], value)
+        if index is not None and wanted in (None, ar.id):
+            return ar, index, value
+    raise wrong_state(f"{named[0]} {value} is in no address range of network {network.id}", network.id)
+
+
+def hold(tx: Transaction, caller: Caller, network_id: int, text: str) -> int:
+    """Keeps an address from being given to VMs."""
+    network = need(tx.world, Network, network_id, caller, Right.MANAGE)
+    ar, index, value = _addressed(network, text)
+    if not addresses.is_free(tx.world, network, ar, index):
+        raise wrong_state(f"{value} is in use", network_id)
+    _set_held(tx, network, ar, (*ar.held, index))
+    tx.log(network, "held", address=value, by=caller.uid)
+    return network_id
+
+
+def release(tx: Transaction, caller: Caller, network_id: int, text: str) -> int:
+    """Ends a hold."""
+    network = need(tx.world, Network, network_id, caller, Right.MANAGE)
+    ar, index, value = _addressed(network, text)
+    if index not in ar.held:
+        raise wrong_state(f"{value} is not on hold", network_id)
+    _set_held(tx, network, ar, tuple(held for held in ar.held if held != index))
+    tx.log(network, "released", address=value, by=caller.uid)
+    return network_id
+
+
+def _set_held(tx: Transaction, network: Network, ar: AddressRange, held: tuple[int, ...]) -> None:
+    made = replaced(ar, held=held)
+    tx.change(network, ranges=tuple(made if other.id == ar.id else other for other in network.ranges))
+
+

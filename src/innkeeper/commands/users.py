@@ -1,0 +1,109 @@
+"""Users and groups."""
+
+from innkeeper.model.errors import Code, Refusal, bad_argument, invalid, wrong_state
+from innkeeper.model.objects import Group, User
+from innkeeper.model.permissions import Caller, Right, may
+from innkeeper.model.world import Transaction
+
+from .common import check_create, check_free_name, check_right, need, update
+
+USERS_GROUP = 1
+
+
+def allocate(
+    tx: Transaction, caller: Caller, name: str, password_hash: str, driver: str, gids: list[int]
+) -> int:
+    """Creates a user; the first group is the primary one (none given: the caller's, `users` for administrators)."""
+    check_create(caller, User)
+    if any(not isinstance(gid, int) for gid in gids):
+        raise invalid("Group ids must be whole numbers")
+    for gid in gids:
+        group = tx.world.groups[gid]
+        if gid != caller.gid:
+            check_right(caller, Right.MANAGE, group)
+    try:
+        check_free_name(tx.world, User, name)
+    except Refusal as refusal:
+        raise invalid(refusal.text) from None
+    if not gids:
+        gids = [USERS_GROUP if caller.gid == 0 else caller.gid]
+    primary, *others = dict.fromkeys(gids)
+    user = User(
+        id=tx.new_id(User), name=name, gid=primary, groups=tuple(others),
+        password=password_hash, driver=driver or "core",
+    )  # fmt: skip
+    tx.put(user)
+    tx.log(user, "created", by=caller.uid)
+    return user.id
+
+
+def delete(tx: Transaction, caller: Caller, user_id: int) -> int:
+    """Deletes a user who owns nothing that would be left without an owner."""
+    user = need(tx.world, User, user_id, caller, Right.ADMIN)
+    if user_id == 0:
+        raise wrong_state("Cannot delete user. oneadmin cannot be deleted.", user_id)
+    tx.delete(user)
+    tx.log(user, "deleted", by=caller.uid)
+    return user_id
+
+
+def passwd(tx: Transaction, caller: Caller, user_id: int, password_hash: str) -> int:
+    """Sets a user's password; its tokens go with the old one."""
+    user = need(tx.world, User, user_id, caller, Right.MANAGE)
+    tx.change(user, password=password_hash, tokens=())
+    tx.log(user, "password changed", by=caller.uid)
+    return user_id
+
+
+def update_user(tx: Transaction, caller: Caller, user_id: int, text: str, append: int) -> int:
+    """Replaces or merges a user's template."""
+    return update(tx, caller, User, user_id, text, append)
+
+
+def chgrp(tx: Transaction, caller: Caller, user_id: int, group_id: int) -> int:
+    """Sets a user's primary group. The old one is left unless the user was in the new one already."""
+    user = tx.world.users[user_id]
+    if group_id < 0:
+        raise bad_argument(f"A group id is expected, not {group_id}", user_id)
+    group = tx.world.groups[group_id]
+    check_right(caller, Right.MANAGE, user)
+    if not may(caller, Right.MANAGE, group):
+        raise Refusal(
+            Code.AUTHORIZATION,
+            f"User [{caller.uid}] : Not authorized to perform MANAGE GROUP [{group_id}].",
+            group_id,
+        )
+    if user_id == 0:
+        raise invalid("oneadmin stays in its group", user_id)
+    if group_id == user.gid:
+        return user_id
+    others = user.groups
+    if group_id in others:
+        others = (*(gid for gid in others if gid != group_id), user.gid)
+    tx.change(user, gid=group_id, groups=others)
+    tx.log(user, "primary group", was=user.gid, now=group_id, by=caller.uid)
+    return user_id
+
+
+def allocate_group(tx: Transaction, caller: Caller, name: str) -> int:
+    """Creates a group."""
+    check_create(caller, Group)
+    check_free_name(tx.world, Group, name)
+    group = Group(id=tx.new_id(Group), name=name)
+    tx.put(group)
+    tx.log(group, "created", by=caller.uid)
+    return group.id
+
+
+def delete_group(tx: Transaction, caller: Caller, group_id: int) -> int:
+    """Deletes an empty group."""
+    group = need(tx.world, Group, group_id, caller, Right.ADMIN)
+    if group_id in (0, 1):
+        raise wrong_state("Cannot delete group. System groups cannot be deleted.", group_id)
+    members = tx.world.members.of(group_id)
+    if members:
+        listed = ", ".join(str(uid) for uid in sorted(members))
+        raise wrong_state(f"Cannot delete group. Group {group_id} has users: {listed}", group_id)
+    tx.delete(group)
+    tx.log(group, "deleted", by=caller.uid)
+    return group_id

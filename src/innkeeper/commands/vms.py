@@ -1,0 +1,171 @@
+"""Virtual machines."""
+
+from innkeeper.lifecycle import actions
+from innkeeper.lifecycle.operations import deploy
+from innkeeper.model.errors import bad_argument, invalid, wrong_state
+from innkeeper.model.expressions import ExpressionError, compile_requirement
+from innkeeper.model.names import NameProblem, check_name
+from innkeeper.model.objects import Datastore, Host, Vm
+from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.states import DatastoreType, HostState, VmState
+from innkeeper.model.template import Template, as_bool
+from innkeeper.model.world import Transaction
+from innkeeper.placement.decide import fits, system_datastore
+
+from . import common
+from .building import capacity, context, disks, nics
+from .building.draft import CORE, Draft, problem
+from .common import check_create, check_right, creation_bits, need, parse
+from .restricted import check_restricted
+
+#: The right that an operation on a VM needs (spec: xmlrpc-methods.md section 5); others need MANAGE.
+ADMIN_OPERATIONS = frozenset({"deploy", "recover", "retry", "delete", "delete-recreate", "resched", "unresched"})
+#: Which of those a recover operation is.
+RECOVER_RIGHTS = {0: "recover", 1: "recover", 2: "retry", 3: "delete", 4: "delete-recreate", 5: "delete"}
+
+
+def right_for(operation: str) -> Right:
+    """The right on the VM that an operation needs."""
+    return Right.ADMIN if operation in ADMIN_OPERATIONS else Right.MANAGE
+
+
+def allocate(tx: Transaction, caller: Caller, text: str, hold: bool) -> int:
+    """Makes a VM from a template."""
+    template = parse(text)
+    check_create(caller, Vm)
+    check_restricted(caller, template)
+    return create(tx, caller, template, name=template.get("NAME"), hold=hold, prefix="one")
+
+
+def create(
+    tx: Transaction, caller: Caller, template: Template, *, name: str | None, hold: bool, prefix: str
+) -> int:
+    """Makes a VM; it waits for placement, on hold, or for its images."""
+    number = tx.new_id(Vm)
+    name = name or f"{prefix}-{number}"
+    try:
+        check_name(name, Vm.KIND)
+    except NameProblem as wrong:
+        raise invalid(str(wrong)) from None
+    core = {key: values for key, values in template.attributes.items() if key in CORE}
+    rest = {key: values for key, values in template.attributes.items() if key not in CORE and key != "NAME"}
+    draft = Draft(tx, caller, number, name, Template(core), Template(rest))
+    for part in (capacity, disks, nics, context):
+        part.fill(draft)
+    _requirements(draft)
+    vm = Vm(
+        id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
+        stime=tx.second, template=draft.template, user_template=draft.user_template,
+        state=_first_state(draft, hold),
+    )  # fmt: skip
+    tx.put(vm)
+    tx.log(vm, "created", by=caller.uid, state=vm.state.name)
+    tx.wake = tx.wake or vm.state is VmState.PENDING
+    return number
+
+
+def _first_state(draft: Draft, hold: bool) -> VmState:
+    held = hold or as_bool(draft.template.get("SUBMIT_ON_HOLD"))
+    if draft.waits:
+        if held:
+            draft.template = draft.template.with_("SUBMIT_ON_HOLD", "YES")
+        return VmState.CLONING
+    return VmState.HOLD if held else VmState.PENDING
+
+
+def _requirements(draft: Draft) -> None:
+    """Writes AUTOMATIC_REQUIREMENTS and checks the user's expressions, so that mistakes show at once."""
+    for name in ("SCHED_REQUIREMENTS", "REQUIREMENTS", "SCHED_DS_REQUIREMENTS"):
+        text = draft.user_template.get(name)
+        if text:
+            try:
+                compile_requirement(text)
+            except ExpressionError as wrong:
+                raise problem(f"{name}: {wrong}.") from None
+    if draft.clusters is not None:
+        listed = " | ".join(f"CLUSTER_ID = {number}" for number in sorted(draft.clusters))
+        text = f"({listed}) & !(PIN_POLICY = PINNED)"
+        draft.template = draft.template.with_("AUTOMATIC_REQUIREMENTS", text)
+
+
+def act(tx: Transaction, caller: Caller, action: str, vm_id: int) -> int:
+    """Carries out an action by name."""
+    vm = tx.world.vms[vm_id]
+    check_right(caller, right_for(action), vm)
+    actions.act(tx, vm, action, caller)
+    return vm_id
+
+
+def recover(tx: Transaction, caller: Caller, vm_id: int, how: int) -> int:
+    """Recover operations 0 to 5."""
+    vm = tx.world.vms[vm_id]
+    check_right(caller, right_for(RECOVER_RIGHTS.get(how, "recover")), vm)
+    actions.recover(tx, vm, how, caller)
+    return vm_id
+
+
+def deploy_on(
+    tx: Transaction, caller: Caller, vm_id: int, host_id: int, enforce: bool, datastore_id: int
+) -> int:
+    """Places a waiting VM on a host of the administrator's choice."""
+    vm = tx.world.vms[vm_id]
+    check_right(caller, right_for("deploy"), vm)
+    host = need(tx.world, Host, host_id, caller, Right.MANAGE)
+    datastore = _system(tx, caller, vm, host, datastore_id)
+    if vm.state not in (VmState.PENDING, VmState.HOLD):
+        raise wrong_state(f"Deploy action is not available for state {actions.phase(vm)}", vm_id)
+    if host.state not in (HostState.MONITORED, HostState.DISABLED):
+        raise wrong_state(f"Cannot deploy on host {host_id}: it is {host.state.name}", host_id)
+    if enforce or not caller.admin:
+        missing = [check for check in fits(tx.world, vm, host) if not check.ok]
+        if missing:
+            said = "; ".join(f"{check.name}: needed {check.needed}, had {check.had}" for check in missing)
+            raise wrong_state(f"VM {vm_id} does not fit on host {host_id}: {said}", vm_id)
+    tx.log(vm, "action", name="deploy", by=caller.uid, host=host_id)
+    deploy.begin(tx, vm, host, datastore, caller, {"by": caller.uid, "chosen": host_id})
+    return vm_id
+
+
+def _system(tx: Transaction, caller: Caller, vm: Vm, host: Host, datastore_id: int) -> Datastore:
+    if datastore_id >= 0:
+        datastore = need(tx.world, Datastore, datastore_id, caller, Right.USE)
+        if datastore.type is not DatastoreType.SYSTEM or host.cluster_id not in datastore.clusters:
+            raise wrong_state(f"Datastore {datastore_id} is no system datastore of host {host.id}'s cluster")
+        return datastore
+    found = system_datastore(tx.world, host, vm)
+    if found is None:
+        raise wrong_state(f"Host {host.id}'s cluster has no system datastore for VM {vm.id}", vm.id)
+    return found
+
+
+def update(tx: Transaction, caller: Caller, vm_id: int, text: str, append: int) -> int:
+    """Replaces or merges the VM's user template."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("update"))
+    if append not in (0, 1):
+        raise bad_argument(f"The update type must be 0 (replace) or 1 (append), not {append}", vm_id)
+    new = parse(text)
+    check_restricted(caller, new)
+    user_template = vm.user_template.merged(new) if append else new
+    tx.change(vm, user_template=user_template)
+    tx.log(vm, "update", by=caller.uid)
+    tx.wake = tx.wake or vm.state is VmState.PENDING
+    return vm_id
+
+
+def rename(tx: Transaction, caller: Caller, vm_id: int, name: str) -> int:
+    """Gives a VM another name."""
+    return common.rename(tx, caller, Vm, vm_id, name)
+
+
+def chown(tx: Transaction, caller: Caller, vm_id: int, uid: int, gid: int) -> int:
+    """Gives a VM to another owner or group."""
+    if tx.world.vms[vm_id].state is VmState.DONE:
+        raise wrong_state("Could not change ownership: the VM is DONE", vm_id)
+    return common.chown(tx, caller, Vm, vm_id, uid, gid)
+
+
+def ensure_visible(tx_world_vm: Vm, caller: Caller) -> None:
+    """Refuses who may not USE the VM."""
+    check_right(caller, Right.USE, tx_world_vm, ignore_lock=True)
+
+
