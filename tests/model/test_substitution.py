@@ -91,6 +91,8 @@ SCOPE = VmScope(
         ("$NAME[", "web-1["),
         ("$NAME[0-9", "web-1[0-9"),
         ("${NAME}", "${NAME}"),
+        ('$NAME $FILE[IMAGE="a [b]"] $NAME', 'web-1 $FILE[IMAGE="a [b]"] web-1'),
+        ("$file[IMAGE_ID=7]", "$file[IMAGE_ID=7]"),
         (r"C:\dir", r"C:\dir"),
     ],
 )
@@ -138,6 +140,18 @@ def test_any_text_can_be_substituted(text: str) -> None:
     result = substitute(text, SCOPE)
     if "$" not in text:
         assert result == text
+
+
+@pytest.mark.parametrize(
+    "piece", ["$FILE[", '$FILE["', "$A[B,C=", '$A[B,C="', "$A[" + " " * 50, "$A[B" + " " * 50, "$"]
+)
+def test_long_hostile_texts_are_read_in_linear_time(piece: str) -> None:
+    """Some of these would take hours if each piece were read to the end of the text."""
+    assert len(substitute(piece * 100_000, SCOPE)) <= len(piece) * 100_000
+    with pytest.raises(FileReferenceError):
+        file_references(piece * 100_000)
+    with pytest.raises(FileReferenceError):
+        file_references(f"$FILE[{' ' * 1_000_000}]")
 
 
 class Recorder:

@@ -13,10 +13,14 @@ import msgspec
 
 from innkeeper.model.template import Template, Vector
 
-_NAME = r"[A-Za-z0-9_]+"
-_CHOICE = rf'[ \t]*,[ \t]*({_NAME})[ \t]*=[ \t]*(?:"([^"]*)"|({_NAME}))'
+# All repetitions are possessive and none runs past the next dollar sign or quote, so that a text
+# is read in linear time. Names of images have neither sign.
+_BLANKS = r"[ \t]*+"
+_NAME = r"[A-Za-z0-9_]++"
+_CHOICE = rf'{_BLANKS},{_BLANKS}({_NAME}){_BLANKS}={_BLANKS}(?:"([^"]*+)"|({_NAME})){_BLANKS}'
+_FILE = r'\$FILE\[((?:"[^"$]*+"|[^"\]$])*+)\]'
 _variable = re.compile(
-    rf"\\\$|\$({_NAME})(?:\[[ \t]*({_NAME})(?:{_CHOICE})?[ \t]*\])?",
+    rf"\\\$|(?i:{_FILE})|\$({_NAME})(?:\[{_BLANKS}({_NAME})(?:{_CHOICE}|{_BLANKS})\])?"
 )
 
 
@@ -47,20 +51,25 @@ class Scope(Protocol):
 
 
 def substitute(text: str, scope: Scope) -> str:
-    """The text with every variable replaced by its value. What values hold is not replaced."""
+    """The text with every variable replaced by its value. What values hold is not replaced.
+
+    ``$FILE[...]`` is no variable and stays: see `file_references`.
+    """
     if "$" not in text:
         return text
 
     def value(found: re.Match[str]) -> str:
         if found.group() == "\\$":
             return "$"
+        if found[1] is not None:
+            return found.group()
         return _value(found, scope) or ""
 
     return _variable.sub(value, text)
 
 
 def _value(found: re.Match[str], scope: Scope) -> str | None:
-    vector, name, key, quoted, word = found.groups()
+    _, vector, name, key, quoted, word = found.groups()
     vector = vector.upper()
     if name is None:
         return scope.single(vector)
@@ -148,8 +157,10 @@ def encoded(template: Template) -> str:
 
 # ---- files --------------------------------------------------------------------------------
 
-_file = re.compile(r'\s*\$FILE\[((?:"[^"]*"|[^"\]])*+)\]', re.IGNORECASE)
-_file_part = re.compile(rf'[ \t]*({_NAME})[ \t]*=[ \t]*(?:"([^"]*)"|({_NAME}))[ \t]*(?:,|\Z)')
+_file = re.compile(rf"\s*+{_FILE}", re.IGNORECASE)
+_file_part = re.compile(
+    rf'{_BLANKS}({_NAME}){_BLANKS}={_BLANKS}(?:"([^"]*+)"|({_NAME})){_BLANKS}(?:,|\Z)'
+)
 _ALLOWED = ({"IMAGE_ID"}, {"IMAGE"}, {"IMAGE", "IMAGE_UNAME"}, {"IMAGE", "IMAGE_UID"})
 
 
