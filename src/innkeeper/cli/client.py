@@ -1,0 +1,238 @@
+"""The connection to a front end: XML-RPC calls, JSON requests and the event stream.
+
+One connection is kept and reused. A call that only reads is repeated once when the front end closed
+the kept connection meanwhile; a call that changes something never is, since it may have been done.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from innkeeper.cli.errors import CliError, ExitCode, exit_code_of_status
+from innkeeper.cli.xmlrpc import Value, decode_reply, encode_call
+
+# A kept connection that was idle for longer is not trusted to be open still (seconds).
+_IDLE_LIMIT = 2.0
+
+
+class Endpoint(NamedTuple):
+    """Where the front end listens."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @classmethod
+    def parse(cls, url: str) -> Endpoint:
+        """Read `http://host:port/RPC2`; the path may be left out."""
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            port = 0
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+            raise CliError(f"endpoint: expected http://HOST:PORT/RPC2, not {url!r}", ExitCode.USAGE)
+        path = parts.path if parts.path not in ("", "/") else "/RPC2"
+        default = 443 if parts.scheme == "https" else 80
+        return cls(parts.scheme, parts.hostname, port or default, path)
+
+    @property
+    def authority(self) -> str:
+        """`host:port`, with brackets around an IPv6 address."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+
+class StreamEvent(NamedTuple):
+    """One record of a server-sent event stream."""
+
+    id: str
+    data: Any
+
+
+class Client:
+    """A front end, as one user sees it."""
+
+    def __init__(
+        self, endpoint: Endpoint, secret: str, timeout: float, verify: bool = True
+    ) -> None:
+        """`secret` is `user:password` or `user:token`; `timeout` is in seconds."""
+        self.endpoint = endpoint
+        self.secret = secret
+        self._timeout = timeout
+        self._verify = verify
+        self._connection: http.client.HTTPConnection | None = None
+        self._last_use = 0.0
+
+    def call(self, method: str, *params: Value) -> Value:
+        """Call `one.<method>`; raises `RefusedError` when the front end says no."""
+        body = encode_call(f"one.{method}", (self.secret, *params))
+        headers = {"Content-Type": "text/xml"}
+        reads = method.endswith(("info", "version", "monitoring"))
+        status, answer = self._exchange("POST", self.endpoint.path, body, headers, repeat=reads)
+        if status != 200:
+            raise self._bad_status(status, answer)
+        return decode_reply(answer)
+
+    def document(self, method: str, *params: Value) -> str:
+        """Call a method that returns an XML document."""
+        return str(self.call(method, *params))
+
+    def number(self, method: str, *params: Value) -> int:
+        """Call a method that returns an id."""
+        value = self.call(method, *params)
+        if not isinstance(value, int):
+            raise CliError(f"{method} answered {value!r} where a number was expected")
+        return value
+
+    def get(self, path: str, **query: str | int) -> Any:
+        """GET a JSON answer."""
+        target = _target(path, query)
+        status, answer = self._exchange("GET", target, None, self._web_headers(), repeat=True)
+        if status >= 400:
+            raise self._bad_status(status, answer)
+        try:
+            return json.loads(answer)
+        except ValueError as error:
+            raise CliError(f"{path} did not answer JSON: {error}") from error
+
+    def stream(self, path: str, **query: str | int) -> Iterator[StreamEvent]:
+        """Follow a server-sent event stream until the front end ends it."""
+        connection = self._connect(timeout=None)
+        headers = {**self._web_headers(), "Accept": "text/event-stream"}
+        try:
+            connection.request("GET", _target(path, query), headers=headers)
+            response = connection.getresponse()
+            if response.status >= 400:
+                raise self._bad_status(response.status, response.read())
+            yield from _records(response)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+
+    def authorization(self) -> str:
+        """The value of an HTTP Authorization header."""
+        from base64 import b64encode
+
+        return "Basic " + b64encode(self.secret.encode()).decode()
+
+    def _web_headers(self) -> dict[str, str]:
+        return {"Authorization": self.authorization(), "Accept": "application/json"}
+
+    def _exchange(
+        self, verb: str, target: str, body: bytes | None, headers: dict[str, str], repeat: bool
+    ) -> tuple[int, bytes]:
+        kept = self._kept_connection()
+        if kept is not None and repeat:
+            try:
+                return self._send(kept, verb, target, body, headers)
+            except (ConnectionError, http.client.HTTPException):
+                self._drop()
+        try:
+            connection = self._kept_connection() or self._connect(self._timeout)
+            return self._send(connection, verb, target, body, headers)
+        except (OSError, http.client.HTTPException) as error:
+            self._drop()
+            raise self._unreachable(error) from error
+
+    def _send(
+        self,
+        connection: http.client.HTTPConnection,
+        verb: str,
+        target: str,
+        body: bytes | None,
+        headers: dict[str, str],
+    ) -> tuple[int, bytes]:
+        connection.request(verb, target, body, headers)
+        response = connection.getresponse()
+        answer = response.read()
+        self._connection, self._last_use = connection, time.monotonic()
+        return response.status, answer
+
+    def _kept_connection(self) -> http.client.HTTPConnection | None:
+        if self._connection and time.monotonic() - self._last_use > _IDLE_LIMIT:
+            self._drop()
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection:
+            self._connection.close()
+        self._connection = None
+
+    def _connect(self, timeout: float | None) -> http.client.HTTPConnection:
+        where = self.endpoint
+        if where.scheme == "http":
+            return http.client.HTTPConnection(where.host, where.port, timeout=timeout)
+        context = tls_context(self._verify)
+        return http.client.HTTPSConnection(where.host, where.port, timeout=timeout, context=context)
+
+    def _unreachable(self, error: Exception) -> CliError:
+        if isinstance(error, TimeoutError):
+            return CliError(
+                f"the front end at {self.endpoint} did not answer within {self._timeout:g} s",
+                ExitCode.TIMED_OUT,
+            )
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return CliError(
+            f"no front end answers at {self.endpoint} ({reason}):"
+            " is it running? (--endpoint, INN_ENDPOINT)",
+            ExitCode.UNREACHABLE,
+        )
+
+    def _bad_status(self, status: int, answer: bytes) -> CliError:
+        return CliError(_message_of(answer) or f"HTTP status {status}", exit_code_of_status(status))
+
+
+def tls_context(verify: bool) -> Any:
+    """A TLS context; without verification it accepts any certificate."""
+    import ssl
+
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _target(path: str, query: dict[str, str | int]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _message_of(answer: bytes) -> str:
+    """The text of an error answer, whether it is JSON or plain."""
+    text = answer.decode(errors="replace").strip()
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return "" if text.startswith("<") else text.partition("\n")[0][:500]
+    if not isinstance(data, dict):
+        return text[:500]
+    found = data.get("error") or data.get("message") or data.get("detail")
+    if isinstance(found, dict):
+        found = found.get("message")
+    return str(found or text[:500])
+
+
+def _records(response: http.client.HTTPResponse) -> Iterator[StreamEvent]:
+    """Split a text/event-stream (HTML standard, server-sent events) into its records."""
+    identity, data = "", []
+    while line := response.readline():
+        field, _, value = line.decode().rstrip("\r\n").partition(":")
+        value = value.removeprefix(" ")
+        if field == "id":
+            identity = value
+        elif field == "data":
+            data.append(value)
+        elif not field and not value and data:
+            yield StreamEvent(identity, json.loads("\n".join(data)))
+            data = []

@@ -1,0 +1,178 @@
+"""The command groups for kinds of object: generic verbs, one-call verbs and special ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import click
+
+from innkeeper.cli.lazy import Entry, LazyGroup, examples, from_module
+from innkeeper.cli.objects import KINDS, Kind
+
+# Verbs that are more than one call: name -> (section, module, function, what help says).
+_Special = tuple[str, str, str, str]
+
+SPECIAL: dict[str, dict[str, _Special]] = {
+    "vm": {
+        "create": ("Life cycle", "create", "vm_create", "Make a VM."),
+        "wait": ("Look inside", "wait", "vm_wait", "Wait for a state or an address."),
+        "console": ("Look inside", "console", "console", "Talk to the serial console."),
+        "log": ("Look inside", "logs", "log", "Show what the guest or QEMU wrote."),
+        "story": ("Look inside", "logs", "story", "Show all that happened to a VM."),
+        "why": ("Look inside", "why", "why", "Say why it is where it is, or waits."),
+        "ssh": ("Look inside", "ssh", "ssh", "Log in over SSH."),
+        "resize": ("Devices", "vm", "resize", "Change CPU and memory."),
+        "disk-attach": ("Devices", "vm", "disk_attach", "Add a disk."),
+        "nic-attach": ("Devices", "vm", "nic_attach", "Add a network interface."),
+        "updateconf": ("Devices", "vm", "updateconf", "Change the context and devices."),
+    },
+    "host": {
+        "create": ("Objects", "create", "host_create", "Add a host."),
+        "wait": ("Actions", "wait", "host_wait", "Wait for a state."),
+        "flush": ("Actions", "host", "flush", "Disable and move the VMs away."),
+    },
+    "image": {
+        "create": ("Objects", "create", "image_create", "Register an image."),
+        "wait": ("Actions", "wait", "image_wait", "Wait for a state."),
+    },
+    "network": {
+        "create": ("Objects", "create", "network_create", "Make a network."),
+        "add-range": ("Addresses", "network", "add_range", "Add an address range."),
+        "hold": ("Addresses", "network", "hold", "Keep addresses from being given."),
+        "release": ("Addresses", "network", "release", "Let held addresses be given."),
+        "reserve": ("Addresses", "network", "reserve", "Make a network of a part."),
+    },
+    "datastore": {"create": ("Objects", "create", "datastore_create", "Make a datastore.")},
+    "template": {
+        "create": ("Objects", "create", "template_create", "Register a template."),
+        "instantiate": ("Actions", "create", "template_instantiate", "Make VMs from it."),
+    },
+    "user": {
+        "create": ("Objects", "user", "create", "Add a user."),
+        "login": ("Actions", "user", "login", "Get a token and keep it."),
+        "passwd": ("Actions", "user", "passwd", "Change a password."),
+        "quota": ("Actions", "quota", "user_quota", "Set limits."),
+    },
+    "group": {
+        "create": ("Objects", "create", "group_create", "Add a group."),
+        "quota": ("Actions", "quota", "group_quota", "Set limits."),
+    },
+    "cluster": {"create": ("Objects", "create", "cluster_create", "Make a cluster.")},
+    "secgroup": {"create": ("Objects", "create", "secgroup_create", "Make a security group.")},
+    "vdc": {"create": ("Objects", "create", "vdc_create", "Make a VDC.")},
+    "acl": {
+        "create": ("Objects", "acl", "create", "Add a rule."),
+        "delete": ("Objects", "acl", "delete", "Delete rules."),
+    },
+}
+
+_OBJECTS = "Objects"
+_PERMISSIONS = "Permissions"
+_SECTIONS = dict.fromkeys(("chmod", "chown", "chgrp", "lock", "unlock"), _PERMISSIONS)
+_ORDER = (_OBJECTS, "Life cycle", "Actions", "Look inside", "Addresses", "Members", "Groups",
+          "Devices", "Snapshots and backups", "Balance", _PERMISSIONS)  # fmt: skip
+
+# OpenNebula's names for what is called otherwise here.
+ALIASES = {
+    "addar": "add-range",
+    "rmar": "rm-range",
+    "instantiate": "instantiate",
+}
+
+_EXAMPLES = {
+    "vm": (
+        "inn vm create --name web --cpu 1 --memory 512 --disk debian --nic public",
+        "inn vm list",
+        "inn vm wait web --state running",
+        "inn vm console web",
+        "inn vm terminate web",
+    ),
+    "host": ("inn host create node1", "inn host list", "inn host disable node1"),
+    "image": (
+        "inn image create --name debian --path /var/tmp/debian.qcow2",
+        "inn image list",
+        "inn image persistent debian",
+    ),
+    "network": (
+        "inn network create --name public --bridge br0 --ip 10.0.0.10 --size 50",
+        "inn network add-range public --ip 10.0.1.10 --size 50",
+        "inn network hold public 10.0.0.12",
+    ),
+    "template": (
+        "inn template create --name small --cpu 1 --memory 512 --disk debian --nic public",
+        "inn template instantiate small --name web --count 3",
+    ),
+    "user": ("inn user create ann", "inn user login", "inn user passwd"),
+}
+
+
+class ObjectGroup(LazyGroup):
+    """`inn KIND`: its list of verbs is put together only when it is asked for."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(
+            kind.name,
+            _Entries(kind),
+            aliases=ALIASES,
+            help=f"Work with {kind.plural}.",
+            epilog=examples(*_EXAMPLES.get(kind.name, (f"inn {kind.name} list",))),
+        )
+
+
+class _Entries(Mapping[str, Entry]):
+    """The verbs of a kind. One verb is found without making the others."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._all: dict[str, Entry] | None = None
+
+    def __getitem__(self, name: str) -> Entry:
+        found = self._special(name) or self._generic(name) or self._table().get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table())
+
+    def __len__(self) -> int:
+        return len(self._table())
+
+    def _special(self, name: str) -> Entry | None:
+        if name not in SPECIAL.get(self._kind.name, {}):
+            return None
+        section, module, function, summary = SPECIAL[self._kind.name][name]
+        return Entry(section, summary, from_module(module, function))
+
+    def _generic(self, name: str) -> Entry | None:
+        if name not in self._kind.verbs:
+            return None
+        from innkeeper.cli.generic import BUILDERS
+
+        summary, build = BUILDERS[name]
+        return Entry(_SECTIONS.get(name, _OBJECTS), summary, partial(build, self._kind))
+
+    def _table(self) -> dict[str, Entry]:
+        if self._all is None:
+            self._all = _in_order(self._kind, self)
+        return self._all
+
+
+def _in_order(kind: Kind, entries: _Entries) -> dict[str, Entry]:
+    """All verbs of a kind, sorted by the order of their sections."""
+    from innkeeper.cli.verb_tables import TABLES
+
+    found: dict[str, Entry] = {}
+    for name in (*kind.verbs, *SPECIAL.get(kind.name, {})):
+        entry = entries._special(name) or entries._generic(name)
+        if entry is not None:
+            found[name] = entry
+    for verb in TABLES.get(kind.name, ()):
+        found.setdefault(verb.name, Entry(verb.section, verb.help, partial(verb.build, kind)))
+    return dict(sorted(found.items(), key=lambda item: _ORDER.index(item[1].section)))
+
+
+def object_group(kind_name: str) -> click.Command:
+    """The command group for a kind of object."""
+    return ObjectGroup(KINDS[kind_name])

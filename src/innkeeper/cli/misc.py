@@ -1,0 +1,80 @@
+"""`inn version`, `inn completion`, and `inn daemon`, which starts the front end in this process."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from innkeeper import __version__
+from innkeeper.cli import render
+from innkeeper.cli.errors import CliError, ExitCode
+from innkeeper.cli.lazy import InnCommand, examples
+from innkeeper.cli.session import current
+
+
+@click.command(
+    "version",
+    cls=InnCommand,
+    help="Print the version of inn and, when one answers, of the front end.",
+)
+def version() -> None:
+    """Print the versions."""
+    session = current()
+    versions = {"client": __version__, "server": _server_version()}
+    if session.json:
+        render.emit_json(versions)
+        return
+    click.echo(f"inn {__version__}")
+    if versions["server"]:
+        click.echo(f"front end (OpenNebula API) {versions['server']}")
+
+
+def _server_version() -> str | None:
+    try:
+        return str(current().client().call("system.version"))
+    except CliError:
+        return None
+
+
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command(
+    "completion",
+    cls=InnCommand,
+    help="Print shell code that completes commands and the names of objects.",
+    epilog=examples('eval "$(inn completion bash)"', "inn completion fish | source"),
+)
+@click.argument("shell", type=click.Choice(_SHELLS))
+def completion(shell: str) -> None:
+    """Print the completion code."""
+    from click.shell_completion import get_completion_class
+
+    root = click.get_current_context().find_root().command
+    found = get_completion_class(shell)
+    assert found is not None
+    # Not `source()`, which for bash starts a bash to learn its version.
+    completer = found(root, {}, "inn", "_INN_COMPLETE")
+    click.echo(completer.source_template % completer.source_vars())
+
+
+@click.command(
+    "daemon",
+    cls=click.Command,
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    help="Run the front end in the foreground; its own --help lists the options.",
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def daemon(arguments: tuple[str, ...]) -> None:
+    """Hand the command line to the front end."""
+    try:
+        module: Any = importlib.import_module("innkeeper.daemon")
+    except ModuleNotFoundError as error:
+        raise CliError(f"the front end is not installed here: {error}", ExitCode.FAILED) from error
+    sys.argv = ["inn daemon", *arguments]
+    code = module.main(list(arguments))
+    click.get_current_context().exit(code if isinstance(code, int) else 0)

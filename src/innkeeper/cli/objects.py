@@ -1,0 +1,391 @@
+"""The kinds of object that the API has, as data: how to list them and which columns they show.
+
+Columns, widths and formats are OpenNebula's, since its users know them by heart.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from innkeeper.cli import formats, states
+from innkeeper.cli.document import Element, text_at
+
+Cell: TypeAlias = "str | Callable[[Element], str]"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a list: where its text is found, and how it is shown.
+
+    `value` is a path in the object's element, or a function of the element.
+    """
+
+    name: str
+    width: int
+    value: Cell
+    format: Callable[[str], str] = formats.as_is
+    left: bool = False
+    header: str = ""
+
+    def cell(self, row: Element) -> str:
+        """The text of this column for one object."""
+        found = text_at(row, self.value) if isinstance(self.value, str) else self.value(row)
+        return self.format(found)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object: its names, its methods, its columns and the generic verbs it has.
+
+    `pool_args` are the arguments of the pool method that follow the filter; `None` means that the
+    method takes no arguments at all.
+    """
+
+    name: str
+    noun: str
+    plural: str
+    api: str
+    pool: str
+    element: str
+    columns: tuple[Column, ...]
+    default: tuple[str, ...]
+    verbs: tuple[str, ...]
+    pool_args: tuple[int, ...] | None = (-1, -1)
+    user_template: str = "TEMPLATE"
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name, in any case."""
+        return next((c for c in self.columns if c.name == name.upper()), None)
+
+
+OWNED = ("list", "show", "delete", "update", "rename", "chmod", "chown", "chgrp")
+LOCKABLE = (*OWNED, "lock", "unlock")
+GLOBAL = ("list", "show", "delete", "update", "rename")
+
+
+def count(path: str) -> Callable[[Element], str]:
+    """A cell that counts the children of an element."""
+    return lambda row: str(len(found)) if (found := row.find(path)) is not None else "0"
+
+
+def joined(path: str) -> Callable[[Element], str]:
+    """A cell that joins the texts found at a path with commas."""
+    return lambda row: ",".join(item.text or "" for item in row.iterfind(path))
+
+
+def short_of(table: dict[int, states.State], path: str = "STATE") -> Callable[[Element], str]:
+    """A cell with the short form of a state number."""
+    return lambda row: states.look_up(table, text_at(row, path)).short
+
+
+def _vm_state(row: Element) -> str:
+    return states.of_vm(text_at(row, "STATE"), text_at(row, "LCM_STATE")).short
+
+
+def _vm_name(row: Element) -> str:
+    return ("*" if text_at(row, "RESCHED") == "1" else "") + text_at(row, "NAME")
+
+
+# A VM has a host while it is ACTIVE, SUSPENDED or POWEROFF.
+_STATES_ON_A_HOST = ("3", "5", "8")
+
+
+def last_history(row: Element) -> Element | None:
+    """The newest history record of a VM."""
+    records = row.findall("HISTORY_RECORDS/HISTORY")
+    return records[-1] if records else None
+
+
+def vm_host(row: Element) -> str:
+    """The name of the host that a VM is on, "" when it is on none."""
+    record = last_history(row)
+    if record is None or text_at(row, "STATE") not in _STATES_ON_A_HOST:
+        return ""
+    return text_at(record, "HOSTNAME")
+
+
+def _vm_cluster(row: Element) -> str:
+    record = last_history(row)
+    return text_at(record, "CID") if record is not None else ""
+
+
+def _vm_age(row: Element) -> str:
+    started = float(text_at(row, "STIME") or 0)
+    ended = float(text_at(row, "ETIME") or 0)
+    return formats.age((ended if ended > 0 else time.time()) - started)
+
+
+_ADDRESS_FIELDS = ("IP", "EXTERNAL_IP", "IP6_GLOBAL", "IP6_ULA", "IP6", "VROUTER_IP")
+
+
+def addresses(row: Element) -> list[str]:
+    """All IP addresses of a VM's interfaces, in order."""
+    return [
+        address
+        for nic in row.iterfind("TEMPLATE/*")
+        if nic.tag in ("NIC", "NIC_ALIAS")
+        for field in _ADDRESS_FIELDS
+        if (address := text_at(nic, field))
+    ]
+
+
+def _addresses_cell(row: Element) -> str:
+    return ",".join(addresses(row)) or "--"
+
+
+def _host_cpu(row: Element) -> str:
+    return formats.share(text_at(row, "HOST_SHARE/CPU_USAGE"), text_at(row, "HOST_SHARE/MAX_CPU"))
+
+
+def _host_memory(row: Element) -> str:
+    return formats.share_of_kib(
+        text_at(row, "HOST_SHARE/MEM_USAGE"), text_at(row, "HOST_SHARE/MAX_MEM")
+    )
+
+
+def _left_of(limit: str, used: str) -> Callable[[Element], str]:
+    def cell(row: Element) -> str:
+        return str(int(text_at(row, limit) or 0) - int(text_at(row, used) or 0))
+
+    return cell
+
+
+def _datastore_size(row: Element) -> str:
+    return "" if text_at(row, "TEMPLATE/SHARED") == "NO" else text_at(row, "TOTAL_MB")
+
+
+def _datastore_free(row: Element) -> str:
+    total = float(text_at(row, "TOTAL_MB") or 0)
+    if total <= 0:
+        return ""
+    return f"{float(text_at(row, 'FREE_MB') or 0) * 100 / total:.0f}%"
+
+
+def _quota(name: str, unit: Callable[[str], str]) -> Callable[[Element], str]:
+    """A cell `used / limit` of the VM quota; administrators (id 0) have none."""
+
+    def cell(row: Element) -> str:
+        if text_at(row, "ID") == "0":
+            return ""
+        limit = text_at(row, f"VM_QUOTA/VM/{name}")
+        used = text_at(row, f"VM_QUOTA/VM/{name}_USED") or "0"
+        bounded = limit not in ("", "-1", "-2")
+        return f"{unit(used)} / {unit(limit) if bounded else formats.MISSING}"
+
+    return cell
+
+
+_QUOTA_COLUMNS = (
+    Column("VMS", 9, _quota("VMS", formats.number)),
+    Column("MEMORY", 15, _quota("MEMORY", formats.size_of_mib)),
+    Column("CPU", 10, _quota("CPU", formats.number)),
+    Column("PCI", 9, _quota("PCI_DEV", formats.number)),
+)
+
+_ID = Column("ID", 4, "ID")
+_NAME = Column("NAME", 15, "NAME", left=True)
+_OWNER = (
+    Column("USER", 8, "UNAME", left=True),
+    Column("GROUP", 8, "GNAME", left=True),
+)
+_CLUSTERS = Column("CLUSTERS", 10, joined("CLUSTERS/ID"), left=True)
+_REGTIME = Column("REGTIME", 15, "REGTIME", formats.moment)
+
+VM = Kind(
+    "vm", "VM", "VMs", "vm", "vmpool", "VM",
+    columns=(
+        _ID, *_OWNER,
+        Column("NAME", 15, _vm_name, left=True),
+        Column("STAT", 4, _vm_state),
+        Column("CPU", 4, "TEMPLATE/CPU", formats.number),
+        Column("MEM", 7, "TEMPLATE/MEMORY", formats.size_of_mib),
+        Column("HOST", 10, vm_host, left=True),
+        Column("TIME", 10, _vm_age),
+        Column("CLUSTER", 7, _vm_cluster),
+        Column("IP", 15, _addresses_cell, left=True),
+    ),
+    default=("ID", "USER", "GROUP", "NAME", "STAT", "CPU", "MEM", "HOST", "TIME"),
+    verbs=tuple(verb for verb in LOCKABLE if verb != "delete"),
+    pool_args=(-1, -1, -1),
+    user_template="USER_TEMPLATE",
+)  # fmt: skip
+
+HOST = Kind(
+    "host", "host", "hosts", "host", "hostpool", "HOST",
+    columns=(
+        _ID, _NAME,
+        Column("CLUSTER", 10, "CLUSTER", left=True),
+        Column("TVM", 3, "HOST_SHARE/RUNNING_VMS"),
+        Column("ALLOCATED_CPU", 18, _host_cpu),
+        Column("ALLOCATED_MEM", 18, _host_memory),
+        Column("STAT", 4, short_of(states.HOST), left=True),
+        Column("TCPU", 4, "HOST_SHARE/MAX_CPU"),
+        Column("FCPU", 4, "MONITORING/CAPACITY/FREE_CPU"),
+        Column("ACPU", 4, _left_of("HOST_SHARE/MAX_CPU", "HOST_SHARE/CPU_USAGE")),
+        Column("TMEM", 7, "HOST_SHARE/MAX_MEM", formats.size_of_kib),
+        Column("FMEM", 7, "MONITORING/CAPACITY/FREE_MEMORY", formats.size_of_kib),
+        Column("AMEM", 7, _left_of("HOST_SHARE/MAX_MEM", "HOST_SHARE/MEM_USAGE"),
+               formats.size_of_kib),
+        Column("REAL_CPU", 8, "MONITORING/CAPACITY/USED_CPU"),
+        Column("REAL_MEM", 8, "MONITORING/CAPACITY/USED_MEMORY", formats.size_of_kib),
+    ),
+    default=("ID", "NAME", "CLUSTER", "TVM", "ALLOCATED_CPU", "ALLOCATED_MEM", "STAT"),
+    verbs=GLOBAL,
+    pool_args=None,
+)  # fmt: skip
+
+IMAGE = Kind(
+    "image", "image", "images", "image", "imagepool", "IMAGE",
+    columns=(
+        _ID, *_OWNER, _NAME,
+        Column("DATASTORE", 10, "DATASTORE", left=True),
+        Column("SIZE", 7, "SIZE", formats.size_of_mib),
+        Column("TYPE", 4, short_of(states.IMAGE_TYPES, "TYPE"), left=True),
+        Column("PERSISTENT", 3, "PERSISTENT", formats.yes_no, header="PER"),
+        Column("STAT", 4, short_of(states.IMAGE), left=True),
+        Column("RVMS", 4, "RUNNING_VMS"),
+        _REGTIME,
+        Column("MODTIME", 15, "MODTIME", formats.moment),
+    ),
+    default=("ID", "USER", "GROUP", "NAME", "DATASTORE", "SIZE", "TYPE", "PERSISTENT", "STAT",
+             "RVMS"),
+    verbs=tuple(verb for verb in LOCKABLE if verb != "delete"),
+)  # fmt: skip
+
+NETWORK = Kind(
+    "network", "virtual network", "virtual networks", "vn", "vnpool", "VNET",
+    columns=(
+        _ID, *_OWNER, _NAME, _CLUSTERS,
+        Column("BRIDGE", 8, "BRIDGE", left=True),
+        Column("STATE", 6, short_of(states.NETWORK), left=True),
+        Column("LEASES", 6, "USED_LEASES"),
+        Column("OUTDATED", 4, count("OUTDATED_VMS"), header="OUTD"),
+        Column("ERROR", 4, count("ERROR_VMS"), header="ERRO"),
+        Column("UPDATED", 4, count("UPDATED_VMS"), header="UPDA"),
+    ),
+    default=("ID", "USER", "GROUP", "NAME", "CLUSTERS", "BRIDGE", "STATE", "LEASES", "OUTDATED",
+             "ERROR"),
+    verbs=LOCKABLE,
+)  # fmt: skip
+
+DATASTORE = Kind(
+    "datastore", "datastore", "datastores", "datastore", "datastorepool", "DATASTORE",
+    columns=(
+        _ID,
+        Column("NAME", 10, "NAME", left=True),
+        Column("SIZE", 6, _datastore_size, formats.size_of_mib),
+        Column("AVAIL", 5, _datastore_free, left=True),
+        Column("CLUSTERS", 8, joined("CLUSTERS/ID"), left=True),
+        Column("IMAGES", 6, count("IMAGES")),
+        Column("TYPE", 4, short_of(states.DATASTORE_TYPES, "TYPE"), left=True),
+        Column("DS", 7, "DS_MAD", left=True),
+        Column("TM", 7, "TM_MAD", left=True),
+        Column("STAT", 4, short_of(states.DATASTORE), left=True),
+        *_OWNER,
+    ),
+    default=("ID", "NAME", "SIZE", "AVAIL", "CLUSTERS", "IMAGES", "TYPE", "DS", "TM", "STAT"),
+    verbs=OWNED,
+    pool_args=None,
+)  # fmt: skip
+
+TEMPLATE = Kind(
+    "template", "template", "templates", "template", "templatepool", "VMTEMPLATE",
+    columns=(_ID, *_OWNER, _NAME, _REGTIME),
+    default=("ID", "USER", "GROUP", "NAME", "REGTIME"),
+    verbs=tuple(verb for verb in LOCKABLE if verb != "delete"),
+)  # fmt: skip
+
+CLUSTER = Kind(
+    "cluster", "cluster", "clusters", "cluster", "clusterpool", "CLUSTER",
+    columns=(
+        _ID, _NAME,
+        Column("HOSTS", 10, count("HOSTS")),
+        Column("VNETS", 10, count("VNETS")),
+        Column("DATASTORES", 10, count("DATASTORES")),
+    ),
+    default=("ID", "NAME", "HOSTS", "VNETS", "DATASTORES"),
+    verbs=GLOBAL,
+    pool_args=None,
+)  # fmt: skip
+
+USER = Kind(
+    "user", "user", "users", "user", "userpool", "USER",
+    columns=(
+        _ID,
+        Column("NAME", 10, "NAME", left=True),
+        Column("ENABLED", 4, "ENABLED", lambda text: formats.yes_no(text).lower(), left=True,
+               header="ENAB"),
+        Column("GROUP", 8, "GNAME", left=True),
+        Column("AUTH", 8, "AUTH_DRIVER", left=True),
+        *_QUOTA_COLUMNS,
+    ),
+    default=("ID", "NAME", "ENABLED", "GROUP", "AUTH", "VMS", "MEMORY", "CPU", "PCI"),
+    verbs=("list", "show", "delete", "update"),
+    pool_args=None,
+)  # fmt: skip
+
+GROUP = Kind(
+    "group", "group", "groups", "group", "grouppool", "GROUP",
+    columns=(_ID, _NAME, Column("USERS", 5, count("USERS")), *_QUOTA_COLUMNS),
+    default=("ID", "NAME", "USERS", "VMS", "MEMORY", "CPU", "PCI"),
+    verbs=("list", "show", "delete", "update"),
+    pool_args=None,
+)  # fmt: skip
+
+SECGROUP = Kind(
+    "secgroup", "security group", "security groups", "secgroup", "secgrouppool", "SECURITY_GROUP",
+    columns=(
+        _ID, *_OWNER, _NAME,
+        Column("UPDATED", 8, count("UPDATED_VMS")),
+        Column("OUTDATED", 8, count("OUTDATED_VMS")),
+        Column("ERROR", 8, count("ERROR_VMS")),
+    ),
+    default=("ID", "USER", "GROUP", "NAME", "UPDATED", "OUTDATED", "ERROR"),
+    verbs=OWNED,
+)  # fmt: skip
+
+VDC = Kind(
+    "vdc", "VDC", "VDCs", "vdc", "vdcpool", "VDC",
+    columns=(
+        _ID, _NAME,
+        Column("GROUPS", 8, count("GROUPS")),
+        Column("CLUSTERS", 10, count("CLUSTERS")),
+        Column("HOSTS", 10, count("HOSTS")),
+        Column("VNETS", 10, count("VNETS")),
+        Column("DATASTORES", 10, count("DATASTORES")),
+    ),
+    default=("ID", "NAME", "GROUPS", "CLUSTERS", "HOSTS", "VNETS", "DATASTORES"),
+    verbs=GLOBAL,
+    pool_args=None,
+)  # fmt: skip
+
+ZONE = Kind(
+    "zone", "zone", "zones", "zone", "zonepool", "ZONE",
+    columns=(
+        _ID, _NAME,
+        Column("ENDPOINT", 45, "TEMPLATE/ENDPOINT", left=True),
+        Column("STAT", 4, short_of(states.ZONE), left=True),
+    ),
+    default=("ID", "NAME", "ENDPOINT", "STAT"),
+    verbs=GLOBAL,
+    pool_args=None,
+)  # fmt: skip
+
+ACL = Kind(
+    "acl", "ACL rule", "ACL rules", "acl", "acl", "ACL",
+    columns=(_ID, Column("STRING", 60, "STRING", left=True)),
+    default=("ID", "STRING"),
+    verbs=("list",),
+    pool_args=None,
+)  # fmt: skip
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        VM, HOST, IMAGE, NETWORK, DATASTORE, TEMPLATE, CLUSTER, USER, GROUP, SECGROUP, VDC, ZONE,
+        ACL,
+    )
+}  # fmt: skip

@@ -1,0 +1,123 @@
+"""What every command shares: who asks, which front end, and how the answer is to look."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from innkeeper.cli.errors import CliError, ExitCode
+
+if TYPE_CHECKING:
+    from innkeeper.cli.client import Client
+
+DEFAULT_ENDPOINT = "http://127.0.0.1:2633/RPC2"
+DEFAULT_TIMEOUT = 60.0
+SYSTEM_AUTH_FILE = Path("/var/lib/innkeeper/one_auth")
+
+
+@dataclass
+class Session:
+    """The options common to all commands, and the client made from them."""
+
+    endpoint: str | None = None
+    user: str | None = None
+    password: str | None = None
+    timeout: float | None = None
+    json: bool = False
+    verbose: bool = False
+    _client: Client | None = field(default=None, repr=False)
+
+    def client(self) -> Client:
+        """The connection to the front end, made at the first use."""
+        if self._client is None:
+            from innkeeper.cli.client import Client, Endpoint
+
+            self._client = Client(
+                Endpoint.parse(self.endpoint or find_endpoint()),
+                self._secret(),
+                self._timeout_seconds(),
+                verify=os.environ.get("ONE_DISABLE_SSL_VERIFY", "") in ("", "no", "0"),
+            )
+        return self._client
+
+    def _secret(self) -> str:
+        if self.user is None:
+            return find_secret()
+        if self.password is None:
+            self.password = click.prompt("Password", hide_input=True, err=True)
+        return f"{self.user}:{self.password}"
+
+    def _timeout_seconds(self) -> float:
+        if self.timeout is not None:
+            return self.timeout
+        text = os.environ.get("INN_TIMEOUT") or os.environ.get("ONE_XMLRPC_TIMEOUT")
+        try:
+            return float(text) if text else DEFAULT_TIMEOUT
+        except ValueError:
+            raise CliError(f"INN_TIMEOUT: expected seconds, not {text!r}", ExitCode.USAGE) from None
+
+
+def current() -> Session:
+    """The session of the running command."""
+    return click.get_current_context().ensure_object(Session)
+
+
+def auth_file() -> Path:
+    """Where this user's own credentials are kept."""
+    named = os.environ.get("INN_AUTH") or os.environ.get("ONE_AUTH")
+    return Path(named) if named else Path.home() / ".one" / "one_auth"
+
+
+def find_secret() -> str:
+    """`user:password` from INN_AUTH, ONE_AUTH, ~/.one/one_auth or the system's file."""
+    named = os.environ.get("INN_AUTH") or os.environ.get("ONE_AUTH")
+    if named:
+        return _read_secret(Path(named))
+    for path in (auth_file(), SYSTEM_AUTH_FILE):
+        if path.exists() and os.access(path, os.R_OK):
+            return _read_secret(path)
+    raise CliError(
+        "no credentials: give --user and --password, or name a file holding user:password"
+        f" in INN_AUTH (looked at {auth_file()} and {SYSTEM_AUTH_FILE})",
+        ExitCode.NOT_ALLOWED,
+    )
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        lines = path.read_text().split("\n")
+    except OSError as error:
+        raise CliError(
+            f"cannot read the credentials in {path}: {error.strerror}", ExitCode.NOT_ALLOWED
+        ) from error
+    secret = lines[0].strip()
+    if ":" not in secret:
+        raise CliError(f"{path}: expected user:password in the first line", ExitCode.NOT_ALLOWED)
+    return secret
+
+
+def find_endpoint() -> str:
+    """The endpoint from INN_ENDPOINT, ONE_XMLRPC, ~/.one/one_endpoint, or the default."""
+    named = os.environ.get("INN_ENDPOINT") or os.environ.get("ONE_XMLRPC")
+    if named:
+        return named
+    try:
+        text = (Path.home() / ".one" / "one_endpoint").read_text().strip()
+    except OSError:
+        return DEFAULT_ENDPOINT
+    return text or DEFAULT_ENDPOINT
+
+
+def write_secret(path: Path, secret: str) -> None:
+    """Write credentials so that nobody else can read them at any moment."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    owner_only = stat.S_IRUSR | stat.S_IWUSR
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, owner_only)
+    with os.fdopen(handle, "w") as file:
+        os.fchmod(file.fileno(), owner_only)
+        file.write(secret + "\n")
