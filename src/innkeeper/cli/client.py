@@ -69,7 +69,7 @@ class Client:
         self.endpoint = endpoint
         self.secret = secret
         self._timeout = timeout
-        self._verify = verify
+        self.verify = verify
         self._connection: http.client.HTTPConnection | None = None
         self._last_use = 0.0
 
@@ -173,7 +173,7 @@ class Client:
         where = self.endpoint
         if where.scheme == "http":
             return http.client.HTTPConnection(where.host, where.port, timeout=timeout)
-        context = tls_context(self._verify)
+        context = tls_context(self.verify)
         return http.client.HTTPSConnection(where.host, where.port, timeout=timeout, context=context)
 
     def _unreachable(self, error: Exception) -> CliError:

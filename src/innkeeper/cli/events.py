@@ -1,0 +1,86 @@
+"""`inn events`: what happened in the cloud, and what happens now."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from innkeeper.cli import render
+from innkeeper.cli.client import Client
+from innkeeper.cli.errors import CliError, ExitCode
+from innkeeper.cli.lazy import InnCommand, examples
+from innkeeper.cli.logs import event_cells
+from innkeeper.cli.session import Session, current
+
+_PATH = "/api/v1/events"
+_RETRY_PAUSE = 1.0  # seconds before the stream is opened again after it broke
+_HEADS = [
+    render.Head("SEQ", 6, left=False),
+    render.Head("TIME", 14),
+    render.Head("OBJECT", 12),
+    render.Head("WHAT", 20),
+    render.Head("DETAIL"),
+]
+
+
+@click.command(
+    "events",
+    cls=InnCommand,
+    help="List what happened; with --follow, go on with what happens.\n\n"
+    "With --json --follow each event is one line.",
+    epilog=examples("inn events", "inn events --kind vm --id 12", "inn events --follow --json"),
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what happens.")
+@click.option("--after", type=click.IntRange(min=0), help="Only events after this number.")
+@click.option("--kind", metavar="KIND", help="Only of this kind of object: vm, host, image, ...")
+@click.option("--id", "number", type=int, metavar="N", help="Only of the object of this number.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many (100).")
+def events(
+    follow: bool, after: int | None, kind: str | None, number: int | None, limit: int | None
+) -> None:
+    """Print events."""
+    session = current()
+    chosen = {"after": after, "kind": kind, "id": number, "limit": limit}
+    query = {name: value for name, value in chosen.items() if value is not None}
+    if follow:
+        _follow(session, query)
+        return
+    found = session.client().get(_PATH, **query)["events"]
+    if session.json:
+        render.emit_json(found)
+    else:
+        render.emit_table(_HEADS, [event_cells(event) for event in found])
+
+
+def _follow(session: Session, query: dict[str, Any]) -> None:
+    """Print events as they come; opens the stream again where it broke, as long as one answers."""
+    client = session.client()
+    left = query.pop("limit", None)
+    while True:
+        try:
+            for event in _stream(client, query):
+                _print_one(session, event)
+                query["after"] = event["seq"]
+                left = None if left is None else left - 1
+                if left == 0:
+                    return
+        except CliError as error:
+            if error.code != ExitCode.UNREACHABLE or "after" not in query:
+                raise
+            render.note(f"the stream broke ({error}); trying again")
+        time.sleep(_RETRY_PAUSE)
+
+
+def _stream(client: Client, query: dict[str, Any]) -> Any:
+    return (record.data for record in client.stream(_PATH, follow=1, **query))
+
+
+def _print_one(session: Session, event: dict[str, Any]) -> None:
+    if session.json:
+        import json
+
+        click.echo(json.dumps(event, ensure_ascii=False))
+    else:
+        render.emit_table(_HEADS, [event_cells(event)], header=False)

@@ -1,0 +1,108 @@
+"""`inn vm log` and `inn vm story`: what a guest and its hypervisor wrote, and what happened."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from innkeeper.cli import render
+from innkeeper.cli.client import Client
+from innkeeper.cli.lazy import InnCommand, examples
+from innkeeper.cli.names import ObjectType, id_of
+from innkeeper.cli.objects import KINDS
+from innkeeper.cli.session import current
+
+_PAUSE = 0.5  # seconds between two looks at a log that is followed
+
+
+@click.command(
+    "log",
+    cls=InnCommand,
+    help="Show what a guest wrote to its serial console, or QEMU to its log.",
+    epilog=examples("inn vm log web", "inn vm log web --follow", "inn vm log web --qemu"),
+)
+@click.argument("vm", type=ObjectType("vm"), metavar="VM")
+@click.option("-f", "--follow", is_flag=True, help="Go on as it grows.")
+@click.option("--qemu", is_flag=True, help="The hypervisor's log.")
+@click.option("-n", "--lines", type=click.IntRange(min=0), help="Only the last so many lines.")
+def log(vm: str, follow: bool, qemu: bool, lines: int | None) -> None:
+    """Print a log."""
+    session = current()
+    client = session.client()
+    number = id_of(client, KINDS["vm"], vm)
+    which = "qemu" if qemu else "serial"
+    text, offset = _read_all(client, number, which, 0)
+    if lines is not None:
+        text = "".join(text.splitlines(keepends=True)[-lines:]) if lines else ""
+    if session.json and not follow:
+        render.emit_json({"ID": number, "which": which, "data": text})
+        return
+    _write(text)
+    while follow:
+        time.sleep(_PAUSE)
+        text, offset = _read_all(client, number, which, offset)
+        _write(text)
+
+
+def _read_all(client: Client, number: int, which: str, offset: int) -> tuple[str, int]:
+    """All that the log holds beyond an offset, and the offset beyond that."""
+    pieces = []
+    while True:
+        part = client.get(f"/api/v1/vms/{number}/log", which=which, offset=offset)
+        if part["size"] < offset:  # the guest was started anew, and with it the log
+            offset = 0
+            continue
+        pieces.append(part["data"])
+        if part["offset"] >= part["size"] or part["offset"] == offset:
+            return "".join(pieces), part["offset"]
+        offset = part["offset"]
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+@click.command(
+    "story",
+    cls=InnCommand,
+    help="Show all that happened to a VM, from its creation on.",
+    epilog=examples("inn vm story web"),
+)
+@click.argument("vm", type=ObjectType("vm"), metavar="VM")
+def story(vm: str) -> None:
+    """Print a VM's events."""
+    session = current()
+    client = session.client()
+    events = client.get(f"/api/v1/vms/{id_of(client, KINDS['vm'], vm)}/story")["events"]
+    if session.json:
+        render.emit_json(events)
+        return
+    heads = [render.Head("SEQ", 5, left=False), render.Head("TIME", 14), render.Head("WHAT", 16),
+             render.Head("DETAIL")]  # fmt: skip
+    render.emit_table(heads, [event_cells(event, subject=False) for event in events])
+
+
+def event_cells(event: dict[str, Any], subject: bool = True) -> list[str]:
+    """An event as the cells of a table."""
+    from innkeeper.cli.formats import moment
+
+    about = [f"{event['kind']} {render.plain(event['id'])}"] if subject else []
+    at = event["at"]
+    return [
+        str(event["seq"]),
+        moment(str(at)) if isinstance(at, int | float) else str(at),
+        *about,
+        str(event["what"]),
+        detail_text(event.get("detail")),
+    ]
+
+
+def detail_text(detail: Any) -> str:
+    """What an event adds, as `key=value` words."""
+    if isinstance(detail, dict):
+        return " ".join(f"{key}={render.plain(value)}" for key, value in detail.items())
+    return render.plain(detail)

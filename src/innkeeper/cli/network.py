@@ -1,0 +1,130 @@
+"""Network verbs about addresses: ranges, holding, releasing, reserving."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from innkeeper.cli import render, template_text
+from innkeeper.cli.create import address_range, gather
+from innkeeper.cli.errors import CliError, ExitCode
+from innkeeper.cli.lazy import InnCommand, examples
+from innkeeper.cli.names import ObjectType, id_of
+from innkeeper.cli.objects import KINDS
+from innkeeper.cli.session import current
+
+_NETWORK = click.argument("network", type=ObjectType("network"), metavar="NETWORK")
+_RANGE = click.option("-a", "--range", "--ar", "ar", metavar="N", help="In this address range.")
+_MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+
+
+@click.command(
+    "add-range",
+    cls=InnCommand,
+    help="Add an address range to a network.",
+    epilog=examples(
+        "inn network add-range public --ip 10.0.1.10 --size 50",
+        "inn network add-range public range.txt",
+    ),
+)
+@_NETWORK
+@click.argument("file", required=False)
+@click.option("-i", "--ip", metavar="ADDRESS", help="First address.")
+@click.option("-m", "--mac", metavar="ADDRESS", help="First hardware address.")
+@click.option("-s", "--size", type=click.IntRange(min=1), help="How many addresses.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="More attributes.")
+def add_range(network: str, file: str | None, settings: tuple[str, ...], **options: Any) -> None:
+    """Add an address range."""
+    attributes = address_range(options) if any(options.values()) else {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        attributes[name.upper()] = value
+    text = gather(file, template_text.vector("AR", attributes) if attributes else "")
+    client = current().client()
+    client.call("vn.add_ar", id_of(client, KINDS["network"], network), text)
+
+
+@click.command(
+    "hold",
+    cls=InnCommand,
+    help="Keep addresses from being given to VMs.",
+    epilog=examples("inn network hold public 10.0.0.12"),
+)
+@_NETWORK
+@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@_RANGE
+def hold(network: str, addresses: tuple[str, ...], ar: str | None) -> None:
+    """Hold addresses."""
+    _each_lease("vn.hold", network, addresses, ar)
+
+
+@click.command(
+    "release",
+    cls=InnCommand,
+    help="Let held addresses be given again.",
+    epilog=examples("inn network release public 10.0.0.12"),
+)
+@_NETWORK
+@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@_RANGE
+def release(network: str, addresses: tuple[str, ...], ar: str | None) -> None:
+    """Release addresses."""
+    _each_lease("vn.release", network, addresses, ar)
+
+
+def _each_lease(method: str, network: str, addresses: tuple[str, ...], ar: str | None) -> None:
+    client = current().client()
+    number = id_of(client, KINDS["network"], network)
+    for address in addresses:
+        text = template_text.vector("LEASES", {_field(address): address, "AR_ID": ar or ""})
+        client.call(method, number, text)
+
+
+def _field(address: str) -> str:
+    """The attribute for an address: each kind has its own, so that none is taken for another."""
+    import ipaddress
+
+    if _MAC.fullmatch(address):
+        return "MAC"
+    try:
+        return "IP6" if ipaddress.ip_address(address).version == 6 else "IP"
+    except ValueError:
+        raise CliError(
+            f"ADDRESS: expected an IP or a hardware address, not {address!r}", ExitCode.USAGE
+        ) from None
+
+
+@click.command(
+    "reserve",
+    cls=InnCommand,
+    help="Make a network of your own out of a part of another, or add to one that you have.",
+    epilog=examples("inn network reserve public --name mine --size 5"),
+)
+@_NETWORK
+@click.argument("into", required=False, type=ObjectType("network"), metavar="[INTO]")
+@click.option("--name", metavar="NAME", help="Name of the new network.")
+@click.option("-s", "--size", type=click.IntRange(min=1), required=True, help="How many addresses.")
+@click.option("-i", "--ip", metavar="ADDRESS", help="The first of them.")
+@click.option("-m", "--mac", metavar="ADDRESS", help="The first of them.")
+@_RANGE
+def reserve(
+    network: str,
+    into: str | None,
+    name: str | None,
+    size: int,
+    ip: str | None,
+    mac: str | None,
+    ar: str | None,
+) -> None:
+    """Reserve addresses."""
+    client = current().client()
+    kind = KINDS["network"]
+    target = id_of(client, kind, into) if into else None
+    values = {"SIZE": size, "NAME": name, "IP": ip, "MAC": mac, "AR_ID": ar, "NETWORK_ID": target}
+    text = "".join(
+        template_text.single(key, value) for key, value in values.items() if value is not None
+    )
+    number = client.number("vn.reserve", id_of(client, kind, network), text)
+    render.emit_id(number, current().json)
