@@ -18,7 +18,9 @@ def first_start(
     tx.put(Group(id=tx.new_id(Group), name="oneadmin"))
     tx.put(Group(id=tx.new_id(Group), name="users"))
     tx.put(User(id=tx.new_id(User), name="oneadmin", gid=0, password=password_hash))
-    tx.put(User(id=tx.new_id(User), name="serveradmin", gid=0, driver="server_cipher", enabled=False))
+    tx.put(
+        User(id=tx.new_id(User), name="serveradmin", gid=0, driver="server_cipher", enabled=False)
+    )
     tx.put(Cluster(id=tx.new_id(Cluster), name="default", template=RESERVATIONS))
     for put in (_system, _default, _files):
         put(tx, datastore_root, simulate)

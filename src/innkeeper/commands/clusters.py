@@ -36,10 +36,16 @@ def delete(tx: Transaction, caller: Caller, cluster_id: int) -> int:
     """Deletes an empty cluster."""
     cluster = need(tx.world, Cluster, cluster_id, caller, Right.ADMIN)
     if cluster_id == 0:
-        raise wrong_state("Cannot delete cluster. The default cluster cannot be deleted.", cluster_id)
-    for what, numbers in zip(("hosts", "datastores", "networks"), members(tx.world, cluster_id), strict=True):
+        raise wrong_state(
+            "Cannot delete cluster. The default cluster cannot be deleted.", cluster_id
+        )
+    for what, numbers in zip(
+        ("hosts", "datastores", "networks"), members(tx.world, cluster_id), strict=True
+    ):
         if numbers:
-            raise wrong_state(f"Cannot delete cluster. Cluster {cluster_id} has {what}: {numbers}", cluster_id)
+            raise wrong_state(
+                f"Cannot delete cluster. Cluster {cluster_id} has {what}: {numbers}", cluster_id
+            )
     tx.delete(cluster)
     tx.log(cluster, "deleted", by=caller.uid)
     return cluster_id

@@ -1,6 +1,6 @@
 """What all nouns' commands share: finding an object with the right to do something, names, the generic changes."""
 
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -69,14 +69,18 @@ def check_free_name(world: World, kind: type[Record], name: str, owner: int = -1
         raise invalid(str(problem)) from None
     taken = world.names.find(kind.KIND, name, owner)
     if taken is not None:
-        raise cannot_allocate(kind.LABEL, f"NAME is already taken by {ACL_NAMES[kind.KIND]} {taken}.")
+        raise cannot_allocate(
+            kind.LABEL, f"NAME is already taken by {ACL_NAMES[kind.KIND]} {taken}."
+        )
 
 
 def needed_name(template: Template, kind: type[Record]) -> str:
     """The NAME that a template must give."""
     name = template.get("NAME")
     if not name:
-        raise cannot_allocate(kind.LABEL, "NAME is missing: a text of 1 to 128 characters is expected.")
+        raise cannot_allocate(
+            kind.LABEL, "NAME is missing: a text of 1 to 128 characters is expected."
+        )
     return name
 
 
@@ -98,14 +102,22 @@ def creation_bits(world: World, caller: Caller) -> int:
 def update_template(tx: Transaction, record: R, text: str, append: int) -> Template:
     """The object's template after `update`: replaced (0) or merged (1)."""
     if append not in (0, 1):
-        raise Refusal(Code.BAD_ARGUMENT, f"The update type must be 0 (replace) or 1 (append), not {append}")
+        raise Refusal(
+            Code.BAD_ARGUMENT, f"The update type must be 0 (replace) or 1 (append), not {append}"
+        )
     new = parse(text).without("NAME")
     old: Template = getattr(record, "template", EMPTY)
     return old.merged(new) if append else new
 
 
 def update(
-    tx: Transaction, caller: Caller, kind: type[R], object_id: int, text: str, append: int, right: Right = Right.MANAGE
+    tx: Transaction,
+    caller: Caller,
+    kind: type[R],
+    object_id: int,
+    text: str,
+    append: int,
+    right: Right = Right.MANAGE,
 ) -> int:
     """Replaces or merges the user's part of an object's template."""
     record = need(tx.world, kind, object_id, caller, right)
@@ -115,7 +127,12 @@ def update(
 
 
 def rename(
-    tx: Transaction, caller: Caller, kind: type[R], object_id: int, name: str, right: Right = Right.MANAGE
+    tx: Transaction,
+    caller: Caller,
+    kind: type[R],
+    object_id: int,
+    name: str,
+    right: Right = Right.MANAGE,
 ) -> int:
     """Gives an object another name."""
     record = need(tx.world, kind, object_id, caller, right)
@@ -126,16 +143,24 @@ def rename(
     except NameProblem as problem:
         raise invalid(str(problem)) from None
     if kind.KIND != "vm":
-        owner = record.uid if isinstance(record, Owned) and kind.KIND in ("image", "network", "template") else -1
+        owner = (
+            record.uid
+            if isinstance(record, Owned) and kind.KIND in ("image", "network", "template")
+            else -1
+        )
         taken = tx.world.names.find(kind.KIND, name, owner)
         if taken is not None:
-            raise wrong_state(f"NAME is already taken by {ACL_NAMES[kind.KIND]} {taken}.", object_id)
+            raise wrong_state(
+                f"NAME is already taken by {ACL_NAMES[kind.KIND]} {taken}.", object_id
+            )
     tx.change(record, name=name)
     tx.log(record, "rename", was=record.name, now=name, by=caller.uid)
     return object_id
 
 
-def chmod(tx: Transaction, caller: Caller, kind: type[O], object_id: int, bits: tuple[int, ...]) -> int:
+def chmod(
+    tx: Transaction, caller: Caller, kind: type[O], object_id: int, bits: tuple[int, ...]
+) -> int:
     """Sets (1), clears (0) or keeps (-1) each of the nine permission bits."""
     record = tx.world.table(kind)[object_id]
     if any(bit not in (-1, 0, 1) for bit in bits):
@@ -153,7 +178,9 @@ def chmod(tx: Transaction, caller: Caller, kind: type[O], object_id: int, bits: 
     return object_id
 
 
-def chown(tx: Transaction, caller: Caller, kind: type[O], object_id: int, uid: int, gid: int) -> int:
+def chown(
+    tx: Transaction, caller: Caller, kind: type[O], object_id: int, uid: int, gid: int
+) -> int:
     """Gives an object to another owner or group (-1 keeps)."""
     record = need(tx.world, kind, object_id, caller, Right.MANAGE)
     if uid > -1:
@@ -173,11 +200,9 @@ def chown(tx: Transaction, caller: Caller, kind: type[O], object_id: int, uid: i
     return object_id
 
 
-def as_kind(record: Any, kind: type[R]) -> R:
-    """The record, told to be of this kind."""
-    return cast(R, record)
+S = TypeVar("S", bound=msgspec.Struct)
 
 
-def replaced(record: R, **fields: Any) -> R:
+def replaced(record: S, **fields: Any) -> S:
     """A copy of a record with fields changed."""
     return msgspec.structs.replace(record, **fields)

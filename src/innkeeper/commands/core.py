@@ -59,7 +59,9 @@ class Core:
     def transact(self, change: Callable[[Transaction], T]) -> tuple[T, int]:
         """Makes a change in memory and queues it; the ticket tells `durable` what to wait for (0: nothing)."""
         if self.failure:
-            raise Refusal(Code.INTERNAL, f"The store has failed, no change is possible: {self.failure}")
+            raise Refusal(
+                Code.INTERNAL, f"The store has failed, no change is possible: {self.failure}"
+            )
         tx = Transaction(self.world, self.clock.time())
         try:
             result = change(tx)
@@ -105,7 +107,9 @@ class Core:
             if self.failed is not None:
                 self.failed.set()
             if waiting is not None and not waiting.done():
-                waiting.set_exception(Refusal(Code.INTERNAL, f"The store has failed: {self.failure}"))
+                waiting.set_exception(
+                    Refusal(Code.INTERNAL, f"The store has failed: {self.failure}")
+                )
             return
         self._durable_up_to = ticket
         if waiting is not None and not waiting.done():

@@ -68,7 +68,9 @@ def _completed(template: Template, kind: DatastoreType, tm_mad: str) -> Template
     shared = tm_mad == "dummy"
     if kind is DatastoreType.SYSTEM:
         return template.with_("SHARED", "YES" if shared else "NO")
-    return template.with_("CLONE_TARGET", "SYSTEM").with_("LN_TARGET", "NONE" if shared else "SYSTEM")
+    return template.with_("CLONE_TARGET", "SYSTEM").with_(
+        "LN_TARGET", "NONE" if shared else "SYSTEM"
+    )
 
 
 def images_of(world: World, datastore_id: int) -> list[int]:
@@ -81,16 +83,24 @@ def delete(tx: Transaction, caller: Caller, datastore_id: int) -> int:
     datastore = need(tx.world, Datastore, datastore_id, caller, Right.MANAGE)
     images = images_of(tx.world, datastore_id)
     if images:
-        raise wrong_state(f"Cannot delete datastore. Datastore {datastore_id} has images: {images}", datastore_id)
-    users = [vm.id for vm in tx.world.vms if vm.place is not None and vm.place.ds_id == datastore_id]
+        raise wrong_state(
+            f"Cannot delete datastore. Datastore {datastore_id} has images: {images}", datastore_id
+        )
+    users = [
+        vm.id for vm in tx.world.vms if vm.place is not None and vm.place.ds_id == datastore_id
+    ]
     if users:
-        raise wrong_state(f"Cannot delete datastore. Datastore {datastore_id} has VMs: {users[:10]}", datastore_id)
+        raise wrong_state(
+            f"Cannot delete datastore. Datastore {datastore_id} has VMs: {users[:10]}", datastore_id
+        )
     tx.delete(datastore)
     tx.log(datastore, "deleted", by=caller.uid)
     return datastore_id
 
 
-def update_datastore(tx: Transaction, caller: Caller, datastore_id: int, text: str, append: int) -> int:
+def update_datastore(
+    tx: Transaction, caller: Caller, datastore_id: int, text: str, append: int
+) -> int:
     """Replaces or merges a datastore's template."""
     before = tx.world.datastores[datastore_id].template
     update(tx, caller, Datastore, datastore_id, text, append)

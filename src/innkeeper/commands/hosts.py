@@ -15,7 +15,9 @@ from .common import check_create, check_free_name, check_right, need, rename, up
 DRIVERS = frozenset({"kvm", "qemu", "dummy"})
 
 
-def allocate(tx: Transaction, caller: Caller, name: str, im_mad: str, vm_mad: str, cluster_id: int) -> int:
+def allocate(
+    tx: Transaction, caller: Caller, name: str, im_mad: str, vm_mad: str, cluster_id: int
+) -> int:
     """Adds a host; its agent is started once this is durable."""
     cluster = tx.world.clusters[0 if cluster_id < 0 else cluster_id]
     check_create(caller, Host)
@@ -77,7 +79,9 @@ def status(tx: Transaction, caller: Caller, host_id: int, wanted: int) -> int:
         host = tx.change(host, total_cpu=0, total_memory=0)
         set_state(tx, host, HostState.OFFLINE)
     else:
-        raise invalid(f"The host status must be 0 (enable), 1 (disable) or 2 (offline), not {wanted}", host_id)
+        raise invalid(
+            f"The host status must be 0 (enable), 1 (disable) or 2 (offline), not {wanted}", host_id
+        )
     tx.wake = True
     return host_id
 

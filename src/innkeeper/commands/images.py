@@ -21,16 +21,27 @@ FIELDS = ("NAME", "TYPE", "PATH", "SOURCE", "SIZE", "PERSISTENT", "FORMAT", "FS"
 
 
 def allocate(
-    tx: Transaction, caller: Caller, text: str, datastore_id: int, no_check_capacity: bool, safe: tuple[str, ...]
+    tx: Transaction,
+    caller: Caller,
+    text: str,
+    datastore_id: int,
+    no_check_capacity: bool,
+    safe: tuple[str, ...],
 ) -> int:
     """Registers an image; its content is brought in once this is durable."""
     template = parse(text)
     datastore = need(tx.world, Datastore, datastore_id, caller, Right.USE)
     check_create(caller, Image)
     if no_check_capacity and not caller.admin:
-        raise Refusal(Code.AUTHORIZATION, f"User [{caller.uid}] : no_check_capacity is for administrators only.")
+        raise Refusal(
+            Code.AUTHORIZATION,
+            f"User [{caller.uid}] : no_check_capacity is for administrators only.",
+        )
     if template.get("SOURCE") and not caller.admin:
-        raise Refusal(Code.AUTHORIZATION, f"User [{caller.uid}] : the template includes a restricted attribute SOURCE.")
+        raise Refusal(
+            Code.AUTHORIZATION,
+            f"User [{caller.uid}] : the template includes a restricted attribute SOURCE.",
+        )
     name = needed_name(template, Image)
     check_free_name(tx.world, Image, name, caller.uid)
     image = _described(tx, caller, name, template, datastore)
@@ -54,8 +65,14 @@ def _described(
     size = as_int(template.get("SIZE"))
     if path and source:
         raise cannot_allocate("image", "PATH and SOURCE exclude each other.")
-    if not path and not source and (kind not in (ImageType.OS, ImageType.DATABLOCK) or not size or size < 0):
-        raise cannot_allocate("image", "One of PATH, SOURCE, or SIZE in MB (type OS or DATABLOCK) is needed.")
+    if (
+        not path
+        and not source
+        and (kind not in (ImageType.OS, ImageType.DATABLOCK) or not size or size < 0)
+    ):
+        raise cannot_allocate(
+            "image", "One of PATH, SOURCE, or SIZE in MB (type OS or DATABLOCK) is needed."
+        )
     if source and not template.get("FORMAT"):
         raise cannot_allocate("image", "An image with SOURCE needs FORMAT.")
     number = tx.new_id(Image)
@@ -80,7 +97,8 @@ def _type(template: Template, datastore: Datastore) -> ImageType:
     wanted = DatastoreType.FILE if kind in FILE_TYPES else DatastoreType.IMAGE
     if datastore.type is not wanted:
         raise cannot_allocate(
-            "image", f"Images of type {kind.name} need a {wanted.name}_DS; datastore {datastore.id} is not one."
+            "image",
+            f"Images of type {kind.name} need a {wanted.name}_DS; datastore {datastore.id} is not one.",
         )
     return kind
 
@@ -90,12 +108,18 @@ def _check_path(image: Image, datastore: Datastore, safe: tuple[str, ...]) -> No
     if image.path.startswith(("http://", "https://")):
         return
     if "://" in image.path:
-        raise cannot_allocate("image", f"PATH must be a path or an http(s) address, not {image.path!r}.")
+        raise cannot_allocate(
+            "image", f"PATH must be a path or an http(s) address, not {image.path!r}."
+        )
     path = posixpath.normpath(image.path)
     folders = (*safe, *SAFE_FOLDERS, *(datastore.template.get("SAFE_DIRS") or "").split())
-    if not path.startswith("/") or not any(path.startswith(folder.rstrip("/") + "/") for folder in folders):
+    if not path.startswith("/") or not any(
+        path.startswith(folder.rstrip("/") + "/") for folder in folders
+    ):
         listed = ", ".join(folders)
-        raise cannot_allocate("image", f"PATH {image.path!r} does not lie in a folder for images ({listed}).")
+        raise cannot_allocate(
+            "image", f"PATH {image.path!r} does not lie in a folder for images ({listed})."
+        )
 
 
 def delete(tx: Transaction, caller: Caller, image_id: int, force: bool) -> int:
@@ -103,12 +127,16 @@ def delete(tx: Transaction, caller: Caller, image_id: int, force: bool) -> int:
     image = need(tx.world, Image, image_id, caller, Right.MANAGE)
     users = sorted(tx.world.image_users.of(image_id))
     if users:
-        raise wrong_state(f"Cannot delete image. Image {image_id} is in use by VMs: {users[:10]}", image_id)
+        raise wrong_state(
+            f"Cannot delete image. Image {image_id} is in use by VMs: {users[:10]}", image_id
+        )
     if cloning(tx, image_id):
         raise wrong_state(f"Cannot delete image. Image {image_id} is being cloned", image_id)
     if image.state is ImageState.LOCKED:
         if not force:
-            raise invalid(f"Cannot delete image. Image {image_id} is locked: force is needed", image_id)
+            raise invalid(
+                f"Cannot delete image. Image {image_id} is locked: force is needed", image_id
+            )
         check_right(caller, Right.ADMIN, image)
     if image.state is ImageState.DELETE and tx.world.operation_on(image):
         return image_id
@@ -120,7 +148,9 @@ def delete(tx: Transaction, caller: Caller, image_id: int, force: bool) -> int:
 def cloning(tx: Transaction, image_id: int) -> int:
     """How many copies are being made of an image."""
     return sum(
-        1 for o in tx.world.operations if o.name == "image clone" and o.args.get("origin") == image_id
+        1
+        for o in tx.world.operations
+        if o.name == "image clone" and o.args.get("origin") == image_id
     )
 
 
@@ -129,7 +159,11 @@ def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_i
     origin = need(tx.world, Image, image_id, caller, Right.USE)
     check_create(caller, Image)
     target = need(
-        tx.world, Datastore, origin.datastore_id if datastore_id < 0 else datastore_id, caller, Right.USE
+        tx.world,
+        Datastore,
+        origin.datastore_id if datastore_id < 0 else datastore_id,
+        caller,
+        Right.USE,
     )
     if origin.type not in (ImageType.OS, ImageType.CDROM, ImageType.DATABLOCK):
         raise wrong_state(f"Images of type {origin.type.name} cannot be cloned", image_id)
@@ -160,7 +194,9 @@ def update_image(tx: Transaction, caller: Caller, image_id: int, text: str, appe
 def enable(tx: Transaction, caller: Caller, image_id: int, wanted: bool) -> int:
     """Makes an image usable, or not."""
     image = need(tx.world, Image, image_id, caller, Right.MANAGE)
-    good = (ImageState.DISABLED, ImageState.ERROR) if wanted else (ImageState.READY, ImageState.ERROR)
+    good = (
+        (ImageState.DISABLED, ImageState.ERROR) if wanted else (ImageState.READY, ImageState.ERROR)
+    )
     target = ImageState.READY if wanted else ImageState.DISABLED
     if image.state is target:
         return image_id
@@ -190,7 +226,9 @@ def chtype(tx: Transaction, caller: Caller, image_id: int, text: str) -> int:
     kind = ImageType.__members__.get(text.upper())
     families = ({ImageType.OS, ImageType.CDROM, ImageType.DATABLOCK}, set(FILE_TYPES))
     if kind is None or not any({image.type, kind} <= family for family in families):
-        raise invalid(f"Image {image_id} of type {image.type.name} cannot become {text!r}", image_id)
+        raise invalid(
+            f"Image {image_id} of type {image.type.name} cannot become {text!r}", image_id
+        )
     if tx.world.image_users.of(image_id):
         raise invalid(f"Image {image_id} is in use", image_id)
     tx.change(image, type=kind, disk_type=1 if kind is ImageType.CDROM else 0)

@@ -11,7 +11,16 @@ from innkeeper.model.template import Template, Vector, as_int
 from innkeeper.model.world import Transaction
 
 from . import common
-from .common import check_create, check_free_name, check_right, creation_bits, need, needed_name, parse, replaced
+from .common import (
+    check_create,
+    check_free_name,
+    check_right,
+    creation_bits,
+    need,
+    needed_name,
+    parse,
+    replaced,
+)
 
 #: Network drivers of this release. Isolation by VLAN, VXLAN and Open vSwitch is on its way.
 DRIVERS = frozenset({"bridge", "dummy"})
@@ -57,10 +66,15 @@ def _bridge(template: Template, driver: str, number: int) -> str:
     if not bridge and driver == "dummy":
         raise cannot_allocate("virtual network", "BRIDGE is needed for VN_MAD dummy.")
     bridge = bridge or f"onebr{number}"
-    bad = not bridge.isascii() or any(c.isspace() or c in "/:" for c in bridge) or bridge in (".", "..")
+    bad = (
+        not bridge.isascii()
+        or any(c.isspace() or c in "/:" for c in bridge)
+        or bridge in (".", "..")
+    )
     if len(bridge) > _BRIDGE_LENGTH or bad:
         raise cannot_allocate(
-            "virtual network", f"BRIDGE must be an interface name of at most {_BRIDGE_LENGTH} characters, not {bridge!r}."
+            "virtual network",
+            f"BRIDGE must be an interface name of at most {_BRIDGE_LENGTH} characters, not {bridge!r}.",
         )
     return bridge
 
@@ -74,7 +88,9 @@ def _ranges(network_id: int, vectors: tuple[Vector, ...]) -> tuple[AddressRange,
 
 def _range(network_id: int, number: int, vector: Vector) -> AddressRange:
     kept = {k: v for k, v in vector.items() if k not in ("AR_ID", "ALLOCATED", "NEXT_INDEX")}
-    return AddressRange(id=number, template=addresses.normalized(kept, _made_up_mac(network_id, number)))
+    return AddressRange(
+        id=number, template=addresses.normalized(kept, _made_up_mac(network_id, number))
+    )
 
 
 def _made_up_mac(network_id: int, range_id: int) -> int:
@@ -88,7 +104,10 @@ def delete(tx: Transaction, caller: Caller, network_id: int) -> int:
     network = need(tx.world, Network, network_id, caller, Right.MANAGE)
     vms = sorted(tx.world.leases.vms_of(network_id))
     if vms:
-        raise wrong_state(f"Cannot delete virtual network. Network {network_id} has leases of VMs: {vms[:10]}", network_id)
+        raise wrong_state(
+            f"Cannot delete virtual network. Network {network_id} has leases of VMs: {vms[:10]}",
+            network_id,
+        )
     tx.delete(network)
     tx.log(network, "deleted", by=caller.uid)
     return network_id
@@ -130,12 +149,16 @@ def _needed_range(network: Network, range_id: int) -> AddressRange:
     return ar
 
 
-def remove_range(tx: Transaction, caller: Caller, network_id: int, range_id: int, force: bool) -> int:
+def remove_range(
+    tx: Transaction, caller: Caller, network_id: int, range_id: int, force: bool
+) -> int:
     """Removes an address range; one with leases only by force."""
     network = need(tx.world, Network, network_id, caller, Right.ADMIN)
     ar = _needed_range(network, range_id)
     if addresses.used(tx.world, network, ar) and not force:
-        raise wrong_state(f"Address range {range_id} of network {network_id} has leases in use", network_id)
+        raise wrong_state(
+            f"Address range {range_id} of network {network_id} has leases in use", network_id
+        )
     tx.change(network, ranges=tuple(other for other in network.ranges if other.id != range_id))
     tx.log(network, "range removed", range=range_id, by=caller.uid)
     return network_id
@@ -149,7 +172,11 @@ def update_range(tx: Transaction, caller: Caller, network_id: int, text: str) ->
     if number is None:
         raise invalid("AR=[AR_ID=...] is expected", network_id)
     ar = _needed_range(network, number)
-    fixed = {k: v for k, v in ar.template.items() if k in ("TYPE", "MAC", "IP", "IP6", "SHARED", "IPAM_MAD")}
+    fixed = {
+        k: v
+        for k, v in ar.template.items()
+        if k in ("TYPE", "MAC", "IP", "IP6", "SHARED", "IPAM_MAD")
+    }
     changed = {k: v for k, v in vector.items() if k not in ("AR_ID", "ALLOCATED", "NEXT_INDEX")}
     merged = {**changed, "SIZE": changed.get("SIZE", ar.template["SIZE"]), **fixed}
     try:
@@ -160,7 +187,9 @@ def update_range(tx: Transaction, caller: Caller, network_id: int, text: str) ->
     if outside:
         raise wrong_state(f"SIZE {made.size} leaves out leases in use", network_id)
     made = replaced(made, next_index=made.next_index % made.size)
-    tx.change(network, ranges=tuple(made if other.id == number else other for other in network.ranges))
+    tx.change(
+        network, ranges=tuple(made if other.id == number else other for other in network.ranges)
+    )
     return network_id
 
 
@@ -176,7 +205,9 @@ def _addressed(network: Network, text: str) -> tuple[AddressRange, int, str]:
         index = addresses.index_of(ar, named[0], value)
         if index is not None and wanted in (None, ar.id):
             return ar, index, value
-    raise wrong_state(f"{named[0]} {value} is in no address range of network {network.id}", network.id)
+    raise wrong_state(
+        f"{named[0]} {value} is in no address range of network {network.id}", network.id
+    )
 
 
 def hold(tx: Transaction, caller: Caller, network_id: int, text: str) -> int:
@@ -203,6 +234,6 @@ def release(tx: Transaction, caller: Caller, network_id: int, text: str) -> int:
 
 def _set_held(tx: Transaction, network: Network, ar: AddressRange, held: tuple[int, ...]) -> None:
     made = replaced(ar, held=held)
-    tx.change(network, ranges=tuple(made if other.id == ar.id else other for other in network.ranges))
-
-
+    tx.change(
+        network, ranges=tuple(made if other.id == ar.id else other for other in network.ranges)
+    )

@@ -1,6 +1,7 @@
 """Virtual machines."""
 
 from innkeeper.lifecycle import actions
+from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import deploy
 from innkeeper.model.errors import bad_argument, invalid, wrong_state
 from innkeeper.model.expressions import ExpressionError, compile_requirement
@@ -19,9 +20,18 @@ from .common import check_create, check_right, creation_bits, need, parse
 from .restricted import check_restricted
 
 #: The right that an operation on a VM needs (spec: xmlrpc-methods.md section 5); others need MANAGE.
-ADMIN_OPERATIONS = frozenset({"deploy", "recover", "retry", "delete", "delete-recreate", "resched", "unresched"})
+ADMIN_OPERATIONS = frozenset(
+    {"deploy", "recover", "retry", "delete", "delete-recreate", "resched", "unresched"}
+)
 #: Which of those a recover operation is.
-RECOVER_RIGHTS = {0: "recover", 1: "recover", 2: "retry", 3: "delete", 4: "delete-recreate", 5: "delete"}
+RECOVER_RIGHTS = {
+    0: "recover",
+    1: "recover",
+    2: "retry",
+    3: "delete",
+    4: "delete-recreate",
+    5: "delete",
+}
 
 
 def right_for(operation: str) -> Right:
@@ -38,7 +48,13 @@ def allocate(tx: Transaction, caller: Caller, text: str, hold: bool) -> int:
 
 
 def create(
-    tx: Transaction, caller: Caller, template: Template, *, name: str | None, hold: bool, prefix: str
+    tx: Transaction,
+    caller: Caller,
+    template: Template,
+    *,
+    name: str | None,
+    hold: bool,
+    prefix: str,
 ) -> int:
     """Makes a VM; it waits for placement, on hold, or for its images."""
     number = tx.new_id(Vm)
@@ -48,7 +64,11 @@ def create(
     except NameProblem as wrong:
         raise invalid(str(wrong)) from None
     core = {key: values for key, values in template.attributes.items() if key in CORE}
-    rest = {key: values for key, values in template.attributes.items() if key not in CORE and key != "NAME"}
+    rest = {
+        key: values
+        for key, values in template.attributes.items()
+        if key not in CORE and key != "NAME"
+    }
     draft = Draft(tx, caller, number, name, Template(core), Template(rest))
     for part in (capacity, disks, nics, context):
         part.fill(draft)
@@ -113,13 +133,15 @@ def deploy_on(
     host = need(tx.world, Host, host_id, caller, Right.MANAGE)
     datastore = _system(tx, caller, vm, host, datastore_id)
     if vm.state not in (VmState.PENDING, VmState.HOLD):
-        raise wrong_state(f"Deploy action is not available for state {actions.phase(vm)}", vm_id)
+        raise wrong_state(f"Deploy action is not available for state {phase(vm)}", vm_id)
     if host.state not in (HostState.MONITORED, HostState.DISABLED):
         raise wrong_state(f"Cannot deploy on host {host_id}: it is {host.state.name}", host_id)
     if enforce or not caller.admin:
         missing = [check for check in fits(tx.world, vm, host) if not check.ok]
         if missing:
-            said = "; ".join(f"{check.name}: needed {check.needed}, had {check.had}" for check in missing)
+            said = "; ".join(
+                f"{check.name}: needed {check.needed}, had {check.had}" for check in missing
+            )
             raise wrong_state(f"VM {vm_id} does not fit on host {host_id}: {said}", vm_id)
     tx.log(vm, "action", name="deploy", by=caller.uid, host=host_id)
     deploy.begin(tx, vm, host, datastore, caller, {"by": caller.uid, "chosen": host_id})
@@ -130,7 +152,9 @@ def _system(tx: Transaction, caller: Caller, vm: Vm, host: Host, datastore_id: i
     if datastore_id >= 0:
         datastore = need(tx.world, Datastore, datastore_id, caller, Right.USE)
         if datastore.type is not DatastoreType.SYSTEM or host.cluster_id not in datastore.clusters:
-            raise wrong_state(f"Datastore {datastore_id} is no system datastore of host {host.id}'s cluster")
+            raise wrong_state(
+                f"Datastore {datastore_id} is no system datastore of host {host.id}'s cluster"
+            )
         return datastore
     found = system_datastore(tx.world, host, vm)
     if found is None:
@@ -142,7 +166,9 @@ def update(tx: Transaction, caller: Caller, vm_id: int, text: str, append: int) 
     """Replaces or merges the VM's user template."""
     vm = need(tx.world, Vm, vm_id, caller, right_for("update"))
     if append not in (0, 1):
-        raise bad_argument(f"The update type must be 0 (replace) or 1 (append), not {append}", vm_id)
+        raise bad_argument(
+            f"The update type must be 0 (replace) or 1 (append), not {append}", vm_id
+        )
     new = parse(text)
     check_restricted(caller, new)
     user_template = vm.user_template.merged(new) if append else new
@@ -162,10 +188,3 @@ def chown(tx: Transaction, caller: Caller, vm_id: int, uid: int, gid: int) -> in
     if tx.world.vms[vm_id].state is VmState.DONE:
         raise wrong_state("Could not change ownership: the VM is DONE", vm_id)
     return common.chown(tx, caller, Vm, vm_id, uid, gid)
-
-
-def ensure_visible(tx_world_vm: Vm, caller: Caller) -> None:
-    """Refuses who may not USE the VM."""
-    check_right(caller, Right.USE, tx_world_vm, ignore_lock=True)
-
-

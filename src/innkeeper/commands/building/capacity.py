@@ -6,7 +6,16 @@ from innkeeper.model.template import Template, Vector, as_bool, as_float, as_int
 
 from .draft import Draft, problem
 
-_SWITCHES = ("PAE", "ACPI", "APIC", "HYPERV", "LOCALTIME", "GUEST_AGENT", "RAS", "MIGRATE_COMPRESSED")
+_SWITCHES = (
+    "PAE",
+    "ACPI",
+    "APIC",
+    "HYPERV",
+    "LOCALTIME",
+    "GUEST_AGENT",
+    "RAS",
+    "MIGRATE_COMPRESSED",
+)
 _COSTS = ("CPU_COST", "MEMORY_COST", "DISK_COST")
 _WHOLE = ("VCPU", "VCPU_MAX", "MEMORY_MAX", "MEMORY_SLOTS")
 #: Largest values that make sense on the wire (memory in KiB fits 63 bits).
@@ -25,7 +34,9 @@ def fill(draft: Draft) -> None:
         if name in template:
             cost = as_float(template.get(name))
             if cost is None or cost < 0:
-                raise problem(f"{name} must be a number that is not negative, not {template.get(name)!r}.")
+                raise problem(
+                    f"{name} must be a number that is not negative, not {template.get(name)!r}."
+                )
     template = template.with_("VMID", str(draft.number))
     template = template.with_("OS", _system(draft, template))
     if (features := template.vector("FEATURES")) is not None:
@@ -40,7 +51,9 @@ def _cpu(template: Template) -> float:
     text = template.get("CPU")
     value = as_float(text)
     if value is None or not 0 < value <= MAX_CPU or round(value * 100) < 1:
-        raise problem(f"CPU must be a number of cores greater than 0 (0.01 at least), not {text!r}.")
+        raise problem(
+            f"CPU must be a number of cores greater than 0 (0.01 at least), not {text!r}."
+        )
     return value
 
 

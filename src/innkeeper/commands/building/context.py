@@ -45,7 +45,11 @@ def _of_network(draft: Draft) -> Vector:
 
     def vnet_of(nic: Mapping[str, str]) -> Vector:
         template = nics.sources(draft, dict(nic))[1]
-        return {name: values[0] for name, values in template.attributes.items() if isinstance(values[0], str)}
+        return {
+            name: values[0]
+            for name, values in template.attributes.items()
+            if isinstance(values[0], str)
+        }
 
     return network_context(draft.nics, ar_of, vnet_of)
 

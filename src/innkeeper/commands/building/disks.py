@@ -35,14 +35,25 @@ def _is_volatile(disk: Vector) -> bool:
 def _volatile(draft: Draft, disk: Vector) -> Vector:
     kind = disk.get("TYPE", "").lower()
     if kind not in ("fs", "swap"):
-        raise problem(f"DISK needs IMAGE, IMAGE_ID, or TYPE fs or swap; TYPE is {disk.get('TYPE')!r}.")
+        raise problem(
+            f"DISK needs IMAGE, IMAGE_ID, or TYPE fs or swap; TYPE is {disk.get('TYPE')!r}."
+        )
     size = as_int(disk.get("SIZE"))
     if size is None or size <= 0:
-        raise problem(f"SIZE of a volatile DISK must be a whole number of MB, not {disk.get('SIZE')!r}.")
+        raise problem(
+            f"SIZE of a volatile DISK must be a whole number of MB, not {disk.get('SIZE')!r}."
+        )
     form = "raw" if kind == "swap" else disk.get("FORMAT", "raw")
     if form not in ("raw", "qcow2"):
         raise problem(f"FORMAT of a volatile DISK must be raw or qcow2, not {form!r}.")
-    return {**disk, "TYPE": kind, "FORMAT": form, "DRIVER": form, "SIZE": str(size), "ORIGINAL_SIZE": str(size)}
+    return {
+        **disk,
+        "TYPE": kind,
+        "FORMAT": form,
+        "DRIVER": form,
+        "SIZE": str(size),
+        "ORIGINAL_SIZE": str(size),
+    }
 
 
 def _from_image(draft: Draft, disk: Vector) -> Vector:
@@ -52,10 +63,14 @@ def _from_image(draft: Draft, disk: Vector) -> Vector:
         raise problem(f"Image {image.id} is of type {image.type.name} and cannot be a DISK.")
     if image.state not in USABLE:
         raise Refusal(
-            Code.ACTION, f"Cannot use image {image.id} ({image.name}): it is {image.state.name}.", image.id
+            Code.ACTION,
+            f"Cannot use image {image.id} ({image.name}): it is {image.state.name}.",
+            image.id,
         )
     if image.persistent and draft.world.image_users.of(image.id):
-        raise Refusal(Code.ACTION, f"Cannot use image {image.id}: it is persistent and in use.", image.id)
+        raise Refusal(
+            Code.ACTION, f"Cannot use image {image.id}: it is persistent and in use.", image.id
+        )
     if any(other.get("IMAGE_ID") == str(image.id) for other in draft.disks) and image.persistent:
         raise problem(f"Persistent image {image.id} is named by two DISKs.")
     draft.restrict(datastore.clusters, f"image {image.id}")

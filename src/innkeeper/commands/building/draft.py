@@ -42,7 +42,9 @@ class Draft:
         wanted = set(clusters)
         self.clusters = wanted if self.clusters is None else self.clusters & wanted
         if not self.clusters:
-            raise problem(f"Incompatible cluster IDs: {what} shares no cluster with the rest of the VM.")
+            raise problem(
+                f"Incompatible cluster IDs: {what} shares no cluster with the rest of the VM."
+            )
 
 
 def problem(text: str) -> Refusal:

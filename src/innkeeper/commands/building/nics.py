@@ -71,7 +71,9 @@ def _leased(
         "VN_MAD": network.vn_mad,
         "CLUSTER_ID": ",".join(str(cluster) for cluster in network.clusters),
         "AR_ID": str(ar.id),
-        "SECURITY_GROUPS": nic.get("SECURITY_GROUPS") or network.template.get("SECURITY_GROUPS") or "0",
+        "SECURITY_GROUPS": nic.get("SECURITY_GROUPS")
+        or network.template.get("SECURITY_GROUPS")
+        or "0",
         **addresses.lease(ar, index),
     }
     made.setdefault("NAME", f"NIC{number}")
@@ -111,7 +113,9 @@ def _asked(
     raise problem(f"{name} {value} is in no address range of network {network.id}.")
 
 
-def _next(draft: Draft, network: Network, taken: set[tuple[int, int, int]]) -> tuple[AddressRange, int]:
+def _next(
+    draft: Draft, network: Network, taken: set[tuple[int, int, int]]
+) -> tuple[AddressRange, int]:
     """The next free lease; the range remembers where to go on."""
     current = draft.world.networks[network.id]
     for _ in range(len(taken) + 1):
