@@ -45,8 +45,7 @@ def open_database(
     Raises JournalFailure if the file is no database, is not ours, or is from a newer release.
     """
     try:
-        # It holds password hashes; SQLite gives its side files the same mode.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        _make_file(path)
         with contextlib.ExitStack() as undo:
             db = connect(path)
             undo.callback(db.close)
@@ -58,6 +57,21 @@ def open_database(
             return db
     except (sqlite3.Error, OSError) as error:
         raise JournalFailure(f"{path}: cannot be opened as a database: {error}") from error
+
+
+def _make_file(path: Path) -> None:
+    """Make sure the file is there, also after a power cut, and for our eyes only.
+
+    It holds password hashes; SQLite gives its side files the same mode.
+    """
+    if path.exists():
+        return
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def connect(path: Path) -> sqlite3.Connection:
