@@ -1,0 +1,185 @@
+"""The endpoints themselves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from innkeeper.api.messages import (
+    ClientGone,
+    HttpError,
+    Request,
+    Response,
+    WebSocket,
+    event,
+    event_stream,
+)
+from innkeeper.api.routing import Route, SocketRoute
+from innkeeper.commands import doctor
+from innkeeper.commands.auth import Authenticator
+from innkeeper.commands.common import need
+from innkeeper.commands.core import Core
+from innkeeper.model.errors import Refusal
+from innkeeper.model.objects import Vm
+from innkeeper.model.permissions import Caller, Right
+from innkeeper.placement.decide import explain
+
+from .access import answer, as_http, caller_of, number, option
+from .ports import Console, Guests, GuestUnreachable
+
+#: Events in one answer at most.
+PAGE = 1000
+#: Seconds between comments that keep a quiet stream of events up.
+KEEP_ALIVE = 15.0
+
+
+class Endpoints:
+    """Why, log, story, events, doctor, console."""
+
+    def __init__(self, core: Core, authenticator: Authenticator, guests: Guests) -> None:
+        self.core = core
+        self.authenticator = authenticator
+        self.guests = guests
+
+    def routes(self) -> list[Route | SocketRoute]:
+        """Where they are."""
+        return [
+            Route("GET", "/api/v1/vms/{vm}/why", self.why),
+            Route("GET", "/api/v1/vms/{vm}/log", self.log),
+            Route("GET", "/api/v1/vms/{vm}/story", self.story),
+            Route("GET", "/api/v1/events", self.events),
+            Route("GET", "/api/v1/doctor", self.examine),
+            SocketRoute("/api/v1/vms/{vm}/console", self.console),
+        ]
+
+    async def _vm(self, request: Request, right: Right) -> Vm:
+        caller = await caller_of(request, self.authenticator)
+        try:
+            return need(self.core.world, Vm, number(request, "vm"), caller, right)
+        except Refusal as refusal:
+            raise as_http(refusal) from None
+
+    async def _admin(self, request: Request) -> Caller:
+        caller = await caller_of(request, self.authenticator)
+        if not caller.admin:
+            raise HttpError(403, "this is for administrators")
+        return caller
+
+    async def why(self, request: Request) -> Response:
+        """Why is the VM where it is, or nowhere?"""
+        vm = await self._vm(request, Right.USE)
+        return answer(explain(self.core.world, vm, self.core.clock.time()))
+
+    async def log(self, request: Request) -> Response:
+        """What the guest wrote on its serial port, or its hypervisor in its log."""
+        vm = await self._vm(request, Right.MANAGE)
+        which = dict(request.query).get("which", "serial")
+        if which not in ("serial", "qemu"):
+            raise HttpError(400, f"which must be serial or qemu, not {which[:40]!r}")
+        try:
+            return answer(await self.guests.read_log(vm.id, which, option(request, "offset", 0)))
+        except GuestUnreachable as error:
+            raise HttpError(409, f"the log of VM {vm.id} cannot be read: {error}") from None
+
+    async def story(self, request: Request) -> Response:
+        """What happened to the VM."""
+        vm = await self._vm(request, Right.USE)
+        found = self._matching(0, "vm", vm.id, PAGE)
+        return answer({"events": found})
+
+    async def events(self, request: Request) -> Response:
+        """The event log from a number on: a page, or a stream that goes on."""
+        await self._admin(request)
+        query = dict(request.query)
+        kind = query.get("kind", "")
+        object_id = option(request, "id", -1) if query.get("id") else -1
+        after = option(request, "after", 0)
+        if query.get("follow") == "1":
+            if "after" not in query:
+                after = self.core.last_event
+            return event_stream(self._follow(after, kind, object_id))
+        limit = option(request, "limit", 100, PAGE) or 1
+        found = self._matching(after, kind, object_id, limit)
+        following = found[-1]["seq"] if found else max(after, self.core.last_event)
+        return answer({"events": found, "next": following})
+
+    def _matching(self, after: int, kind: str, object_id: int, limit: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while len(found) < limit:
+            rows = self.core.journal.events(after, PAGE)
+            for seq, row in rows:
+                if (not kind or row.kind == kind) and object_id in (-1, row.id):
+                    found.append({"seq": seq, **msgspec.structs.asdict(row)})
+            if len(rows) < PAGE:
+                break
+            after = rows[-1][0]
+        return found[:limit]
+
+    async def _follow(self, after: int, kind: str, object_id: int) -> AsyncIterator[bytes]:
+        """Events as they become durable. The journal is read: what memory shows is only the bell."""
+        bell = asyncio.Event()
+
+        def ring(_: object) -> None:
+            bell.set()
+
+        self.core.followers.append(ring)
+        try:
+            while True:
+                bell.clear()
+                rows = self.core.journal.events(after, PAGE)
+                for seq, row in rows:
+                    after = seq
+                    if (not kind or row.kind == kind) and object_id in (-1, row.id):
+                        body = msgspec.json.encode({"seq": seq, **msgspec.structs.asdict(row)})
+                        yield event(body.decode(), number=seq)
+                if not rows:
+                    try:
+                        await asyncio.wait_for(bell.wait(), KEEP_ALIVE)
+                    except TimeoutError:
+                        yield b":\n\n"
+        finally:
+            self.core.followers.remove(ring)
+
+    async def examine(self, request: Request) -> Response:
+        """Is everything as it should be?"""
+        await self._admin(request)
+        findings = doctor.examine(self.core.world, self.core.clock.time())
+        return answer({"ok": not findings, "findings": findings})
+
+    async def console(self, socket: WebSocket) -> None:
+        """The guest's serial console, both ways."""
+        try:
+            vm = await self._vm(socket.request, Right.MANAGE)
+            console = await self.guests.open_console(vm.id)
+        except HttpError as error:
+            await socket.refuse(error.status, error.text)
+            return
+        except GuestUnreachable as error:
+            await socket.refuse(409, str(error))
+            return
+        await socket.accept()
+        try:
+            await self._talk(socket, console)
+        finally:
+            await console.close()
+
+    async def _talk(self, socket: WebSocket, console: Console) -> None:
+        async def to_guest() -> None:
+            async for data in socket:
+                await console.write(data if isinstance(data, bytes) else data.encode())
+
+        async def to_user() -> None:
+            async for data in console.output():
+                await socket.send(data)
+
+        tasks = [asyncio.create_task(work()) for work in (to_guest, to_user)]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(ClientGone):
+                await socket.close()

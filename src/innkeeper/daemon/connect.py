@@ -1,0 +1,98 @@
+"""How the links of this daemon are opened: simulated hosts in the process, this machine's agent as a child, others by SSH."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+from innkeeper.fleet.link import Link, OnEvent
+from innkeeper.fleet.local import open_local
+from innkeeper.fleet.simulated import Guest, SimulatedHost, SimulatedLink
+from innkeeper.fleet.ssh import open_ssh
+from innkeeper.host import pack
+from innkeeper.lifecycle.machine import phase
+from innkeeper.lifecycle.messages import FRONT_END, SIMULATED
+from innkeeper.model.objects import Host, Vm
+from innkeeper.model.world import World
+
+from .settings import Settings
+
+#: Names by which this machine may be added as a host.
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_OFF = frozenset(
+    {"POWEROFF", "BOOT_POWEROFF", "PROLOG", "PROLOG_FAILURE", "BOOT", "BOOT_FAILURE", "EPILOG"}
+)
+_SAVED = frozenset({"SUSPENDED", "BOOT_SUSPENDED"})
+
+
+class Links:
+    """Opens the link to a place."""
+
+    def __init__(self, world: World, data: Path, settings: Settings) -> None:
+        self.world = world
+        self.data = data
+        self.settings = settings
+        self.simulated: dict[int, SimulatedHost] = {}
+        self._agent: Path | None = None
+
+    async def __call__(self, place: int, host: Host | None, on_event: OnEvent) -> Link:
+        if place == SIMULATED or (host is not None and host.simulated):
+            return SimulatedLink(
+                self._simulated(place, host), on_event, self.settings.simulation.times
+            )
+        if place == FRONT_END or (host is not None and is_local(host.name)):
+            link: Link = await open_local(
+                await self._packed(), self.data / "log" / "agent.log", on_event
+            )
+            return link
+        if host is None:
+            raise OSError("there is no such host")
+        ssh = self.settings.ssh
+        try:
+            return await open_ssh(
+                host.name,
+                self.data / ssh.key,
+                self.data / ssh.known_hosts,
+                await self._packed(),
+                on_event,
+            )
+        except (OSError, TimeoutError):
+            raise
+        except (
+            Exception
+        ) as error:  # asyncssh's own errors: a host that refuses is down, not our defect
+            raise OSError(f"SSH to {host.name}: {error}") from error
+
+    async def _packed(self) -> Path:
+        """The agent as one file, packed once a start."""
+        if self._agent is None:
+            path = self.data / "run" / "agent.pyz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(pack.build, path)
+            self._agent = path
+        return self._agent
+
+    def _simulated(self, place: int, host: Host | None) -> SimulatedHost:
+        """The simulated host; one that we do not remember (a new start) has what the world says."""
+        found = self.simulated.get(place)
+        if found is None:
+            found = self.simulated[place] = SimulatedHost(host.name if host else "nowhere")
+            for number in self.world.occupancy.of(place).vms:
+                found.guests[number] = as_guest(self.world.vms[number])
+        return found
+
+
+def as_guest(vm: Vm) -> Guest:
+    """A VM as the simulated host should have it."""
+    guest = Guest(vm.generation)
+    now = phase(vm)
+    guest.folder = True
+    guest.saved = now in _SAVED
+    guest.state = "off" if now in _OFF or guest.saved else "running"
+    guest.cpu, guest.memory = vm.cpu, vm.memory
+    return guest
+
+
+def is_local(name: str) -> bool:
+    """Is this the machine that the front end runs on?"""
+    return name in LOCAL_NAMES or name in (socket.gethostname(), socket.getfqdn())

@@ -1,0 +1,124 @@
+"""The front end: every room wired to its neighbours. It runs under any event loop, clock and journal."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from innkeeper import __version__
+from innkeeper.api.server import Application
+from innkeeper.api.v1.endpoints import Endpoints
+from innkeeper.api.v1.health import Health
+from innkeeper.api.xmlrpc.service import XmlRpc
+from innkeeper.commands import bootstrap
+from innkeeper.commands.auth import Authenticator, Passwords
+from innkeeper.commands.core import Core
+from innkeeper.commands.monitoring import Monitoring
+from innkeeper.commands.scheduling import Scheduler
+from innkeeper.fleet.fleet import Connector, Fleet
+from innkeeper.model.clock import Clock
+from innkeeper.model.world import World
+from innkeeper.placement.decide import Policy
+from innkeeper.store.journal import EventRow, Journal
+from innkeeper.store.samples import Samples
+
+from .guests import FleetGuests
+from .settings import Settings
+
+
+class MakeConnector(Protocol):
+    """Makes what opens links, once the world is there."""
+
+    def __call__(self, world: World) -> Connector:
+        """The connector for this world."""
+        ...
+
+
+class FrontEnd:
+    """One zone's front end. `start` takes up what is durable; `stop` ends links and the journal, never guests."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: Path,
+        journal: Journal,
+        samples: Samples,
+        clock: Clock,
+        passwords: Passwords,
+        make_connector: MakeConnector,
+        blocking: Callable[..., Awaitable[Any]] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.data = data
+        self.core = Core(journal, clock)
+        self.world = self.core.world
+        self.monitoring = Monitoring(self.world, samples, clock)
+        self.scheduler = Scheduler(self.core, Policy(settings.placement.policy))
+        self.fleet = Fleet(
+            self.world,
+            make_connector(self.world),
+            self.core.take,
+            self._hello,
+            self.monitoring.take,
+            settings.monitoring.interval,
+        )
+        self.authenticator = Authenticator(
+            self.world, clock, passwords, blocking or self.core.blocking
+        )
+        self.core.dispatch = self.fleet.dispatch
+        self.core.wake = self.scheduler.wake
+        self.core.followers.append(self._follow)
+
+    def _hello(self, place: int) -> dict[str, Any]:
+        zone = next((s.value for s in self.world.settings if s.name == "zone"), "")
+        root = self.data / ("host" if place >= 0 else "front-end")
+        return {"root": str(root), "zone": zone, "host": place}
+
+    def _follow(self, events: tuple[EventRow, ...]) -> None:
+        """Hosts come, go and change: their stations follow."""
+        for host_id in {row.id for row in events if row.kind == "host"}:
+            self.fleet.refresh(host_id)
+
+    @property
+    def datastores(self) -> str:
+        """Where datastores lie."""
+        return str(self.data / "datastores")
+
+    @property
+    def image_folders(self) -> tuple[str, ...]:
+        """Folders from which images may be imported."""
+        return (str(self.data / "images"), *self.settings.images.folders)
+
+    async def prepare(self, password: str, zone: str, *, simulate: bool) -> bool:
+        """Loads the world; a first start makes the first objects. True when it was the first."""
+        self.core.load()
+        if len(self.world.users):
+            return False
+        hashed = await self.authenticator.hashed(password)
+        await self.core.run(
+            lambda tx: bootstrap.first_start(tx, hashed, zone, self.datastores, simulate=simulate)
+        )
+        return True
+
+    def start(self) -> None:
+        """Goes on with what was under way, and opens links to all hosts."""
+        self.fleet.start()
+        self.core.resume()
+
+    def application(self) -> Application:
+        """The door to the outside."""
+        rpc = XmlRpc(
+            self.core,
+            self.authenticator,
+            self.monitoring,
+            datastore_root=self.datastores,
+            image_folders=self.image_folders,
+        )
+        guests = FleetGuests(self.world, self.fleet)
+        endpoints = Endpoints(self.core, self.authenticator, guests)
+        health = Health(self.core, __version__)
+        return Application(rpc, [*endpoints.routes(), *health.routes()])
+
+    async def stop(self) -> None:
+        """Ends the links and closes the journal. Guests go on."""
+        await self.fleet.close()
+        self.core.journal.close()

@@ -1,0 +1,102 @@
+"""Settings of the daemon: one TOML file, everything checked at the start (docs/administrator.md lists them)."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text names the file, the key, what was expected and what came."""
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class Placement(Section, frozen=True):
+    """How hosts are chosen."""
+
+    policy: Literal["striping", "packing", "load-aware", "fixed"] = "striping"
+
+
+class Monitoring(Section, frozen=True):
+    """How often agents report, in seconds, and for how long it is kept."""
+
+    interval: float = 30.0
+    keep: int = 14_400
+
+
+class Ssh(Section, frozen=True):
+    """How other machines are reached; paths below the data folder unless absolute."""
+
+    key: str = "ssh/id_ed25519"
+    known_hosts: str = "ssh/known_hosts"
+
+
+class Images(Section, frozen=True):
+    """Folders on the front end from which images may be imported, besides DATA/images and /var/tmp."""
+
+    folders: tuple[str, ...] = ()
+
+
+class Simulation(Section, frozen=True):
+    """Seconds that verbs of simulated hosts take ("*": all others)."""
+
+    times: dict[str, float] = {}
+
+
+class Log(Section, frozen=True):
+    """What is logged and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "json"
+
+
+class Settings(Section, frozen=True):
+    """The whole file."""
+
+    listen: str = "127.0.0.1:2633"
+    placement: Placement = Placement()
+    monitoring: Monitoring = Monitoring()
+    ssh: Ssh = Ssh()
+    images: Images = Images()
+    simulation: Simulation = Simulation()
+    log: Log = Log()
+
+
+def load(path: Path | None) -> Settings:
+    """Reads and checks the file (None: all defaults)."""
+    if path is None:
+        return Settings()
+    try:
+        return check(tomllib.loads(path.read_text()))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from None
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def check(values: dict[str, object]) -> Settings:
+    """Settings from a parsed file."""
+    try:
+        settings = msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error)) from None
+    address(settings.listen)
+    if settings.monitoring.interval < 1:
+        raise SettingsError(
+            f"monitoring.interval must be 1 second or more, not {settings.monitoring.interval:g}"
+        )
+    return settings
+
+
+def address(text: str) -> tuple[str, int]:
+    """HOST:PORT taken apart."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise SettingsError(f"listen must be HOST:PORT, not {text!r}")
+    return host.strip("[]"), int(port)
