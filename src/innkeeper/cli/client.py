@@ -6,18 +6,28 @@ the kept connection meanwhile; a call that changes something never is, since it 
 
 from __future__ import annotations
 
-import http.client
-import json
+import re
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from innkeeper.cli.errors import CliError, ExitCode, exit_code_of_status
+from innkeeper.cli.lean_http import LeanConnection
 from innkeeper.cli.xmlrpc import Value, decode_reply, encode_call
+
+if TYPE_CHECKING:
+    import http.client
+    import ssl
 
 # A kept connection that was idle for longer is not trusted to be open still (seconds).
 _IDLE_LIMIT = 2.0
+
+
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?:\[(?P<ipv6>[0-9a-fA-F:.]+)\]|(?P<host>[^/:\[\]@?#\s]+))"
+    r"(?::(?P<port>\d{1,5}))?(?P<path>/[^?#\s]*)?"
+)
+_PORTS = {"http": 80, "https": 443}
 
 
 class Endpoint(NamedTuple):
@@ -31,16 +41,12 @@ class Endpoint(NamedTuple):
     @classmethod
     def parse(cls, url: str) -> Endpoint:
         """Read `http://host:port/RPC2`; the path may be left out."""
-        parts = urlsplit(url)
-        try:
-            port = parts.port
-        except ValueError:
-            port = 0
-        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        match = _URL.fullmatch(url.strip())
+        port = int(match["port"] or _PORTS[match["scheme"]]) if match else 0
+        if match is None or not 0 < port < 65536:
             raise CliError(f"endpoint: expected http://HOST:PORT/RPC2, not {url!r}", ExitCode.USAGE)
-        path = parts.path if parts.path not in ("", "/") else "/RPC2"
-        default = 443 if parts.scheme == "https" else 80
-        return cls(parts.scheme, parts.hostname, port or default, path)
+        path = match["path"] if match["path"] not in (None, "/") else "/RPC2"
+        return cls(match["scheme"], match["ipv6"] or match["host"], port, path)
 
     @property
     def authority(self) -> str:
@@ -70,7 +76,7 @@ class Client:
         self.secret = secret
         self._timeout = timeout
         self.verify = verify
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection: LeanConnection | None = None
         self._last_use = 0.0
 
     def call(self, method: str, *params: Value) -> Value:
@@ -80,7 +86,7 @@ class Client:
         reads = method.endswith(("info", "version", "monitoring"))
         status, answer = self._exchange("POST", self.endpoint.path, body, headers, repeat=reads)
         if status != 200:
-            raise self._bad_status(status, answer)
+            raise _bad_status(status, answer)
         return decode_reply(answer)
 
     def document(self, method: str, *params: Value) -> str:
@@ -96,10 +102,12 @@ class Client:
 
     def get(self, path: str, **query: str | int) -> Any:
         """GET a JSON answer."""
+        import json
+
         target = _target(path, query)
         status, answer = self._exchange("GET", target, None, self._web_headers(), repeat=True)
         if status >= 400:
-            raise self._bad_status(status, answer)
+            raise _bad_status(status, answer)
         try:
             return json.loads(answer)
         except ValueError as error:
@@ -107,18 +115,33 @@ class Client:
 
     def stream(self, path: str, **query: str | int) -> Iterator[StreamEvent]:
         """Follow a server-sent event stream until the front end ends it."""
-        connection = self._connect(timeout=None)
+        import http.client
+
+        where = self.endpoint
+        connection = (
+            http.client.HTTPConnection(where.host, where.port)
+            if where.scheme == "http"
+            else http.client.HTTPSConnection(
+                where.host, where.port, context=tls_context(self.verify)
+            )
+        )
         headers = {**self._web_headers(), "Accept": "text/event-stream"}
         try:
             connection.request("GET", _target(path, query), headers=headers)
             response = connection.getresponse()
             if response.status >= 400:
-                raise self._bad_status(response.status, response.read())
+                raise _bad_status(response.status, response.read())
             yield from _records(response)
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
         finally:
             connection.close()
+
+    def close(self) -> None:
+        """Give the connection up; a later call opens another one."""
+        if self._connection:
+            self._connection.close()
+        self._connection = None
 
     def authorization(self) -> str:
         """The value of an HTTP Authorization header."""
@@ -136,45 +159,38 @@ class Client:
         if kept is not None and repeat:
             try:
                 return self._send(kept, verb, target, body, headers)
-            except (ConnectionError, http.client.HTTPException):
-                self._drop()
+            except OSError:
+                self.close()
         try:
-            connection = self._kept_connection() or self._connect(self._timeout)
+            connection = self._kept_connection() or self._connect()
             return self._send(connection, verb, target, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self._drop()
+        except OSError as error:
+            self.close()
             raise self._unreachable(error) from error
 
     def _send(
         self,
-        connection: http.client.HTTPConnection,
+        connection: LeanConnection,
         verb: str,
         target: str,
         body: bytes | None,
         headers: dict[str, str],
     ) -> tuple[int, bytes]:
-        connection.request(verb, target, body, headers)
-        response = connection.getresponse()
-        answer = response.read()
-        self._connection, self._last_use = connection, time.monotonic()
-        return response.status, answer
+        answer = connection.exchange(verb, target, headers, body)
+        self._last_use = time.monotonic()
+        return answer
 
-    def _kept_connection(self) -> http.client.HTTPConnection | None:
-        if self._connection and time.monotonic() - self._last_use > _IDLE_LIMIT:
-            self._drop()
+    def _kept_connection(self) -> LeanConnection | None:
+        kept = self._connection
+        if kept and (not kept.usable or time.monotonic() - self._last_use > _IDLE_LIMIT):
+            self.close()
         return self._connection
 
-    def _drop(self) -> None:
-        if self._connection:
-            self._connection.close()
-        self._connection = None
-
-    def _connect(self, timeout: float | None) -> http.client.HTTPConnection:
+    def _connect(self) -> LeanConnection:
         where = self.endpoint
-        if where.scheme == "http":
-            return http.client.HTTPConnection(where.host, where.port, timeout=timeout)
-        context = tls_context(self.verify)
-        return http.client.HTTPSConnection(where.host, where.port, timeout=timeout, context=context)
+        tls = tls_context(self.verify) if where.scheme == "https" else None
+        self._connection = LeanConnection(where.host, where.port, self._timeout, tls)
+        return self._connection
 
     def _unreachable(self, error: Exception) -> CliError:
         if isinstance(error, TimeoutError):
@@ -189,11 +205,12 @@ class Client:
             ExitCode.UNREACHABLE,
         )
 
-    def _bad_status(self, status: int, answer: bytes) -> CliError:
-        return CliError(_message_of(answer) or f"HTTP status {status}", exit_code_of_status(status))
+
+def _bad_status(status: int, answer: bytes) -> CliError:
+    return CliError(_message_of(answer) or f"HTTP status {status}", exit_code_of_status(status))
 
 
-def tls_context(verify: bool) -> Any:
+def tls_context(verify: bool) -> ssl.SSLContext:
     """A TLS context; without verification it accepts any certificate."""
     import ssl
 
@@ -205,11 +222,15 @@ def tls_context(verify: bool) -> Any:
 
 
 def _target(path: str, query: dict[str, str | int]) -> str:
+    from urllib.parse import urlencode
+
     return f"{path}?{urlencode(query)}" if query else path
 
 
 def _message_of(answer: bytes) -> str:
     """The text of an error answer, whether it is JSON or plain."""
+    import json
+
     text = answer.decode(errors="replace").strip()
     try:
         data = json.loads(text)
@@ -225,6 +246,8 @@ def _message_of(answer: bytes) -> str:
 
 def _records(response: http.client.HTTPResponse) -> Iterator[StreamEvent]:
     """Split a text/event-stream (HTML standard, server-sent events) into its records."""
+    import json
+
     identity, data = "", []
     while line := response.readline():
         field, _, value = line.decode().rstrip("\r\n").partition(":")

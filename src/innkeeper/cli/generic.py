@@ -15,9 +15,9 @@ from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.lazy import InnCommand, command, examples
 from innkeeper.cli.names import (
     ObjectType,
+    all_ids,
     filter_of,
     id_of,
-    ids_of,
     pool_document,
     pool_members,
 )
@@ -39,7 +39,7 @@ def for_each(
     texts = [arguments] if isinstance(arguments, str) else list(arguments)
     outcomes: list[dict[str, Any]] = []
     failures: list[CliError] = []
-    for number in [number for text in texts for number in ids_of(client, kind, text)]:
+    for number in all_ids(client, kind, texts):
         try:
             value = act(client, number)
         except CliError as error:
@@ -200,7 +200,7 @@ def info(client: Client, kind: Kind, number: int, decrypt: bool = False) -> str:
 def _show(kind: Kind, objects: tuple[str, ...], xml: bool, decrypt: bool) -> None:
     session = current()
     client = session.client()
-    numbers = [number for text in objects for number in ids_of(client, kind, text)]
+    numbers = all_ids(client, kind, objects)
     documents = [info(client, kind, number, decrypt) for number in numbers]
     if xml:
         click.echo("\n".join(documents))

@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from innkeeper.cli.lazy import Entry, LazyGroup, examples, from_module
+from innkeeper.cli.lazy import Entry, LazyGroup, examples, from_module, session_options
 from innkeeper.cli.objects import KINDS, Kind
 
 # Verbs that are more than one call: name -> (section, module, function, what help says).
@@ -77,7 +77,6 @@ _ORDER = (_OBJECTS, "Life cycle", "Actions", "Look inside", "Addresses", "Member
 ALIASES = {
     "addar": "add-range",
     "rmar": "rm-range",
-    "instantiate": "instantiate",
 }
 
 _EXAMPLES = {
@@ -115,6 +114,7 @@ class ObjectGroup(LazyGroup):
             kind.name,
             _Entries(kind),
             aliases=ALIASES,
+            params=[*session_options(hidden=True)],
             help=f"Work with {kind.plural}.",
             epilog=examples(*_EXAMPLES.get(kind.name, (f"inn {kind.name} list",))),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,6 +46,11 @@ def ids_of(client: Client, kind: Kind, text: str) -> list[int]:
     if not result:
         raise CliError(f"{kind.noun}: expected a number or a name", ExitCode.USAGE)
     return result
+
+
+def all_ids(client: Client, kind: Kind, texts: Iterable[str]) -> list[int]:
+    """The numbers that several arguments mean, each once."""
+    return list(dict.fromkeys(number for text in texts for number in ids_of(client, kind, text)))
 
 
 def id_of(client: Client, kind: Kind, text: str) -> int:

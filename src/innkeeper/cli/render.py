@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -62,7 +61,9 @@ def _widths(heads: Sequence[Head], rows: Sequence[Sequence[str]]) -> list[int]:
     ]
     if not sys.stdout.isatty():
         return widths
-    return _fit(widths, heads, shutil.get_terminal_size().columns)
+    from shutil import get_terminal_size
+
+    return _fit(widths, heads, get_terminal_size().columns)
 
 
 def _fit(widths: list[int], heads: Sequence[Head], columns: int) -> list[int]:

@@ -43,6 +43,8 @@ class Session:
                 self._timeout_seconds(),
                 verify=os.environ.get("ONE_DISABLE_SSL_VERIFY", "") in ("", "no", "0"),
             )
+            if context := click.get_current_context(silent=True):
+                context.find_root().call_on_close(self._client.close)
         return self._client
 
     def _secret(self) -> str:
