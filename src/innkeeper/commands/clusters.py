@@ -10,7 +10,7 @@ from innkeeper.model.world import Transaction, World
 from .bootstrap import RESERVATIONS
 from .common import check_create, check_free_name, need, rename, update
 
-M = TypeVar("M", Datastore, Network)
+M = TypeVar("M", bound=Datastore | Network)
 
 
 def members(world: World, cluster_id: int) -> tuple[list[int], list[int], list[int]]:

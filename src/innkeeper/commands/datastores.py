@@ -8,7 +8,14 @@ from innkeeper.model.template import Template
 from innkeeper.model.world import Transaction, World
 
 from .common import (
-    check_create, check_free_name, check_right, creation_bits, need, needed_name, parse, update,
+    check_create,
+    check_free_name,
+    check_right,
+    creation_bits,
+    need,
+    needed_name,
+    parse,
+    update,
 )  # fmt: skip
 
 TYPES = {f"{kind.name}_DS": kind for kind in DatastoreType}

@@ -11,11 +11,18 @@ from innkeeper.model.template import Template, as_bool, as_int
 from innkeeper.model.world import Transaction
 
 from .common import (
-    check_create, check_free_name, check_right, creation_bits, need, needed_name, parse, update,
+    check_create,
+    check_free_name,
+    check_right,
+    creation_bits,
+    need,
+    needed_name,
+    parse,
+    update,
 )  # fmt: skip
 
 #: Folders from which images may be imported besides those that a datastore names; none of /etc, /root, ...
-SAFE_FOLDERS = ("/var/tmp", "/var/lib/innkeeper/images")
+SAFE_FOLDERS = ("/var/tmp", "/var/lib/innkeeper/images")  # noqa: S108  read from, never written to
 #: Attributes that are fields of the record and not part of its template.
 FIELDS = ("NAME", "TYPE", "PATH", "SOURCE", "SIZE", "PERSISTENT", "FORMAT", "FS", "DRIVER")
 

@@ -1,4 +1,4 @@
-"""How passwords are stored: argon2id, with a cost that a login can bear and a thief cannot (OWASP: 19 MiB, t=2, p=1)."""
+"""How passwords are stored: argon2id at the cost that OWASP recommends (19 MiB, t=2, p=1)."""
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError

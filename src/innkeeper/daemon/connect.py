@@ -1,4 +1,4 @@
-"""How the links of this daemon are opened: simulated hosts in the process, this machine's agent as a child, others by SSH."""
+"""How links are opened: simulated hosts in the process, this machine's agent as a child, others by SSH."""
 
 import asyncio
 import socket

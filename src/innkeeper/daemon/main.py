@@ -44,7 +44,7 @@ def arguments(args: list[str] | None) -> argparse.Namespace:
         "--settings", type=Path, help="TOML file (default: DATA/innkeeper.toml if it is there)"
     )
     parser.add_argument("--simulate", action="store_true",
-                        help="first start: datastores 0 to 2 are simulated, so that no hypervisor is needed")  # fmt: skip
+                        help="first start: simulated datastores, so that no hypervisor is needed")  # fmt: skip
     return parser.parse_args(args)
 
 

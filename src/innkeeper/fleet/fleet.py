@@ -16,7 +16,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from innkeeper.lifecycle.messages import (
-    FRONT_END, SIMULATED, DomainSeen, Event, HostDown, HostUp, Instruction, Reply, Sampled,
+    FRONT_END,
+    SIMULATED,
+    DomainSeen,
+    Event,
+    HostDown,
+    HostUp,
+    Instruction,
+    Reply,
+    Sampled,
 )  # fmt: skip
 from innkeeper.model.objects import Host
 from innkeeper.model.states import HostState

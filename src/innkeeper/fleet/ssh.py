@@ -58,7 +58,7 @@ async def _pump(source: asyncssh.SSHReader[bytes], reader: asyncio.StreamReader)
 
 
 async def _connect(address: str, key: Path, known_hosts: Path) -> asyncssh.SSHClientConnection:
-    known = known_hosts.read_text() if known_hosts.exists() else ""
+    known = await asyncio.to_thread(_read, known_hosts)
     name, _, port = address.partition(":")
     entry = name if not port else f"[{name}]:{port}"
     seen = any(line.split(" ", 1)[0] == entry for line in known.splitlines())
@@ -78,10 +78,18 @@ async def _connect(address: str, key: Path, known_hosts: Path) -> asyncssh.SSHCl
         host_key = connection.get_server_host_key()
         if host_key is not None:
             text = host_key.export_public_key("openssh").decode().strip()
-            known_hosts.parent.mkdir(parents=True, exist_ok=True)
-            with known_hosts.open("a") as file:
-                file.write(f"{entry} {text}\n")
+            await asyncio.to_thread(_append, known_hosts, f"{entry} {text}\n")
     return connection
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _append(path: Path, line: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(line)
 
 
 async def _ship(connection: asyncssh.SSHClientConnection, agent: Path) -> str:

@@ -102,11 +102,14 @@ def act(tx: Transaction, vm: Vm, action: str, caller: Caller) -> None:
     start = accepted.get(now)
     if start is None:
         raise wrong_state(
-            f'Error performing action "{action}": This action is not available for state {now}', vm.id
+            f'Error performing action "{action}": This action is not available for state {now}',
+            vm.id,
         )
     under_way = tx.world.operation_on(vm)
     if under_way is not None and now not in _INTERRUPTS:
-        raise wrong_state(f'Error performing action "{action}": VM is busy ({under_way.name})', vm.id)
+        raise wrong_state(
+            f'Error performing action "{action}": VM is busy ({under_way.name})', vm.id
+        )
     tx.log(vm, "action", name=action, by=caller.uid)
     start(tx, vm, caller)
 

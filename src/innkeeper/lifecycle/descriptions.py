@@ -28,7 +28,9 @@ def ask(operation: Operation, verb: str, timeout: float = 60.0, **args: Any) -> 
 def networks(world: World, vm: Vm) -> list[Described]:
     """The networks that a host must have for the VM."""
     found = {int(nic["NETWORK_ID"]) for nic in vm.nics if "NETWORK_ID" in nic}
-    return [_network(world.networks[number]) for number in sorted(found) if number in world.networks]
+    return [
+        _network(world.networks[number]) for number in sorted(found) if number in world.networks
+    ]
 
 
 def _network(network: Network) -> Described:
@@ -58,7 +60,11 @@ def _disk(world: World, disk: Vector) -> Described:
     described: Described = {"disk": int(disk["DISK_ID"]), "format": disk.get("DRIVER", "qcow2")}
     if "IMAGE_ID" not in disk:
         kind = "swap" if disk.get("TYPE", "").lower() == "swap" else "empty"
-        described |= {"kind": kind, "size_mib": int(disk["SIZE"]), "format": disk.get("FORMAT", "raw")}
+        described |= {
+            "kind": kind,
+            "size_mib": int(disk["SIZE"]),
+            "format": disk.get("FORMAT", "raw"),
+        }
         if kind == "empty" and disk.get("FS"):
             described["fs"] = disk["FS"]
         return described
@@ -103,7 +109,9 @@ def domain(vm: Vm) -> Described:
             "guest_agent": as_bool(features.get("GUEST_AGENT", "YES")),
         },
         "inputs": [
-            {"type": i["TYPE"], "bus": i.get("BUS", "usb")} for i in template.vectors("INPUT") if "TYPE" in i
+            {"type": i["TYPE"], "bus": i.get("BUS", "usb")}
+            for i in template.vectors("INPUT")
+            if "TYPE" in i
         ],
     }
     for key, name in (("KERNEL", "kernel"), ("INITRD", "initrd"), ("KERNEL_CMD", "cmdline")):
@@ -114,7 +122,14 @@ def domain(vm: Vm) -> Described:
     if disk is not None:
         target = (template.vector("CONTEXT") or {}).get("TARGET", "hda")
         described["disks"].append(
-            {"disk": disk["disk"], "target": target, "device": "cdrom", "format": "raw", "readonly": True, "boot": None}
+            {
+                "disk": disk["disk"],
+                "target": target,
+                "device": "cdrom",
+                "format": "raw",
+                "readonly": True,
+                "boot": None,
+            }
         )
     return described
 

@@ -129,7 +129,9 @@ def start(
 def abandon(tx: Transaction, operation: Operation, why: str) -> None:
     """Ends an operation without undo: what replaces it takes care of its effects."""
     tx.delete(operation)
-    tx.log(target_of(tx.world, operation), "operation", name=operation.name, is_="replaced", why=why)
+    tx.log(
+        target_of(tx.world, operation), "operation", name=operation.name, is_="replaced", why=why
+    )
 
 
 def reply(tx: Transaction, message: Reply) -> None:
@@ -234,7 +236,9 @@ def _failed(tx: Transaction, operation: Operation, code: str, message: str) -> N
         return
     failure = f"{step.name}: {message}" if message else step.name
     operation = tx.change(
-        operation, failure=failure, results={**operation.results, "failed_step": step.name, "code": code}
+        operation,
+        failure=failure,
+        results={**operation.results, "failed_step": step.name, "code": code},
     )
     if procedure.undoable(operation.step):
         _undo_from(tx, tx.change(operation, undoing=True), operation.step)

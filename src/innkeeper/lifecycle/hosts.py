@@ -47,7 +47,9 @@ def set_state(tx: Transaction, host: Host, state: HostState, error: str = "") ->
     if host.state is state and host.error == error:
         return host
     changed = tx.change(host, state=state, prev_state=host.state, error=error)
-    tx.log(changed, "state", was=host.state.name, now=state.name, **({"why": error} if error else {}))
+    tx.log(
+        changed, "state", was=host.state.name, now=state.name, **({"why": error} if error else {})
+    )
     tx.wake = True
     return changed
 
@@ -158,7 +160,12 @@ def _observed(tx: Transaction, vm: Vm, state: str, reason: str) -> None:
     now = phase(vm)
     if state == "running" and now in ("UNKNOWN", "POWEROFF", "SUSPENDED", "BOOT_FAILURE"):
         _log(tx, vm, state, reason)
-        move(tx, vm, "RUNNING", history=stamped(vm, rstime=vm.history[-1].rstime or tx.second, retime=0))
+        move(
+            tx,
+            vm,
+            "RUNNING",
+            history=stamped(vm, rstime=vm.history[-1].rstime or tx.second, retime=0),
+        )
     elif state in STOPPED and now in ("RUNNING", "UNKNOWN"):
         _log(tx, vm, state, reason)
         history = stamped(vm, retime=tx.second, action=VmAction.MONITOR)

@@ -30,7 +30,9 @@ def closed(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> tuple[H
     )
 
 
-def opened(tx: Transaction, vm: Vm, host: Host, datastore: Datastore, cluster_id: int) -> tuple[History, ...]:
+def opened(
+    tx: Transaction, vm: Vm, host: Host, datastore: Datastore, cluster_id: int
+) -> tuple[History, ...]:
     """The VM's history with a new open record: a stay on this host."""
     record = History(
         seq=len(vm.history),

@@ -126,7 +126,10 @@ class Leases:
     def vms_of(self, network_id: int) -> set[int]:
         """The VMs that hold a lease of a network."""
         return {
-            vm for (net, _), taken in self._ranges.items() if net == network_id for vm in taken.values()
+            vm
+            for (net, _), taken in self._ranges.items()
+            if net == network_id
+            for vm in taken.values()
         }
 
 

@@ -103,5 +103,3 @@ def locked_for(record: Record, right: Right) -> bool:
     """Does a lock on the object forbid this right? Locks bind administrators too."""
     lock = getattr(record, "lock", None)
     return lock is not None and 0 < lock.level <= int(right)
-
-

@@ -19,7 +19,19 @@ import msgspec
 from .errors import InvariantBroken, not_found
 from .indexes import Leases, Members, Names, Occupancy, Open, Pending, Users
 from .objects import (
-    KINDS, Cluster, Datastore, Group, Host, Image, Network, Operation, Record, Setting, User, Vm, VmTemplate,
+    KINDS,
+    Cluster,
+    Datastore,
+    Group,
+    Host,
+    Image,
+    Network,
+    Operation,
+    Record,
+    Setting,
+    User,
+    Vm,
+    VmTemplate,
 )  # fmt: skip
 from .states import ImageState
 

@@ -7,4 +7,14 @@ from innkeeper.lifecycle.engine import PROCEDURES
 
 from . import cleanup, deploy, images, poweroff, reboot, resume, suspend, terminate
 
-__all__ = ["PROCEDURES", "cleanup", "deploy", "images", "poweroff", "reboot", "resume", "suspend", "terminate"]
+__all__ = [
+    "PROCEDURES",
+    "cleanup",
+    "deploy",
+    "images",
+    "poweroff",
+    "reboot",
+    "resume",
+    "suspend",
+    "terminate",
+]

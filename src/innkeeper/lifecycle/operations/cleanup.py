@@ -24,7 +24,9 @@ def _deleted(tx: Transaction, operation: Operation) -> None:
 
 
 def _owed(tx: Transaction, operation: Operation) -> None:
-    tx.log(vm_of(tx.world, operation), "cleanup owed", host=operation.host_id, why=operation.failure)
+    tx.log(
+        vm_of(tx.world, operation), "cleanup owed", host=operation.host_id, why=operation.failure
+    )
     _deleted(tx, operation)
 
 

@@ -54,7 +54,12 @@ def ensure_context(world: World, operation: Operation) -> Instruction | None:
 
 def ensure_domain(world: World, operation: Operation) -> Instruction:
     """The running guest."""
-    return ask(operation, "domain.ensure", timeout=120.0, domain=descriptions.domain(vm_of(world, operation)))
+    return ask(
+        operation,
+        "domain.ensure",
+        timeout=120.0,
+        domain=descriptions.domain(vm_of(world, operation)),
+    )
 
 
 def destroy_domain(world: World, operation: Operation) -> Instruction:

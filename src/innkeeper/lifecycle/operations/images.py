@@ -18,7 +18,9 @@ from innkeeper.model.world import Transaction, World
 COPY_TIME = 6 * 3600.0
 
 
-def _ask(world: World, operation: Operation, verb: str, timeout: float = 60.0, **args: Any) -> Instruction:
+def _ask(
+    world: World, operation: Operation, verb: str, timeout: float = 60.0, **args: Any
+) -> Instruction:
     image = target_of(world, operation)
     simulated = world.datastores[image.datastore_id].simulated
     return Instruction(
@@ -155,9 +157,7 @@ def _gone(tx: Transaction, operation: Operation) -> None:
 DELETE = register(
     Procedure(
         "image delete",
-        steps=(
-            Step("remove", why="the file goes before the record that owns it", do=_remove),
-        ),
+        steps=(Step("remove", why="the file goes before the record that owns it", do=_remove),),
         no_return="remove",
         finish=_gone,
         fail=_error,
