@@ -64,9 +64,10 @@ def _make_file(path: Path) -> None:
 
     It holds password hashes; SQLite gives its side files the same mode.
     """
-    if path.exists():
-        return
+    is_new = not path.exists()
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if not is_new:
+        return
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
