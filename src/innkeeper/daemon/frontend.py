@@ -21,6 +21,7 @@ from innkeeper.placement.decide import Policy
 from innkeeper.store.journal import EventRow, Journal
 from innkeeper.store.samples import Samples
 
+from .connect import is_local
 from .guests import FleetGuests
 from .settings import Settings
 
@@ -70,8 +71,15 @@ class FrontEnd:
 
     def _hello(self, place: int) -> dict[str, Any]:
         zone = next((s.value for s in self.world.settings if s.name == "zone"), "")
-        root = self.data / ("host" if place >= 0 else "front-end")
-        return {"root": str(root), "zone": zone, "host": place}
+        role = "host" if place >= 0 else "store"
+        return {"root": str(self._root(place)), "zone": zone, "host": place, "role": role}
+
+    def _root(self, place: int) -> Path:
+        """The agent's folder: below our data on this machine, at its standard place elsewhere."""
+        host = self.world.hosts.get(place)
+        if place < 0:
+            return self.data / "front-end"
+        return self.data / "host" if host and is_local(host.name) else Path("/var/lib/innkeeper/host")
 
     def _follow(self, events: tuple[EventRow, ...]) -> None:
         """Hosts come, go and change: their stations follow."""
