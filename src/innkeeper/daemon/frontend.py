@@ -94,7 +94,7 @@ class FrontEnd:
     @property
     def image_folders(self) -> tuple[str, ...]:
         """Folders from which images may be imported."""
-        return (str(self.data / "images"), *self.settings.images.folders)
+        return (str(self.data / "images"), str(self.data / "guest"), *self.settings.images.folders)
 
     async def prepare(self, password: str, zone: str, *, simulate: bool) -> bool:
         """Loads the world; a first start makes the first objects. True when it was the first."""
