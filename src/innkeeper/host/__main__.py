@@ -1,0 +1,44 @@
+"""``python3 agent.pyz``: the agent, or with an option one of the things it can do by hand."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+
+from . import libvirtd
+from .agent import serve
+from .errors import AgentError
+
+
+def main() -> None:
+    """Runs what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="innkeeper-agent", description=__doc__)
+    parser.add_argument(
+        "--libvirt-start", metavar="DIR", help="make sure that a libvirt daemon answers, and end"
+    )
+    parser.add_argument(
+        "--libvirt-stop", metavar="DIR", help="stop the daemons that --libvirt-start started"
+    )
+    options = parser.parse_args()
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=os.environ.get("INNKEEPER_AGENT_LOG", "INFO").upper(),
+        format="%(asctime)s %(levelname)s %(threadName)s: %(message)s",
+    )
+    try:
+        if options.libvirt_start:
+            sys.stderr.write(libvirtd.ensure(os.path.abspath(options.libvirt_start)) + "\n")  # noqa: PTH100
+        elif options.libvirt_stop:
+            libvirtd.stop(os.path.abspath(options.libvirt_stop))  # noqa: PTH100
+        else:
+            serve()
+    except AgentError as problem:
+        sys.exit(f"innkeeper-agent: {problem}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

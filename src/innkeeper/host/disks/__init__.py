@@ -1,0 +1,1 @@
+"""Disk files and disk images, by way of qemu-img and genisoimage."""

@@ -1,0 +1,153 @@
+"""Bringing bytes in: from a file or a web server, checked, unpacked and written sparsely."""
+
+from __future__ import annotations
+
+import bz2
+import dataclasses
+import gzip
+import hashlib
+import io
+import lzma
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import FailedError, MissingError, RefusedError
+
+#: Bytes read at a time; also the grain in which holes are kept.
+BLOCK = 1024 * 1024
+_HOLE = 64 * 1024
+_SILENCE = 60.0
+_REPORT_EVERY = 0.5
+_UNPACKERS: dict[bytes, Any] = {
+    b"\x1f\x8b": gzip.open,
+    b"\xfd7zXZ\0": lzma.open,
+    b"BZh": bz2.open,
+}
+
+#: Gets the bytes done so far and the bytes in all (None: not known).
+Progress = Callable[[int, int | None], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where an image comes from: a file's path, or an http(s) address."""
+
+    place: str
+
+    @property
+    def remote(self) -> bool:
+        return "://" in self.place
+
+    def open(self, most: int | None = None) -> tuple[IO[bytes], int | None]:
+        """The bytes (of a remote source ``most`` will do), and how many there are in all, if known."""
+        if self.remote:
+            return self._open_remote(most)
+        try:
+            file = Path(self.place).open("rb")  # noqa: SIM115 (the caller closes it)
+        except FileNotFoundError as absent:
+            raise MissingError(self.place) from absent
+        return file, Path(self.place).stat().st_size
+
+    def _open_remote(self, most: int | None) -> tuple[IO[bytes], int | None]:
+        if not self.place.startswith(("http://", "https://")):
+            raise RefusedError(f"{self.place}: only http and https addresses can be fetched")
+        request = urllib.request.Request(self.place, headers={"User-Agent": "innkeeper-agent"})  # noqa: S310
+        if most is not None:
+            request.add_header("Range", f"bytes=0-{most - 1}")
+        try:
+            answer = urllib.request.urlopen(request, timeout=_SILENCE)  # noqa: S310
+        except urllib.error.HTTPError as refusal:
+            kind = FailedError if refusal.code >= 500 else RefusedError
+            raise kind(
+                f"{self.place}: the server answers {refusal.code} {refusal.reason}"
+            ) from refusal
+        except (OSError, HTTPException) as broken:
+            raise FailedError(f"{self.place}: {getattr(broken, 'reason', broken)}") from broken
+        return answer, _length(answer.headers)
+
+
+def _length(headers: object) -> int | None:
+    get = getattr(headers, "get", lambda _key: None)
+    total = get("Content-Range")
+    if total and total.rpartition("/")[2].isdigit():
+        return int(total.rpartition("/")[2])
+    length = get("Content-Length")
+    return int(length) if length and length.isdigit() else None
+
+
+class _Watched(io.RawIOBase):
+    """A stream that counts and hashes what is read from it."""
+
+    def __init__(self, stream: IO[bytes], total: int | None, progress: Progress) -> None:
+        self._stream = stream
+        self._total = total
+        self._progress = progress
+        self._reported = time.monotonic()
+        self.done = 0
+        self.digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self.digest.update(data)
+        self.done += len(data)
+        if time.monotonic() - self._reported > _REPORT_EVERY:
+            self._reported = time.monotonic()
+            self._progress(self.done, self._total)
+        return len(data)
+
+    def drain(self) -> None:
+        """Reads to the end: what follows a compressed part counts for the hash."""
+        while self.read(BLOCK):
+            pass
+
+
+def fetch(source: Source, target: Path, unpack: bool, progress: Progress) -> str:
+    """Writes what ``source`` holds into ``target``, keeping holes; gives the SHA-256 of its bytes.
+
+    Compressed content (gzip, xz, bzip2) is unpacked if ``unpack``; the hash is of the bytes as they came.
+    """
+    stream, total = source.open()
+    with stream:
+        watched = _Watched(stream, total, progress)
+        buffered = io.BufferedReader(watched, BLOCK)
+        try:
+            _write_sparse(_unpacked(buffered) if unpack else buffered, target)
+            watched.drain()
+        except (EOFError, gzip.BadGzipFile, lzma.LZMAError, HTTPException) as broken:
+            raise FailedError(f"{source.place}: broken or cut short ({broken})") from broken
+    if total is not None and watched.done != total:
+        raise FailedError(f"{source.place}: {watched.done} of {total} bytes came")
+    progress(watched.done, total)
+    return watched.digest.hexdigest()
+
+
+def _unpacked(stream: io.BufferedReader[Any]) -> IO[bytes]:
+    head = stream.peek(8)
+    for magic, opener in _UNPACKERS.items():
+        if head.startswith(magic):
+            unpacked: IO[bytes] = opener(stream, "rb")
+            return unpacked
+    return stream
+
+
+def _write_sparse(stream: IO[bytes], target: Path) -> None:
+    zeros = bytes(_HOLE)
+    with target.open("wb") as file:
+        size = 0
+        while block := stream.read(BLOCK):
+            for start in range(0, len(block), _HOLE):
+                piece = block[start : start + _HOLE]
+                if piece != zeros[: len(piece)]:
+                    file.seek(size + start)
+                    file.write(piece)
+            size += len(block)
+        file.truncate(size)

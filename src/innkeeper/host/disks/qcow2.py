@@ -1,0 +1,179 @@
+"""The disks of a VM: made from base images, or empty, with qemu-img and mkfs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ..arguments import Arguments
+from ..errors import MissingError, RefusedError
+from ..files import remove_parts, scratch, sync_folder, written_beside
+from ..tools import run
+
+MIB = 1024 * 1024
+#: Seconds that making one disk may take: a full copy of a large image on a slow disk.
+COPY_TIME = 6 * 3600.0
+KINDS = ("overlay", "copy", "empty", "swap", "link")
+FORMATS = ("raw", "qcow2")
+#: File systems that an empty disk may be given, and how each is made.
+MAKERS = {
+    "ext2": ("mkfs.ext2", "-q", "-F"),
+    "ext3": ("mkfs.ext3", "-q", "-F"),
+    "ext4": ("mkfs.ext4", "-q", "-F"),
+    "xfs": ("mkfs.xfs", "-q", "-f"),
+    "btrfs": ("mkfs.btrfs", "-q", "-f"),
+    "vfat": ("mkfs.vfat",),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageInfo:
+    """What qemu-img says about a disk image. Sizes in bytes; ``used`` is what it takes on disk."""
+
+    format: str
+    virtual: int
+    used: int
+    backing: str | None
+    #: A file outside the image that holds its data (a qcow2 feature); hostile in a foreign image.
+    data_file: str | None
+
+    @property
+    def virtual_mib(self) -> int:
+        return -(-self.virtual // MIB)
+
+
+def info(path: Path, image_format: str | None = None) -> ImageInfo:
+    """Reads an image's header; of which format it is, is found out unless it is given."""
+    given = ["-f", image_format] if image_format else []
+    said = json.loads(run("qemu-img", "info", "-U", "--output=json", *given, str(path)))
+    details: dict[str, Any] = said.get("format-specific", {}).get("data", {})
+    return ImageInfo(
+        format=said["format"],
+        virtual=said["virtual-size"],
+        used=said.get("actual-size", 0),
+        backing=said.get("backing-filename"),
+        data_file=details.get("data-file"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Disk:
+    """A disk as the front end describes it."""
+
+    number: int
+    kind: str
+    format: str
+    base: Path | None = None
+    base_format: str | None = None
+    size_mib: int | None = None
+    fs: str | None = None
+
+
+def described(disk: Arguments, bases: Path) -> Disk:
+    """Reads one DISK. ``base`` in the cache of bases falls back to ``origin``, when that is here."""
+    kind = disk.choice("kind", KINDS)
+    has_base = kind in ("overlay", "copy", "link")
+    if not has_base and "size_mib" not in disk:
+        raise disk.bad("size_mib", f"a size, because a disk of kind {kind} has no base")
+    fs = disk.maybe_text("fs")
+    if fs is not None and fs not in MAKERS:
+        raise disk.bad("fs", "one of " + ", ".join(sorted(MAKERS)))
+    return Disk(
+        number=disk.integer("disk"),
+        kind=kind,
+        format="qcow2" if kind == "overlay" else disk.choice("format", FORMATS, "raw"),
+        base=_base_path(disk, bases) if has_base else None,
+        base_format=disk.choice("base_format", FORMATS) if "base_format" in disk else None,
+        size_mib=disk.maybe_integer("size_mib", least=1),
+        fs=fs,
+    )
+
+
+def _base_path(disk: Arguments, bases: Path) -> Path:
+    name = disk.text("base")
+    if not name.startswith("bases/"):
+        return Path(disk.path("base"))
+    cached = bases / Arguments({"base": name.removeprefix("bases/")}).file_name("base")
+    if not cached.exists() and "origin" in disk and os.access(disk.path("origin"), os.R_OK):
+        return Path(disk.path("origin"))
+    return cached
+
+
+def ensure(disk: Disk, target: Path) -> None:
+    """Makes a disk unless it is there. One that is there is whole, because it was renamed."""
+    if disk.base is not None and not disk.base.exists():
+        raise MissingError(str(disk.base))
+    if target.is_symlink() or target.exists():
+        remove_parts(target)
+        return
+    if disk.kind == "link":
+        target.symlink_to(disk.base or "")
+        sync_folder(target.parent)
+        return
+    with written_beside(target) as part:
+        if disk.kind == "overlay":
+            _overlay(disk, part)
+        elif disk.kind == "copy":
+            _copy(disk, part)
+        else:
+            make_empty(part, disk.format, disk.size_mib or 1, disk.fs, disk.kind == "swap")
+        part.chmod(0o600)
+
+
+def _overlay(disk: Disk, part: Path) -> None:
+    assert disk.base is not None
+    base_format = disk.base_format or info(disk.base).format
+    options = ["-b", str(disk.base), "-F", base_format]
+    run("qemu-img", "create", "-q", "-f", "qcow2", *options, str(part))
+    grow(part, "qcow2", disk.size_mib)
+
+
+def _copy(disk: Disk, part: Path) -> None:
+    assert disk.base is not None
+    convert(disk.base, part, disk.format, disk.base_format)
+    grow(part, disk.format, disk.size_mib)
+
+
+def convert(
+    source: Path, target: Path, image_format: str, source_format: str | None = None
+) -> None:
+    """Copies an image, whole (without its backing file) and sparse, into another file."""
+    given = ["-f", source_format] if source_format else []
+    run(
+        "qemu-img", "convert", "-q", *given, "-O", image_format, str(source), str(target),
+        timeout=COPY_TIME,
+    )  # fmt: skip
+
+
+def grow(image: Path, image_format: str, size_mib: int | None) -> None:
+    """Grows an image to a size; one that is larger stays as it is."""
+    if size_mib is not None and info(image, image_format).virtual < size_mib * MIB:
+        run("qemu-img", "resize", "-q", "-f", image_format, str(image), f"{size_mib}M")
+
+
+def make_empty(
+    target: Path, image_format: str, size_mib: int, fs: str | None = None, swap: bool = False
+) -> None:
+    """Makes an empty disk, formatted when ``fs`` or ``swap`` asks for it."""
+    maker = ("mkswap",) if swap else MAKERS[fs] if fs else None
+    if maker is None or image_format == "raw":
+        run("qemu-img", "create", "-q", "-f", image_format, str(target), f"{size_mib}M")
+        if maker:
+            _format(target, maker)
+        return
+    with scratch(target, "raw") as raw:
+        run("qemu-img", "create", "-q", "-f", "raw", str(raw), f"{size_mib}M")
+        _format(raw, maker)
+        convert(raw, target, image_format, "raw")
+
+
+def _format(target: Path, maker: tuple[str, ...]) -> None:
+    try:
+        run(*maker, str(target), timeout=COPY_TIME)
+    except Exception as problem:
+        if "cannot run" in str(problem):
+            raise RefusedError(f"{maker[0]} is not installed on this host") from problem
+        raise

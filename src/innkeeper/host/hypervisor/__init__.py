@@ -1,0 +1,1 @@
+"""What runs guests: libvirt with QEMU."""

@@ -1,0 +1,268 @@
+"""From a DOMAIN description (docs/agent-protocol.md) to libvirt's XML. Pure: reads and writes nothing.
+
+The format is libvirt's, https://libvirt.org/formatdomain.html. What the emulation needs is decided
+here: TCG gets a small translation cache (its default of 1 GiB a guest would be the largest part of
+its memory), a CPU model that it can emulate, and machine ``pc``, on which the kernels of cloud
+images see an IDE CD-ROM.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from ..arguments import Arguments
+from ..xmltree import parse
+
+#: Our own elements in a domain's XML: which VM, which generation, whose.
+NAMESPACE = "urn:innkeeper:host:1"
+QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
+_BUSES = {"vd": "virtio", "sd": "scsi", "hd": "ide", "xvd": "xen"}
+_TARGET = re.compile(r"(vd|sd|hd|xvd)[a-z]{1,2}")
+_MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: Mebibytes of TCG's cache of translated code, at least and at most.
+_TCG_CACHE = (32, 512)
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What the host decides about a domain, as opposed to the front end."""
+
+    vm: int
+    generation: int
+    zone: str
+    folder: Path
+    accelerator: str = "tcg"
+    #: The cache mode of disks that ask for none: ``none`` where the file system does direct I/O.
+    cache: str = "none"
+
+
+def domain_name(vm: int) -> str:
+    """What libvirt calls a VM."""
+    return f"one-{vm}"
+
+
+def vm_of_name(name: str) -> int | None:
+    """The VM that a libvirt domain is, if it can be ours."""
+    found = re.fullmatch(r"one-(\d+)", name)
+    return int(found[1]) if found else None
+
+
+def domain_xml(domain: Arguments, setting: Setting) -> str:
+    """The libvirt XML of a domain; BadArgsError names what is wrong in the description."""
+    ET.register_namespace("inn", NAMESPACE)
+    ET.register_namespace("qemu", QEMU_NAMESPACE)
+    root = ET.Element("domain", type="kvm" if setting.accelerator == "kvm" else "qemu")
+    _leaf(root, "name", domain_name(setting.vm))
+    _leaf(root, "uuid", domain.text("uuid"))
+    if title := _UNPRINTABLE.sub("", domain.text("title", "").replace("\n", " ")):
+        _leaf(root, "title", title)
+    _identity(root, setting)
+    _leaf(root, "memory", str(domain.integer("memory_mib", least=1)), unit="MiB")
+    _leaf(root, "vcpu", str(domain.integer("vcpus", default=1, least=1)))
+    if shares := domain.maybe_integer("cpu_shares", least=2):
+        _leaf(_leaf(root, "cputune"), "shares", str(shares))
+    _operating_system(root, domain, setting)
+    _features(root, domain, setting)
+    _cpu(root, domain, setting)
+    _leaf(root, "clock", offset="utc")
+    for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
+        _leaf(root, f"on_{event}", action)
+    _devices(root, domain, setting)
+    if raw := domain.maybe_text("raw"):
+        _merge(root, _parse_raw(raw, domain))
+    return ET.tostring(root, encoding="unicode")
+
+
+def identity_xml(setting: Setting) -> ET.Element:
+    """The element that marks a running domain as ours."""
+    return ET.Element(
+        f"{{{NAMESPACE}}}vm",
+        number=str(setting.vm),
+        generation=str(setting.generation),
+        zone=setting.zone,
+        folder=str(setting.folder),
+    )
+
+
+def _leaf(parent: ET.Element, tag: str, text: str | None = None, **attributes: str) -> ET.Element:
+    element = ET.SubElement(parent, tag, attributes)
+    element.text = text
+    return element
+
+
+def _identity(root: ET.Element, setting: Setting) -> None:
+    _leaf(root, "metadata").append(identity_xml(setting))
+
+
+def _machine(domain: Arguments) -> str:
+    return domain.maybe_text("machine") or ("pc" if _arch(domain) == "x86_64" else "virt")
+
+
+def _arch(domain: Arguments) -> str:
+    return domain.text("arch", "x86_64")
+
+
+def _operating_system(root: ET.Element, domain: Arguments, setting: Setting) -> None:
+    system = _leaf(root, "os")
+    _leaf(system, "type", "hvm", arch=_arch(domain), machine=_machine(domain))
+    if domain.choice("firmware", ("bios", "uefi"), "bios") == "uefi":
+        system.set("firmware", "efi")
+        # In the VM's folder, so that it goes when the VM goes.
+        _leaf(system, "nvram", str(setting.folder / "nvram"))
+    for key in ("kernel", "initrd"):
+        if key in domain:
+            _leaf(system, key, domain.path(key))
+    if cmdline := domain.maybe_text("cmdline"):
+        _leaf(system, "cmdline", cmdline)
+
+
+def _features(root: ET.Element, domain: Arguments, setting: Setting) -> None:
+    wanted = _wanted_features(domain)
+    features = _leaf(root, "features")
+    for name, default in (("acpi", True), ("apic", True), ("pae", False)):
+        if wanted.flag(name, default):
+            _leaf(features, name)
+    if setting.accelerator != "kvm":
+        least, most = _TCG_CACHE
+        size = max(least, min(domain.integer("memory_mib") // 2, most))
+        _leaf(_leaf(features, "tcg"), "tb-cache", str(size), unit="MiB")
+
+
+def _wanted_features(domain: Arguments) -> Arguments:
+    return domain.part("features") if "features" in domain else Arguments({})
+
+
+def _cpu(root: ET.Element, domain: Arguments, setting: Setting) -> None:
+    model = domain.maybe_text("cpu_model")
+    host_like = model in (None, "host-passthrough", "host-model")
+    if setting.accelerator == "kvm" and host_like:
+        _leaf(root, "cpu", mode=model or "host-passthrough")
+    elif model == "maximum" or (model and host_like):
+        _leaf(root, "cpu", mode="maximum")
+    elif _arch(domain) == "x86_64" or model:
+        cpu = _leaf(root, "cpu", mode="custom", match="exact", check="none")
+        _leaf(cpu, "model", model or "qemu64", fallback="forbid")
+
+
+def _devices(root: ET.Element, domain: Arguments, setting: Setting) -> None:
+    devices = _leaf(root, "devices")
+    q35 = "q35" in _machine(domain)
+    disks = domain.parts("disks", required=False)
+    for disk in disks:
+        devices.append(disk_xml(disk, setting, q35))
+    if any(element.find("target[@bus='scsi']") is not None for element in devices):
+        _leaf(devices, "controller", type="scsi", model="virtio-scsi")
+    for nic in domain.parts("nics", required=False):
+        devices.append(nic_xml(nic, setting.vm))
+    _serial(devices, setting)
+    if _wanted_features(domain).flag("guest_agent"):
+        channel = _leaf(devices, "channel", type="unix")
+        _leaf(channel, "target", type="virtio", name="org.qemu.guest_agent.0")
+    _screen(devices, domain)
+    _leaf(_leaf(devices, "rng", model="virtio"), "backend", "/dev/urandom", model="random")
+    _leaf(_leaf(devices, "memballoon", model="virtio"), "stats", period="10")
+
+
+def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element:
+    """One disk. Its file follows from the VM's folder, its bus from its target."""
+    target = disk.text("target")
+    found = _TARGET.fullmatch(target)
+    if not found:
+        raise disk.bad("target", "a name such as vda, sda or hda")
+    device = disk.choice("device", ("disk", "cdrom"), "disk")
+    readonly = disk.flag("readonly") or device == "cdrom"
+    element = ET.Element("disk", type="file", device=device)
+    driver = _leaf(element, "driver", name="qemu", type=disk.choice("format", ("raw", "qcow2")))
+    driver.set("cache", disk.text("cache", setting.cache))
+    if not readonly:
+        driver.set("discard", "unmap")
+    _leaf(element, "source", file=str(setting.folder / f"disk.{disk.integer('disk')}"))
+    bus = _BUSES[found[1]]
+    _leaf(element, "target", dev=target, bus="sata" if q35 and bus == "ide" else bus)
+    if readonly:
+        _leaf(element, "readonly")
+    _boot(element, disk)
+    return element
+
+
+def nic_xml(nic: Arguments, vm: int) -> ET.Element:
+    """One network interface, plugged into its bridge."""
+    mac = nic.text("mac")
+    if not _MAC.fullmatch(mac):
+        raise nic.bad("mac", "a MAC address such as 02:00:0a:00:00:05")
+    element = ET.Element("interface", type="bridge")
+    _leaf(element, "source", bridge=nic.interface("bridge"))
+    _leaf(element, "mac", address=mac)
+    _leaf(element, "model", type=nic.text("model", "virtio"))
+    target = nic.interface("target") if "target" in nic else f"one-{vm}-{nic.integer('nic')}"
+    _leaf(element, "target", dev=target)
+    if nic.maybe_integer("boot") is None:
+        # Only a network boot needs the option ROM; without it the firmware starts sooner.
+        _leaf(element, "rom", enabled="no")
+    _boot(element, nic)
+    return element
+
+
+def _boot(element: ET.Element, device: Arguments) -> None:
+    order = device.maybe_integer("boot", least=1)
+    if order is not None:
+        _leaf(element, "boot", order=str(order))
+
+
+def _serial(devices: ET.Element, setting: Setting) -> None:
+    serial = _leaf(devices, "serial", type="pty")
+    _leaf(serial, "log", file=str(setting.folder / "serial.log"), append="on")
+    _leaf(serial, "target", port="0")
+    console = _leaf(devices, "console", type="pty")
+    _leaf(console, "target", type="serial", port="0")
+
+
+def _screen(devices: ET.Element, domain: Arguments) -> None:
+    for item in domain.parts("inputs", required=False):
+        _leaf(devices, "input", type=item.text("type"), bus=item.text("bus", "usb"))
+    model = domain.maybe_text("video")
+    if "graphics" in domain:
+        _graphics(devices, domain.part("graphics"))
+        model = model or "cirrus"
+    _leaf(_leaf(devices, "video"), "model", type=model or "none")
+
+
+def _graphics(devices: ET.Element, graphics: Arguments) -> None:
+    port = graphics.maybe_integer("port", least=1)
+    kind = graphics.choice("type", ("vnc", "spice"), "vnc")
+    listen = graphics.text("listen", "127.0.0.1")
+    element = _leaf(devices, "graphics", type=kind, listen=listen)
+    element.set("autoport", "no" if port else "yes")
+    if port:
+        element.set("port", str(port))
+    for key, attribute in (("password", "passwd"), ("keymap", "keymap")):
+        if value := graphics.maybe_text(key):
+            element.set(attribute, value)
+
+
+def _parse_raw(raw: str, domain: Arguments) -> ET.Element:
+    try:
+        return parse(f"<raw xmlns:qemu='{QEMU_NAMESPACE}'>{raw}</raw>")
+    except ValueError as broken:
+        raise domain.bad("raw", f"libvirt XML ({broken})") from broken
+
+
+#: Elements of which a domain has one: what comes raw is put into the one that is there.
+_SINGLE = frozenset({"devices", "features", "os", "cputune", "metadata"})
+
+
+def _merge(root: ET.Element, raw: ET.Element) -> None:
+    ours = {element.tag: element for element in root}
+    for element in list(raw):
+        present = ours.get(element.tag)
+        if present is None:
+            root.append(element)
+        elif element.tag in _SINGLE:
+            present.extend(list(element))
+        else:
+            root.remove(present)
+            root.append(element)

@@ -1,0 +1,144 @@
+"""What libvirt says about domains, as events of the protocol.
+
+Theory of operation
+-------------------
+libvirt's events come on its loop's thread and are queued; one thread of ours takes them in order.
+When a domain starts, its generation is read from the mark in its XML and kept here, because at its
+end the domain (transient) is gone and cannot be asked. After a connection was opened again, what
+runs is compared with what ran: a guest that ended meanwhile is reported then.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .domain_xml import vm_of_name
+
+_log = logging.getLogger(__name__)
+
+# Numbers of libvirt's virDomainEventType and of the detail enumerations, from libvirt-domain.h:
+# part of its stable interface.
+STARTED, SUSPENDED, RESUMED, STOPPED, SHUTDOWN, CRASHED = 2, 3, 4, 5, 6, 8
+_STARTED_REASONS = {0: "booted", 1: "migrated", 2: "restored", 3: "reverted", 4: "woken"}
+_SUSPENDED_REASONS = {0: "paused", 1: "migrating", 2: "io-error", 3: "watchdog", 4: "restored"}
+_STOPPED = {
+    0: ("off", "shutdown"),
+    1: ("off", "destroyed"),
+    2: ("crashed", "crashed"),
+    3: ("off", "migrated"),
+    4: ("saved", "saved"),
+    # libvirt's word for a QEMU that ended without having said so: killed, or out of memory.
+    5: ("off", "failed"),
+    6: ("off", "reverted"),
+}
+_RESYNC = -1
+
+
+def meaning(event: int, detail: int) -> tuple[str, str] | None:
+    """The state and reason that a libvirt lifecycle event stands for; None when it tells nothing."""
+    if event == STARTED:
+        return "running", _STARTED_REASONS.get(detail, "started")
+    if event == SUSPENDED:
+        return "paused", _SUSPENDED_REASONS.get(detail, "paused")
+    if event == RESUMED:
+        return "running", "resumed"
+    if event == STOPPED:
+        return _STOPPED.get(detail, ("off", "stopped"))
+    if event == CRASHED:
+        return "crashed", "crashed"
+    return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Occurrence:
+    """One libvirt event as it was queued."""
+
+    name: str
+    number: int
+    event: int
+    detail: int
+
+
+class Watcher:
+    """Follows the domains that are ours and reports what becomes of them."""
+
+    def __init__(
+        self,
+        report: Callable[[dict[str, Any]], None],
+        generation_of: Callable[[str], int | None],
+        running: Callable[[], dict[int, int]],
+    ) -> None:
+        """``generation_of`` reads a live domain's mark (None: gone or not ours); ``running`` gives
+        the generation of every domain of ours that lives now."""
+        self._report = report
+        self._generation_of = generation_of
+        self._list_running = running
+        self._known: dict[int, int] | None = None
+        self._queue: queue.SimpleQueue[Occurrence] = queue.SimpleQueue()
+        self.changed = threading.Condition()
+        threading.Thread(target=self._follow, name="domain-events", daemon=True).start()
+
+    def occurred(self, name: str, number: int, event: int, detail: int) -> None:
+        """Called on libvirt's loop thread."""
+        self._queue.put(Occurrence(name, number, event, detail))
+
+    def resync(self) -> None:
+        """Called when a connection was opened: what runs may have changed unseen."""
+        self._queue.put(Occurrence("", 0, _RESYNC, 0))
+
+    def generation(self, vm: int) -> int | None:
+        """The generation with which a VM runs, as far as the events told."""
+        return (self._known or {}).get(vm)
+
+    def _follow(self) -> None:
+        while True:
+            occurrence = self._queue.get()
+            try:
+                self._take(occurrence)
+            except Exception:
+                _log.exception("taking the domain event %s", occurrence)
+            with self.changed:
+                self.changed.notify_all()
+
+    def _take(self, occurrence: Occurrence) -> None:
+        if occurrence.event == _RESYNC:
+            self._compare()
+            return
+        vm = vm_of_name(occurrence.name)
+        meant = meaning(occurrence.event, occurrence.detail)
+        if vm is None or meant is None:
+            return
+        known = self._known = {} if self._known is None else self._known
+        if vm not in known or occurrence.event == STARTED:
+            generation = self._generation_of(occurrence.name)
+            if generation is None:
+                return
+            known[vm] = generation
+        self._tell(vm, known[vm], *meant)
+        if occurrence.event == STOPPED:
+            del known[vm]
+
+    def _compare(self) -> None:
+        before, self._known = self._known, self._list_running()
+        if before is None:
+            return
+        for vm in before.keys() - self._known.keys():
+            self._tell(vm, before[vm], "off", "failed")
+        for vm in self._known.keys() - before.keys():
+            self._tell(vm, self._known[vm], "running", "started")
+
+    def _tell(self, vm: int, generation: int, state: str, reason: str) -> None:
+        self._report(
+            {
+                "event": "domain",
+                "vm": vm,
+                "generation": generation,
+                "state": state,
+                "reason": reason,
+            }
+        )

@@ -1,0 +1,344 @@
+"""Domains: starting, stopping, finding them, by way of libvirt.
+
+Domains are transient: libvirt forgets them when they end. Each carries a mark in its XML (which
+VM, which generation, of which front end and folder), so that what runs here can be told from what
+other people run here, by any agent that starts later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..arguments import Arguments
+from ..errors import FailedError, GuestTimeoutError, RefusedError, StaleError
+from ..files import remove_durably
+from ..folders import VmFolder
+from ..xmltree import parse
+from .binding import libvirt
+from .connection import Connection
+from .domain_xml import NAMESPACE, Setting, domain_name, domain_xml, vm_of_name
+from .events import Watcher
+
+#: Where libvirt's QEMU driver keeps what concerns a running domain, and its logs.
+RUN_FOLDER = Path("/run/libvirt/qemu")
+LOG_FOLDER = Path("/var/log/libvirt/qemu")
+#: Seconds until a domain that is being started must be there, or one that was ended gone.
+_SETTLE = 120.0
+#: Seconds after which the power button is pressed again: a guest that boots does not hear it.
+_PRESS_AGAIN = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Mark:
+    """Whose domain it is, as its XML says."""
+
+    generation: int
+    zone: str
+    folder: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """A domain of ours that lives now. ``state``: running, paused, starting, or off (ending)."""
+
+    vm: int
+    generation: int
+    state: str
+    pid: int | None
+
+
+class Hypervisor:
+    """The domains of one root on this host."""
+
+    def __init__(
+        self, zone: str, vms: Path, accelerator: Callable[[], str], report: Callable[..., None]
+    ) -> None:
+        self._zone = zone
+        self._vms = vms
+        self._accelerator = accelerator
+        self.watcher = Watcher(report, self._live_generation, self.generations)
+        self.connection = Connection(self.watcher.occurred, self.watcher.resync)
+
+    # Finding
+
+    def find(self, vm: int) -> Any:
+        """The live libvirt domain of a VM of ours, or None."""
+        domain = self._lookup(domain_name(vm))
+        return domain if domain is not None and self._mark(domain) else None
+
+    def generation_of(self, domain: Any) -> int:
+        """The generation that a domain was started with."""
+        mark = self._mark(domain)
+        return mark.generation if mark else 0
+
+    def domain_exists(self, vm: int) -> bool:
+        """Whether a domain of this name lives here, whoever owns it."""
+        return self._lookup(domain_name(vm)) is not None
+
+    def live_generation(self, vm: int) -> int | None:
+        """The generation with which a VM runs, None when no domain of ours does."""
+        known = self.watcher.generation(vm)
+        return self._live_generation(domain_name(vm)) if known is None else known
+
+    def seen(self) -> list[Seen]:
+        """All live domains of ours."""
+        return [
+            Seen(vm, mark.generation, state_of(domain), pid_of(vm))
+            for vm, domain, mark in self._ours()
+        ]
+
+    def generations(self) -> dict[int, int]:
+        """The generation of each live domain of ours."""
+        return {vm: mark.generation for vm, _, mark in self._ours()}
+
+    def _ours(self) -> list[tuple[int, Any, Mark]]:
+        found = []
+        for domain in self.connection.get().listAllDomains(
+            libvirt().VIR_CONNECT_LIST_DOMAINS_ACTIVE
+        ):
+            vm = vm_of_name(domain.name())
+            mark = self._mark(domain) if vm is not None else None
+            if vm is not None and mark is not None:
+                found.append((vm, domain, mark))
+        return found
+
+    def _lookup(self, name: str) -> Any:
+        module = libvirt()
+        try:
+            return self.connection.get().lookupByName(name)
+        except module.libvirtError as problem:
+            if problem.get_error_code() == module.VIR_ERR_NO_DOMAIN:
+                return None
+            raise
+
+    def _live_generation(self, name: str) -> int | None:
+        domain = self._lookup(name)
+        mark = self._mark(domain) if domain is not None else None
+        return mark.generation if mark else None
+
+    def _mark(self, domain: Any) -> Mark | None:
+        """The mark of a domain that is ours; None for one that is not, or that is gone."""
+        module = libvirt()
+        try:
+            text = domain.metadata(module.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE)
+        except module.libvirtError as problem:
+            if problem.get_error_code() in (
+                module.VIR_ERR_NO_DOMAIN_METADATA,
+                module.VIR_ERR_NO_DOMAIN,
+                module.VIR_ERR_OPERATION_INVALID,
+            ):
+                return None
+            raise
+        said = parse(text).attrib
+        mark = Mark(int(said["generation"]), said["zone"], said["folder"])
+        ours = mark.zone == self._zone and Path(mark.folder).parent == self._vms
+        return mark if ours else None
+
+    # Starting
+
+    def ensure(self, folder: VmFolder, generation: int, description: Arguments) -> dict[str, Any]:
+        """Starts the VM unless it runs already with this generation."""
+        xml = domain_xml(description, self.setting(folder, generation))
+        domain = self.find(folder.vm)
+        if domain is not None:
+            running = self.generation_of(domain)
+            if running == generation:
+                return self.described(self.when_started(folder.vm))
+            if running > generation:
+                raise StaleError(f"VM {folder.vm} runs with generation {running} here")
+            self.destroy(folder.vm)
+        elif self.domain_exists(folder.vm):
+            raise RefusedError(f"{domain_name(folder.vm)} runs here and is not ours")
+        self._note_start(folder, generation, description)
+        return self.described(self.connection.get().createXML(xml, 0))
+
+    def setting(self, folder: VmFolder, generation: int) -> Setting:
+        return Setting(
+            vm=folder.vm,
+            generation=generation,
+            zone=self._zone,
+            folder=folder.path,
+            accelerator=self._accelerator(),
+            cache="none" if direct_io_works(folder.path) else "writeback",
+        )
+
+    def _note_start(self, folder: VmFolder, generation: int, description: Arguments) -> None:
+        # The memory of an earlier run does not fit the disks any more once the guest boots.
+        remove_durably(folder.checkpoint)
+        state = folder.state()
+        state.domain = description.as_dict()
+        state.domain_generation = generation
+        state.restoring = None
+        folder.write(state)
+
+    def when_started(self, vm: int) -> Any:
+        """The domain of a VM, once libvirt has finished starting or restoring it."""
+        deadline = time.monotonic() + _SETTLE
+        while time.monotonic() < deadline:
+            domain = self.find(vm)
+            if domain is None:
+                raise FailedError(f"VM {vm} ended while it was being started")
+            if state_of(domain) != "starting":
+                return domain
+            self._wait(0.2)
+        raise GuestTimeoutError(f"VM {vm} is still being started after {_SETTLE:g} s")
+
+    def described(self, domain: Any) -> dict[str, Any]:
+        """The answer to a verb that leaves a domain running."""
+        vm = vm_of_name(domain.name())
+        return {
+            "domain": domain.name(),
+            "pid": pid_of(vm if vm is not None else -1),
+            "console": console_path(domain),
+            "state": state_of(domain),
+        }
+
+    # Stopping
+
+    def destroy(self, vm: int) -> None:
+        """Ends a VM's domain at once, if there is one, and waits until it is gone."""
+        module = libvirt()
+        domain = self.find(vm)
+        if domain is None:
+            return
+        try:
+            domain.destroy()
+        except module.libvirtError as problem:
+            gone = (module.VIR_ERR_NO_DOMAIN, module.VIR_ERR_OPERATION_INVALID)
+            if problem.get_error_code() not in gone:
+                raise
+        if not self.wait_gone(vm, _SETTLE, lambda: False):
+            raise FailedError(f"VM {vm} was destroyed and is still there")
+
+    def shut_down(self, vm: int, patience: float, superseded: Callable[[], bool]) -> None:
+        """Presses the power button and waits until the guest is off.
+
+        Gives up with GuestTimeoutError after ``patience`` seconds, or when ``superseded`` says that a
+        stronger request for this VM waits behind this one.
+        """
+        deadline = time.monotonic() + patience
+        while (domain := self.find(vm)) is not None:
+            left = deadline - time.monotonic()
+            if left <= 0 or superseded():
+                why = "a stronger request came" if superseded() else f"in {patience:g} s"
+                raise GuestTimeoutError(f"VM {vm} did not shut down ({why})")
+            self._press(domain)
+            if self.wait_gone(vm, min(left, _PRESS_AGAIN), superseded):
+                return
+
+    def _press(self, domain: Any) -> None:
+        module = libvirt()
+        # A domain that has just ended cannot be asked; the caller looks again.
+        with contextlib.suppress(module.libvirtError):
+            if state_of(domain) == "paused":
+                domain.resume()
+            domain.shutdownFlags(module.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+
+    def wait_gone(self, vm: int, seconds: float, stop: Callable[[], bool]) -> bool:
+        """Waits until a VM has no domain; False when the time is up or ``stop`` says so."""
+        deadline = time.monotonic() + seconds
+        while self.find(vm) is not None:
+            left = deadline - time.monotonic()
+            if left <= 0 or stop():
+                return False
+            self._wait(min(left, 1.0))
+        return True
+
+    def _wait(self, seconds: float) -> None:
+        """Until the next domain event, but no longer than that."""
+        with self.watcher.changed:
+            self.watcher.changed.wait(seconds)
+
+    # Other things that a running domain does
+
+    def running(self, vm: int) -> Any:
+        """The live domain of a VM; RefusedError when there is none."""
+        domain = self.find(vm)
+        if domain is None:
+            raise RefusedError(f"VM {vm} is not running here")
+        return domain
+
+    def reboot(self, vm: int, hard: bool) -> None:
+        domain = self.running(vm)
+        if hard:
+            domain.reset(0)
+        else:
+            domain.reboot(0)
+
+    def suspend(self, vm: int) -> None:
+        domain = self.running(vm)
+        if state_of(domain) != "paused":
+            domain.suspend()
+
+    def resume(self, vm: int) -> None:
+        domain = self.running(vm)
+        if state_of(domain) == "paused":
+            domain.resume()
+
+
+def state_of(domain: Any) -> str:
+    """running, paused, starting, or off."""
+    module = libvirt()
+    try:
+        state, reason = domain.state()
+    except module.libvirtError as problem:
+        if problem.get_error_code() == module.VIR_ERR_NO_DOMAIN:
+            return "off"
+        raise
+    return state_word(state, reason)
+
+
+def state_word(state: int, reason: int) -> str:
+    """The protocol's word for libvirt's state and reason numbers."""
+    module = libvirt()
+    if state == module.VIR_DOMAIN_PAUSED and reason == module.VIR_DOMAIN_PAUSED_STARTING_UP:
+        return "starting"
+    words = {
+        module.VIR_DOMAIN_NOSTATE: "starting",
+        module.VIR_DOMAIN_RUNNING: "running",
+        module.VIR_DOMAIN_BLOCKED: "running",
+        module.VIR_DOMAIN_SHUTDOWN: "running",
+        module.VIR_DOMAIN_PAUSED: "paused",
+        module.VIR_DOMAIN_PMSUSPENDED: "paused",
+    }
+    return words.get(state, "off")
+
+
+def pid_of(vm: int) -> int | None:
+    """The process number of a VM's QEMU, or None."""
+    try:
+        return int((RUN_FOLDER / f"{domain_name(vm)}.pid").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def console_path(domain: Any) -> str | None:
+    """The pseudo-terminal of a domain's first serial port."""
+    source = parse(domain.XMLDesc()).find("devices/serial/source")
+    return source.get("path") if source is not None else None
+
+
+def logs_of(vm: int) -> list[Path]:
+    """The files in which libvirt logged what it and QEMU said about a VM, newest first."""
+    name = f"{domain_name(vm)}.log"
+    return [path for path in [LOG_FOLDER / name] if path.exists()] + sorted(
+        path for path in LOG_FOLDER.glob(f"{name}.*") if path.suffix[1:].isdigit()
+    )
+
+
+def direct_io_works(folder: Path) -> bool:
+    """Whether files of a folder can be opened for direct I/O; some file systems have none."""
+    probe = folder / ".direct-io"
+    try:
+        os.close(os.open(probe, os.O_RDWR | os.O_CREAT | os.O_DIRECT, 0o600))
+    except OSError:
+        return False
+    finally:
+        probe.unlink(missing_ok=True)
+    return True

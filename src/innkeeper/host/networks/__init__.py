@@ -1,0 +1,1 @@
+"""Bridges, and the rules that go with them."""

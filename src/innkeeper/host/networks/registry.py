@@ -1,0 +1,187 @@
+"""Which networks exist here, and which VMs use them.
+
+Theory of operation
+-------------------
+``networks/<id>.json`` is the only truth about a network on this host: its bridge, what of it we
+made, and the VMs that use it. A record is written *before* what it tells is done, and removed
+*after* it is undone, so whatever is found half done is done or undone again. A network without
+users is taken down; when that is interrupted, its record stays without users and the next release
+takes it down.
+
+Several networks may share a bridge. It is removed with the last of them, and only if we made it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import threading
+from pathlib import Path
+
+from ..arguments import Arguments
+from ..errors import RefusedError
+from ..files import read_json, remove_durably, write_json
+from . import bridge, firewall
+
+
+@dataclasses.dataclass
+class Network:
+    """A network on this host: the content of its file."""
+
+    network: int
+    bridge: str
+    address: str | None = None
+    nat: bool = False
+    mtu: int | None = None
+    phydev: str | None = None
+    #: Whether the bridge, and the address on it, are our doing.
+    made_bridge: bool = False
+    made_address: bool = False
+    vms: list[int] = dataclasses.field(default_factory=list)
+
+
+def wanted(described: Arguments) -> Network:
+    """A network as the front end describes it."""
+    address = described.maybe_text("address")
+    if address is not None:
+        try:
+            address = str(ipaddress.ip_interface(address))
+        except ValueError as wrong:
+            raise described.bad("address", "an address such as 10.0.0.1/24") from wrong
+    nat = described.flag("nat")
+    if nat and address is None:
+        raise described.bad("address", "an address such as 10.0.0.1/24, because nat is true")
+    return Network(
+        network=described.integer("network"),
+        bridge=described.interface("bridge"),
+        address=address,
+        nat=nat,
+        mtu=described.maybe_integer("mtu", least=68),
+        phydev=described.interface("phydev") if "phydev" in described else None,
+    )
+
+
+class Networks:
+    """The networks of one root."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def all(self) -> list[Network]:
+        """The networks that have a record, by number."""
+        found = [read_json(file) for file in self._folder.glob("*.json")]
+        return sorted((Network(**item) for item in found if item), key=lambda net: net.network)
+
+    def ensure(self, vm: int, described: list[Arguments]) -> None:
+        """Makes each network, and notes that the VM uses it."""
+        networks = [wanted(item) for item in described]
+        with self._lock:
+            for network in networks:
+                self._ensure(vm, network)
+
+    def release(self, vm: int, numbers: list[int] | None = None) -> None:
+        """Drops the VM's use of some networks, or of all; takes down what nobody uses."""
+        with self._lock:
+            for network in self.all():
+                if vm in network.vms and (numbers is None or network.network in numbers):
+                    network.vms.remove(vm)
+                    self._write(network)
+            self._sweep()
+
+    def sweep(self) -> None:
+        """Takes down every network that nobody uses."""
+        with self._lock:
+            self._sweep()
+
+    def drop_users(self, present: set[int]) -> None:
+        """Forgets users that are not among the VMs ``present``."""
+        with self._lock:
+            for network in self.all():
+                left = [vm for vm in network.vms if vm in present]
+                if left != network.vms:
+                    network.vms = left
+                    self._write(network)
+            self._sweep()
+
+    def _ensure(self, vm: int, network: Network) -> None:
+        before = self._read(network.network)
+        if before is not None and before.bridge != network.bridge:
+            self._replace(vm, before)
+            before = None
+        users = before.vms if before else []
+        network.vms = sorted({*users, vm})
+        self._note_makers(network, before)
+        self._write(network)
+        bridge.ensure(network.bridge, network.address, network.mtu, network.phydev)
+        if network.nat and network.address:
+            bridge.forward_packets(ipaddress.ip_interface(network.address).version)
+            firewall.masquerade(network.network, network.bridge, network.address)
+        elif before is not None and before.nat:
+            firewall.forget(network.network, network.bridge)
+        if before is not None and before.address != network.address:
+            self._remove_address(before)
+
+    def _replace(self, vm: int, before: Network) -> None:
+        others = [user for user in before.vms if user != vm]
+        if others:
+            raise RefusedError(
+                f"network {before.network} is on {before.bridge} here, for VMs {others}"
+            )
+        before.vms = []
+        self._write(before)
+        self._take_down(before)
+
+    def _note_makers(self, network: Network, before: Network | None) -> None:
+        """Decides, before anything is made, what of it will be ours to remove."""
+        found = bridge.links().get(network.bridge)
+        sharing = self._sharing(network)
+        if before is not None:
+            network.made_bridge = before.made_bridge
+        network.made_bridge |= found is None or any(other.made_bridge for other in sharing)
+        if network.address is None:
+            return
+        if before is not None and before.address == network.address:
+            network.made_address = before.made_address
+        elif found is None or network.address not in found.addresses:
+            network.made_address = True
+        else:
+            network.made_address = any(
+                other.made_address and other.address == network.address for other in sharing
+            )
+
+    def _sweep(self) -> None:
+        for network in self.all():
+            if not network.vms:
+                self._take_down(network)
+
+    def _take_down(self, network: Network) -> None:
+        firewall.forget(network.network, network.bridge)
+        if self._sharing(network) or not network.made_bridge:
+            self._remove_address(network)
+        elif not bridge.remove(network.bridge, network.phydev):
+            # Somebody plugged something in; the record stays, for a later sweep.
+            return
+        remove_durably(self._file(network.network))
+
+    def _remove_address(self, network: Network) -> None:
+        needed = any(other.address == network.address for other in self._sharing(network))
+        if network.made_address and network.address and not needed:
+            bridge.remove_address(network.bridge, network.address)
+
+    def _sharing(self, network: Network) -> list[Network]:
+        return [
+            other
+            for other in self.all()
+            if other.bridge == network.bridge and other.network != network.network
+        ]
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"{number}.json"
+
+    def _read(self, number: int) -> Network | None:
+        saved = read_json(self._file(number))
+        return None if saved is None else Network(**saved)
+
+    def _write(self, network: Network) -> None:
+        write_json(self._file(network.network), dataclasses.asdict(network))

@@ -1,0 +1,120 @@
+"""What kind of machine this is: the facts in the answer to ``hello``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import socket
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+from . import PROTOCOL, VERSION
+from .accelerator import Accelerator
+from .errors import AgentError
+from .hypervisor.binding import libvirt
+from .xmltree import parse
+
+
+def machine_facts() -> dict[str, Any]:
+    """The facts that need no hypervisor."""
+    return {
+        "protocol": PROTOCOL,
+        "agent": VERSION,
+        "hostname": socket.gethostname(),
+        "arch": platform.machine(),
+        "kernel": platform.release(),
+        "cpu_model": cpu_model(Path("/proc/cpuinfo").read_text()),
+        "cpus": len(os.sched_getaffinity(0)),
+        "memory_kib": memory()["MemTotal"],
+    }
+
+
+def cpu_model(cpuinfo: str) -> str:
+    """The processor's name as /proc/cpuinfo has it; empty where it has none."""
+    found = re.search(r"^(?:model name|Processor|cpu model)\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return found[1].strip() if found else ""
+
+
+def memory() -> dict[str, int]:
+    """/proc/meminfo, in KiB."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+
+
+def no_hypervisor(reason: str) -> dict[str, Any]:
+    """The hypervisor facts of a machine that can run no guests, and why."""
+    return {
+        "hypervisor": None,
+        "hypervisor_reason": reason,
+        "accelerator": None,
+        "accelerator_reason": reason,
+        "libvirt": None,
+        "qemu": None,
+        "machines": [],
+        "cpu_models": [],
+        "features": [],
+    }
+
+
+def hypervisor_facts(connection: Any, accelerator: Accelerator) -> dict[str, Any]:
+    """The facts about libvirt and QEMU, and what QEMU can do here."""
+    arch = platform.machine()
+    virtualization = "kvm" if accelerator.name == "kvm" else "qemu"
+    capabilities = parse(connection.getCapabilities())
+    return {
+        "hypervisor": "qemu",
+        "accelerator": accelerator.name,
+        "accelerator_reason": accelerator.reason,
+        "libvirt": version_text(connection.getLibVersion()),
+        "qemu": version_text(connection.getVersion()),
+        "machines": machines(capabilities, arch),
+        **cpu_facts(domain_capabilities(connection, arch, virtualization)),
+    }
+
+
+def version_text(number: int) -> str:
+    """libvirt's way of counting versions: 7002022 is 7.2.22."""
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+
+
+def machines(capabilities: ET.Element, arch: str) -> list[str]:
+    """The machine types of full virtualization for an architecture."""
+    found = capabilities.findall(f"guest[os_type='hvm']/arch[@name='{arch}']/machine")
+    return sorted({item.text for item in found if item.text})
+
+
+def domain_capabilities(connection: Any, arch: str, virtualization: str) -> ET.Element:
+    try:
+        return parse(connection.getDomainCapabilities(None, arch, None, virtualization, 0))
+    except libvirt().libvirtError:
+        return ET.Element("domainCapabilities")
+
+
+def cpu_facts(capabilities: ET.Element) -> dict[str, list[str]]:
+    """The CPU models that guests may ask for, and the features of the model most like the host's."""
+    custom = capabilities.findall("cpu/mode[@name='custom']/model[@usable='yes']")
+    host = capabilities.findall("cpu/mode[@name='host-model']/feature[@policy='require']")
+    return {
+        "cpu_models": sorted({item.text for item in custom if item.text}),
+        "features": sorted({item.attrib["name"] for item in host}),
+    }
+
+
+def qemu_user(capabilities_xml: str) -> tuple[int, int] | None:
+    """The user and group numbers that libvirt runs QEMU as (its DAC base label); None: as itself."""
+    root = parse(capabilities_xml)
+    for model in root.findall("host/secmodel"):
+        if model.findtext("model") == "dac":
+            found = re.fullmatch(r"\+(\d+):\+(\d+)", model.findtext("baselabel") or "")
+            return (int(found[1]), int(found[2])) if found else None
+    return None
+
+
+def tried(action: Any) -> tuple[Any, str]:
+    """What an action gives, or None and why it failed."""
+    try:
+        return action(), ""
+    except AgentError as problem:
+        return None, str(problem)

@@ -1,0 +1,176 @@
+"""What one agent serves: a root, with its hypervisor, networks, consoles and samples."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import probes
+from .accelerator import Accelerator, choose, qemu_version
+from .arguments import Arguments
+from .console import Consoles
+from .errors import AgentError
+from .folders import Root, VmFolder
+from .hypervisor.checkpoint import is_whole
+from .hypervisor.libvirt_qemu import Hypervisor, logs_of
+from .metrics import Monitor, Rates, domain_samples, host_sample
+from .networks import bridge, firewall
+from .networks.registry import Networks
+from .rootlock import RootLock
+
+_TAP = re.compile(r"one-(\d+)-\d+")
+
+Report = Callable[[dict[str, Any]], None]
+
+
+class Service:
+    """One root of one front end. ``report`` sends events to the front end."""
+
+    def __init__(self, root: Root, zone: str, report: Report) -> None:
+        self.root = root
+        self.zone = zone
+        self.networks = Networks(root.networks)
+        self.hypervisor = Hypervisor(zone, root.vms, lambda: self.accelerator().name, report)
+        self.consoles = Consoles(report)
+        self.monitor = Monitor(self._sample, report)
+        self._lock: RootLock | None = None
+        self._accelerator: Accelerator | None = None
+        self._probing = threading.Lock()
+
+    def take_over(self) -> None:
+        """Becomes the only agent of this root."""
+        if self._lock is None:
+            self._lock = RootLock(self.root.path)
+            self._lock.take_over()
+
+    def facts(self, hypervisor: bool) -> dict[str, Any]:
+        """The answer to ``hello``."""
+        facts = probes.machine_facts()
+        if not hypervisor:
+            return facts | probes.no_hypervisor("this agent serves images only")
+        try:
+            connection = self.hypervisor.connection.get()
+            return facts | probes.hypervisor_facts(connection, self.accelerator())
+        except AgentError as problem:
+            return facts | probes.no_hypervisor(str(problem))
+
+    def accelerator(self) -> Accelerator:
+        """What QEMU is to use here; tried out at the first call."""
+        with self._probing:
+            if self._accelerator is None:
+                capabilities = self.hypervisor.connection.get().getCapabilities()
+                self._accelerator = choose(
+                    self.root.path / "accelerator.json",
+                    qemu_version(),
+                    probes.qemu_user(capabilities),
+                )
+            return self._accelerator
+
+    # What is here
+
+    def observe(self) -> dict[str, Any]:
+        """Everything here that is ours."""
+        live = {seen.vm: seen for seen in self.hypervisor.seen()}
+        folders = {folder.vm: folder for folder in self.root.folders()}
+        vms = []
+        for vm in sorted(live.keys() | folders.keys()):
+            seen, folder = live.get(vm), folders.get(vm)
+            if seen is not None and seen.state != "off":
+                told = {"generation": seen.generation, "state": seen.state, "pid": seen.pid}
+            else:
+                told = {**_resting(folder or self.root.folder(vm)), "pid": None}
+            vms.append({"vm": vm, "folder": folder is not None, **told})
+        networks = [
+            {"network": network.network, "bridge": network.bridge, "vms": network.vms}
+            for network in self.networks.all()
+        ]
+        strays = [
+            {"kind": "domain", "name": f"one-{vm}"} for vm in sorted(live.keys() - folders.keys())
+        ]
+        return {"vms": vms, "networks": networks, "strays": strays + self._stray_interfaces()}
+
+    def _stray_interfaces(self) -> list[dict[str, str]]:
+        """Interfaces with a guest's name, of which no domain lives (whoever owns it)."""
+        found = []
+        for name in bridge.links():
+            tap = _TAP.fullmatch(name)
+            if tap and not self.hypervisor.domain_exists(int(tap[1])):
+                found.append({"kind": "interface", "name": name})
+        return found
+
+    def _sample(self, rates: Rates, at: float) -> dict[str, Any]:
+        connection = self.hypervisor.connection.get()
+        domains = domain_samples(connection, self.hypervisor.live_generation, rates, at)
+        resting = [
+            {"vm": folder.vm, **_resting(folder)}
+            for folder in self.root.folders()
+            if folder.vm not in domains
+        ]
+        return {
+            "event": "metrics",
+            "time": int(time.time()),
+            "host": host_sample(rates, at),
+            "vms": [*domains.values(), *resting],
+        }
+
+    # Removing
+
+    def remove_vm(self, folder: VmFolder, generation: int) -> None:
+        """Leaves nothing of a VM, whatever there is of it; each step may find its work done."""
+        self.hypervisor.destroy(folder.vm)
+        if not self.hypervisor.domain_exists(folder.vm):
+            self._remove_traces(folder.vm)
+        self.networks.release(folder.vm)
+        self.root.remember_gone(folder.vm, generation)
+        folder.remove()
+
+    def _remove_traces(self, vm: int) -> None:
+        for name in list(bridge.links()):
+            tap = _TAP.fullmatch(name)
+            if tap and int(tap[1]) == vm:
+                bridge.remove_interface(name)
+        for log in logs_of(vm):
+            log.unlink(missing_ok=True)
+
+    def retire(self) -> None:
+        """Removes what belongs to no VM that has a folder."""
+        present = {folder.vm for folder in self.root.folders()}
+        for seen in self.hypervisor.seen():
+            if seen.vm not in present:
+                self.remove_vm(self.root.folder(seen.vm), seen.generation)
+        self.networks.drop_users(present)
+        firewall.remove_empty_table()
+
+    # Reading logs
+
+    def log_file(self, vm: int, which: str) -> Path:
+        """The file of a VM's log; it may not exist."""
+        if which == "serial":
+            return self.root.folder(vm).serial_log
+        return next(iter(logs_of(vm)), self.root.folder(vm).path / "qemu.log")
+
+
+def _resting(folder: VmFolder) -> dict[str, Any]:
+    """Generation and state of a VM without a domain."""
+    state = "saved" if is_whole(folder.checkpoint) else "off"
+    return {"generation": folder.state().generation, "state": state}
+
+
+def read_log(file: Path, request: Arguments) -> dict[str, Any]:
+    """The verb ``log.read``: a piece of a text file, as text, and where the next piece begins."""
+    offset = request.integer("offset", default=0)
+    limit = request.integer("limit", default=65536, least=1, most=1024 * 1024)
+    try:
+        with file.open("rb") as log:
+            size = log.seek(0, 2)
+            # The file was begun anew since the last piece was read.
+            start = offset if offset <= size else 0
+            log.seek(start)
+            data = log.read(limit)
+    except FileNotFoundError:
+        return {"data": "", "offset": 0, "size": 0}
+    return {"data": data.decode(errors="replace"), "offset": start + len(data), "size": size}

@@ -1,0 +1,41 @@
+"""Running the host's own programs."""
+
+from __future__ import annotations
+
+import subprocess
+
+from .errors import FailedError, GuestTimeoutError
+
+DEFAULT_TIMEOUT = 60.0
+
+
+def run(*command: str, timeout: float = DEFAULT_TIMEOUT, stdin: str | None = None) -> str:
+    """Runs a program to its end and gives its standard output.
+
+    The program dies with the agent (``setpriv --pdeathsig``), so that a killed agent leaves no
+    copying behind. A failure raises FailedError with the program's own words; a program that
+    takes more than ``timeout`` seconds is killed and raises GuestTimeoutError.
+    """
+    try:
+        done = subprocess.run(
+            ["setpriv", "--pdeathsig", "KILL", "--", *command],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as slow:
+        raise GuestTimeoutError(f"{command[0]} took more than {timeout:g} s") from slow
+    except OSError as broken:
+        raise FailedError(f"cannot run {command[0]}: {broken.strerror}") from broken
+    if done.returncode != 0:
+        raise FailedError(f"{command[0]}: {_complaint(done.stderr, done.returncode)}")
+    return done.stdout
+
+
+def _complaint(stderr: str, status: int) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    return "; ".join(lines[-3:])[:600] if lines else f"ended with status {status}"

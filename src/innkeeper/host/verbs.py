@@ -1,0 +1,306 @@
+"""The verbs of the protocol: for each its function, its queue, and whether it may take long.
+
+A verb's function gets the request (its arguments and what it may report or ask while it runs) and
+gives the answer's ``result``. What it does to the host is elsewhere; this is the table of contents.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import time
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any
+
+from . import libvirtd
+from .arguments import Arguments
+from .disks import images, iso, qcow2
+from .errors import RefusedError
+from .folders import VmFolder
+from .hypervisor import checkpoint
+from .service import Service, read_log
+
+Result = dict[str, Any]
+_NOTHING: Result = {}
+#: Seconds that a guest has to shut itself down when the request does not say.
+_PATIENCE = 120.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A request at work. ``service`` is None before ``hello``, for the verbs that need none."""
+
+    args: Arguments
+    service: Service
+    #: Sends a progress event for this request: bytes done, bytes in all.
+    progress: Callable[[int, int | None], None]
+    #: The verbs that wait for the same VM behind this one.
+    waiting: Callable[[], list[str]]
+
+    def folder(self) -> VmFolder:
+        """The folder of the request's VM, if the request is not stale."""
+        return self.service.root.admit(self.args.integer("vm"), self.generation())
+
+    def generation(self) -> int:
+        return self.args.integer("generation")
+
+    def vm(self) -> int:
+        return self.folder().vm
+
+    def made_folder(self) -> VmFolder:
+        """The same, made if it is missing."""
+        folder = self.folder()
+        folder.make(self.generation())
+        return folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Verb:
+    """How a verb is run."""
+
+    run: Callable[[Request], Result]
+    #: The queue that a request waits in; None runs it beside everything else.
+    queue: Callable[[Arguments], Hashable] = lambda _args: None
+    #: Whether it may take minutes.
+    slow: bool = False
+
+
+VERBS: dict[str, Verb] = {}
+
+
+def _per_vm(args: Arguments) -> Hashable:
+    return ("vm", args.integer("vm"))
+
+
+def _per_target(args: Arguments) -> Hashable:
+    return ("file", args.raw("into") or args.raw("path"))
+
+
+def _per_console(args: Arguments) -> Hashable:
+    return ("console", args.raw("console"))
+
+
+def _verb(
+    name: str, queue: Callable[[Arguments], Hashable] = lambda _args: None, slow: bool = False
+) -> Callable[[Callable[[Request], Result]], Callable[[Request], Result]]:
+    def register(run: Callable[[Request], Result]) -> Callable[[Request], Result]:
+        VERBS[name] = Verb(run, queue, slow)
+        return run
+
+    return register
+
+
+# The host
+
+
+@_verb("observe")
+def _observe(request: Request) -> Result:
+    return request.service.observe()
+
+
+@_verb("monitor")
+def _monitor(request: Request) -> Result:
+    request.service.monitor.set_interval(request.args.number("interval"))
+    return _NOTHING
+
+
+@_verb("retire", slow=True)
+def _retire(request: Request) -> Result:
+    request.service.retire()
+    return _NOTHING
+
+
+@_verb("libvirt.ensure", lambda _args: "libvirtd", slow=True)
+def _libvirt_ensure(request: Request) -> Result:
+    return {"how": libvirtd.ensure(request.args.path("folder"))}
+
+
+@_verb("libvirt.stop", lambda _args: "libvirtd", slow=True)
+def _libvirt_stop(request: Request) -> Result:
+    libvirtd.stop(request.args.path("folder"))
+    return _NOTHING
+
+
+# Networks
+
+
+@_verb("network.ensure", _per_vm)
+def _network_ensure(request: Request) -> Result:
+    described = request.args.parts("networks")
+    request.service.networks.ensure(request.made_folder().vm, described)
+    return _NOTHING
+
+
+@_verb("network.release", _per_vm)
+def _network_release(request: Request) -> Result:
+    numbers = request.args.raw("networks")
+    if numbers is not None and not (
+        isinstance(numbers, list) and all(type(number) is int for number in numbers)
+    ):
+        raise request.args.bad("networks", "a list of network numbers")
+    request.service.networks.release(request.vm(), numbers)
+    return _NOTHING
+
+
+# Disks
+
+
+@_verb("disk.ensure", _per_vm, slow=True)
+def _disk_ensure(request: Request) -> Result:
+    bases = request.service.root.bases
+    disks = [qcow2.described(disk, bases) for disk in request.args.parts("disks")]
+    folder = request.made_folder()
+    for disk in disks:
+        qcow2.ensure(disk, folder.disk(disk.number))
+    return _NOTHING
+
+
+@_verb("context.ensure", _per_vm)
+def _context_ensure(request: Request) -> Result:
+    files, number = iso.files_of(request.args), request.args.integer("disk")
+    iso.write(request.made_folder().disk(number), files)
+    return _NOTHING
+
+
+# Domains
+
+
+@_verb("domain.ensure", _per_vm, slow=True)
+def _domain_ensure(request: Request) -> Result:
+    description = request.args.part("domain")
+    folder = request.folder()
+    if not folder.exists():
+        raise RefusedError(f"VM {folder.vm} has no disks here: no disk.ensure came before")
+    return request.service.hypervisor.ensure(folder, request.generation(), description)
+
+
+@_verb("domain.shutdown", _per_vm, slow=True)
+def _domain_shutdown(request: Request) -> Result:
+    patience = request.args.number("patience", _PATIENCE)
+
+    def superseded() -> bool:
+        return any(verb in ("domain.destroy", "vm.remove") for verb in request.waiting())
+
+    request.service.hypervisor.shut_down(request.vm(), patience, superseded)
+    return _NOTHING
+
+
+@_verb("domain.destroy", _per_vm, slow=True)
+def _domain_destroy(request: Request) -> Result:
+    request.service.hypervisor.destroy(request.vm())
+    return _NOTHING
+
+
+@_verb("domain.reboot", _per_vm)
+def _domain_reboot(request: Request) -> Result:
+    request.service.hypervisor.reboot(request.vm(), request.args.flag("hard"))
+    return _NOTHING
+
+
+@_verb("domain.suspend", _per_vm)
+def _domain_suspend(request: Request) -> Result:
+    request.service.hypervisor.suspend(request.vm())
+    return _NOTHING
+
+
+@_verb("domain.resume", _per_vm)
+def _domain_resume(request: Request) -> Result:
+    request.service.hypervisor.resume(request.vm())
+    return _NOTHING
+
+
+@_verb("domain.save", _per_vm, slow=True)
+def _domain_save(request: Request) -> Result:
+    checkpoint.save(request.service.hypervisor, request.folder())
+    return _NOTHING
+
+
+@_verb("domain.restore", _per_vm, slow=True)
+def _domain_restore(request: Request) -> Result:
+    folder = request.folder()
+    return checkpoint.restore(request.service.hypervisor, folder, request.generation())
+
+
+# VMs
+
+
+@_verb("vm.remove", _per_vm, slow=True)
+def _vm_remove(request: Request) -> Result:
+    request.service.remove_vm(request.folder(), request.generation())
+    return _NOTHING
+
+
+@_verb("vm.adopt", _per_vm)
+def _vm_adopt(request: Request) -> Result:
+    folder = request.folder()
+    if not folder.exists():
+        request.service.root.remember_gone(folder.vm, request.generation())
+    return _NOTHING
+
+
+@_verb("log.read")
+def _log_read(request: Request) -> Result:
+    which = request.args.choice("which", ("serial", "qemu"))
+    return read_log(request.service.log_file(request.args.integer("vm"), which), request.args)
+
+
+@_verb("console.open")
+def _console_open(request: Request) -> Result:
+    vm = request.args.integer("vm")
+    hypervisor = request.service.hypervisor
+    path = hypervisor.described(hypervisor.running(vm))["console"]
+    if path is None:
+        raise RefusedError(f"VM {vm} has no serial port")
+    return {"console": request.service.consoles.open(path)}
+
+
+@_verb("console.write", _per_console)
+def _console_write(request: Request) -> Result:
+    try:
+        data = base64.b64decode(request.args.text("data", ""), validate=True)
+    except binascii.Error as broken:
+        raise request.args.bad("data", f"base64 ({broken})") from broken
+    request.service.consoles.write(request.args.integer("console"), data)
+    return _NOTHING
+
+
+@_verb("console.close", _per_console)
+def _console_close(request: Request) -> Result:
+    request.service.consoles.close(request.args.integer("console"))
+    return _NOTHING
+
+
+# Images
+
+
+@_verb("image.import", _per_target, slow=True)
+def _image_import(request: Request) -> Result:
+    return images.bring(request.args, request.progress)
+
+
+@_verb("image.clone", _per_target, slow=True)
+def _image_clone(request: Request) -> Result:
+    return images.clone(request.args)
+
+
+@_verb("image.remove", _per_target)
+def _image_remove(request: Request) -> Result:
+    images.remove(Path(request.args.path("path")))
+    return _NOTHING
+
+
+@_verb("image.stat", slow=True)
+def _image_stat(request: Request) -> Result:
+    return images.look(request.args)
+
+
+@_verb("store.stat")
+def _store_stat(request: Request) -> Result:
+    return images.space(Path(request.args.path("path")))
+
+
+@_verb("ping")
+def _ping(_request: Request) -> Result:
+    return {"time": time.time()}
