@@ -1,0 +1,85 @@
+"""Where everything of one front end lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+DEFAULT = Path("/var/lib/innkeeper")
+DEFAULT_LISTEN = "127.0.0.1:2633"
+
+
+class DataFolder(NamedTuple):
+    """The data folder; its layout is the daemon's, the paths here are those that people need."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, given: str | None) -> DataFolder:
+        """The folder named on the command line, else by INN_DATA, else the default."""
+        return cls(Path(given or os.environ.get("INN_DATA") or DEFAULT).absolute())
+
+    @property
+    def credentials(self) -> Path:
+        """`oneadmin:PASSWORD`, written by the daemon at its first start."""
+        return self.root / "one_auth"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.root / "run" / "daemon.pid"
+
+    @property
+    def listen_file(self) -> Path:
+        """The address that `inn up` last started the daemon on."""
+        return self.root / "run" / "listen"
+
+    @property
+    def stopped_file(self) -> Path:
+        """The numbers of the VMs that `inn down` powered off, for `inn up` to start again."""
+        return self.root / "run" / "stopped-by-down"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log" / "daemon.log"
+
+    @property
+    def guest_image(self) -> Path:
+        return self.root / "guest" / "tiny.qcow2"
+
+    @property
+    def ssh_key(self) -> Path:
+        return self.root / "ssh" / "id_ed25519"
+
+    @property
+    def host(self) -> Path:
+        """What the agent of this machine keeps."""
+        return self.root / "host"
+
+    @property
+    def libvirt(self) -> Path:
+        """The libvirtd that the agent runs where the machine has none."""
+        return self.root / "libvirt"
+
+    def looks_like_ours(self) -> bool:
+        """Whether a front end has lived here, so that the folder may be removed as a whole."""
+        return self.credentials.exists() or self.pid_file.exists() or self.guest_image.exists()
+
+    def listen(self) -> str:
+        """The daemon's address as `HOST:PORT`."""
+        try:
+            return self.listen_file.read_text().strip() or DEFAULT_LISTEN
+        except OSError:
+            return DEFAULT_LISTEN
+
+
+def size_in_bytes(path: Path) -> int:
+    """Bytes on disk below a path (sparse files count what they hold)."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += (Path(folder) / name).lstat().st_blocks * 512
+            except OSError:
+                continue
+    return total

@@ -1,0 +1,169 @@
+"""Guests on their way up and down, as `inn up` and `inn down` watch them."""
+
+from __future__ import annotations
+
+import http.client
+from typing import NamedTuple
+
+from innkeeper.cli import document
+from innkeeper.cli.client import Client
+from innkeeper.cli.document import Element, text_at
+from innkeeper.cli.errors import CliError
+from innkeeper.cli.local import objects
+from innkeeper.cli.local.progress import Progress
+from innkeeper.cli.xmlrpc import Refused
+
+BOOT_SECONDS = 600
+_SETTLE_SECONDS = 120
+_POWEROFF_SECONDS = 60
+
+RESUMABLE = frozenset({"POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"})
+# States in which nothing of the VM runs on a host.
+_QUIET = RESUMABLE | {"PENDING", "HOLD", "DONE", "CLONING", "CLONING_FAILURE"}
+
+
+class Guest(NamedTuple):
+    """A VM as far as it matters here."""
+
+    number: int
+    name: str
+    state: str
+    address: str
+    host: str
+    message: str
+
+    @classmethod
+    def read(cls, vm: Element) -> Guest:
+        """From a VM's document."""
+        history = vm.findall("HISTORY_RECORDS/HISTORY")
+        return cls(
+            number=int(text_at(vm, "ID")),
+            name=text_at(vm, "NAME"),
+            state=document.state_name(vm),
+            address=text_at(vm, "TEMPLATE/NIC/IP"),
+            host=text_at(history[-1], "HOSTNAME") if history else "",
+            message=text_at(vm, "USER_TEMPLATE/ERROR")
+            or text_at(vm, "USER_TEMPLATE/SCHED_MESSAGE"),
+        )
+
+    @property
+    def failed(self) -> bool:
+        return self.state.endswith("FAILURE")
+
+    def __str__(self) -> str:
+        return f"VM {self.number} {self.name}"
+
+
+def look(client: Client, number: int) -> Guest:
+    """The VM as it is now."""
+    return Guest.read(objects.show(client, objects.VM, number))
+
+
+def on_host(client: Client, host: str) -> list[Guest]:
+    """The VMs that have something running on a host, or are just about to."""
+    listed = (Guest.read(vm) for vm in objects.all_of(client, objects.VM))
+    return [guest for guest in listed if guest.host == host and guest.state not in _QUIET]
+
+
+def resume(client: Client, number: int, progress: Progress) -> None:
+    """Start the VM again if it is off."""
+    guest = look(client, number)
+    if guest.state in RESUMABLE:
+        progress.say(f"{guest}: {guest.state}, resuming it")
+        client.call("vm.action", "resume", number)
+
+
+def wait_until_it_answers(client: Client, number: int, progress: Progress) -> Guest:
+    """Until the guest itself says, over HTTP, that it has the name and address that it was given."""
+
+    def probe() -> Guest | None:
+        guest = look(client, number)
+        if guest.failed:
+            raise CliError(f"{guest} failed ({guest.state}): {guest.message or 'no reason given'}")
+        waiting = f" ({guest.message})" if guest.state == "PENDING" and guest.message else ""
+        if guest.state != "RUNNING":
+            progress.say(f"{guest}: {guest.state}{waiting}")
+            return None
+        if not guest.address:
+            raise CliError(f"{guest} has no address to answer at: no IPv4 NIC in its template")
+        progress.say(
+            f"{guest}: RUNNING on {guest.host}, waiting for it to answer at {guest.address}"
+        )
+        return guest if says_who_it_is(guest) else None
+
+    guest = progress.wait("the guest to answer", probe, BOOT_SECONDS)
+    progress.say(f"{guest}: answers at {guest.address}")
+    return guest
+
+
+def says_who_it_is(guest: Guest) -> bool:
+    """Whether the small guest's page about itself names this VM and its address."""
+    connection = http.client.HTTPConnection(guest.address, 80, timeout=3)
+    try:
+        connection.request("GET", "/cgi-bin/info")
+        text = connection.getresponse().read().decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    lines = text.splitlines()
+    has_address = any(line.startswith("addr=") and f":{guest.address}/" in line for line in lines)
+    return f"hostname={guest.name}" in lines and has_address
+
+
+def power_off_all(client: Client, host: str, progress: Progress) -> list[int]:
+    """Power off what runs on the host: by the power button, and hard where that has no effect.
+
+    Returns the numbers of the VMs that were running.
+    """
+    guests = _settled(client, host, progress)
+    for guest in guests:
+        _act(client, guest, "poweroff", progress)
+    _wait_quiet(client, host, guests, progress)
+    stubborn = on_host(client, host)
+    for guest in stubborn:
+        _act(client, guest, "poweroff-hard", progress)
+    _wait_quiet(client, host, stubborn, progress)
+    return [guest.number for guest in guests]
+
+
+def _settled(client: Client, host: str, progress: Progress) -> list[Guest]:
+    """The host's VMs, once none is in the middle of something (or it has taken too long)."""
+
+    def probe() -> list[Guest] | None:
+        guests = on_host(client, host)
+        moving = [guest for guest in guests if guest.state not in ("RUNNING", "UNKNOWN")]
+        moving = [guest for guest in moving if not guest.failed]
+        for guest in moving:
+            progress.say(f"{guest}: {guest.state}")
+        return None if moving else guests
+
+    try:
+        return progress.wait("the VMs to settle", probe, _SETTLE_SECONDS)
+    except CliError:
+        return on_host(client, host)
+
+
+def _act(client: Client, guest: Guest, action: str, progress: Progress) -> None:
+    progress.say(f"{guest}: {action}")
+    try:
+        client.call("vm.action", action, guest.number)
+    except Refused as refusal:
+        progress.say(f"{guest}: {refusal}")
+
+
+def _wait_quiet(client: Client, host: str, guests: list[Guest], progress: Progress) -> None:
+    """Wait for the VMs to be off; it is no error here when they are not."""
+    if not guests:
+        return
+
+    def probe() -> bool | None:
+        busy = on_host(client, host)
+        for guest in busy:
+            progress.say(f"{guest}: {guest.state}")
+        return None if busy else True
+
+    try:
+        progress.wait("the VMs to power off", probe, _POWEROFF_SECONDS)
+    except CliError as late:
+        progress.say(str(late))

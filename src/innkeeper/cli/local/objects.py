@@ -1,0 +1,208 @@
+"""The objects of a first cloud: host, network, image, template and a guest, each made if missing."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from innkeeper.cli import document
+from innkeeper.cli.client import Client
+from innkeeper.cli.document import Element, text_at
+from innkeeper.cli.errors import CliError
+from innkeeper.cli.local.folder import DataFolder
+from innkeeper.cli.local.progress import Progress
+
+IMAGE_DATASTORE = 1
+BRIDGE = "innbr0"
+GUEST_NAME = "first-light"
+
+_ALL = -2
+_EVERYTHING = (_ALL, -1, -1)
+_NOT_DONE = -1
+_READY_SECONDS = 120
+
+
+class Kind(NamedTuple):
+    """How objects of one kind are listed and shown."""
+
+    tag: str
+    pool: str
+    info: str
+    listing: tuple[int, ...]
+
+
+HOST = Kind("HOST", "hostpool.info", "host.info", ())
+NETWORK = Kind("VNET", "vnpool.info", "vn.info", _EVERYTHING)
+IMAGE = Kind("IMAGE", "imagepool.info", "image.info", _EVERYTHING)
+TEMPLATE = Kind("VMTEMPLATE", "templatepool.info", "template.info", _EVERYTHING)
+VM = Kind("VM", "vmpool.info", "vm.info", (*_EVERYTHING, _NOT_DONE))
+
+
+def all_of(client: Client, kind: Kind) -> list[Element]:
+    """All objects of a kind that this user may see."""
+    pool = document.parse(client.document(kind.pool, *kind.listing))
+    return document.members(pool, kind.tag)
+
+
+def show(client: Client, kind: Kind, number: int) -> Element:
+    """One object's document."""
+    return document.parse(client.document(kind.info, number))
+
+
+def number_named(client: Client, kind: Kind, name: str) -> int | None:
+    """The id of the object with this name, or None."""
+    for element in all_of(client, kind):
+        if text_at(element, "NAME") == name:
+            return int(text_at(element, "ID"))
+    return None
+
+
+def ensure(client: Client, kind: Kind, name: str, make: Callable[[], int]) -> int:
+    """The id of the object with this name, made if it is missing."""
+    found = number_named(client, kind, name)
+    return make() if found is None else found
+
+
+def wait_ready(client: Client, kind: Kind, number: int, good: set[str], progress: Progress) -> None:
+    """Until the object's state is one of `good`; a failed state ends with the object's message."""
+
+    def probe() -> bool | None:
+        element = show(client, kind, number)
+        state = document.state_name(element)
+        progress.say(f"{kind.tag.lower()} {text_at(element, 'NAME')}: {state}")
+        if state in good:
+            return True
+        if state in ("ERROR", "MONITORING_ERROR"):
+            reason = text_at(element, "TEMPLATE/ERROR") or "no reason given"
+            raise CliError(f"{kind.tag.lower()} {text_at(element, 'NAME')} failed: {reason}")
+        return None
+
+    progress.wait(f"{kind.tag.lower()} {number} to be ready", probe, _READY_SECONDS)
+
+
+def ensure_host(client: Client, progress: Progress) -> int:
+    """This machine as a host that is monitored."""
+    name = socket.gethostname()
+    number = ensure(
+        client, HOST, name, lambda: client.number("host.allocate", name, "kvm", "kvm", -1)
+    )
+    wait_ready(client, HOST, number, {"MONITORED", "MONITORING_MONITORED"}, progress)
+    return number
+
+
+def ensure_network(client: Client, progress: Progress) -> int:
+    """The network `default`: a bridge of this machine, with a way out by address translation."""
+    number = ensure(
+        client,
+        NETWORK,
+        "default",
+        lambda: client.number("vn.allocate", network_template(free_subnet(), name_servers()), -1),
+    )
+    wait_ready(client, NETWORK, number, {"READY"}, progress)
+    return number
+
+
+def network_template(subnet: ipaddress.IPv4Network, servers: list[str]) -> str:
+    """The template of a network on a /24: its first address is the machine's, 200 are for guests."""
+    lines = [
+        'NAME="default"',
+        'VN_MAD="bridge"',
+        f'BRIDGE="{BRIDGE}"',
+        'NAT="YES"',
+        f'NETWORK_ADDRESS="{subnet.network_address}"',
+        f'NETWORK_MASK="{subnet.netmask}"',
+        f'GATEWAY="{subnet[1]}"',
+        f'AR=[TYPE="IP4", IP="{subnet[10]}", SIZE="200"]',
+    ]
+    if servers:
+        lines.append(f'DNS="{" ".join(servers)}"')
+    return "\n".join(lines) + "\n"
+
+
+def free_subnet() -> ipaddress.IPv4Network:
+    """10.111.0.0/24, or the next 10.N.0.0/24 that no route of this machine touches."""
+    taken = routed_networks(Path("/proc/net/route").read_text())
+    for second in range(111, 256):
+        subnet = ipaddress.IPv4Network(f"10.{second}.0.0/24")
+        if not any(subnet.overlaps(other) for other in taken):
+            return subnet
+    raise CliError("no free 10.N.0.0/24 for the network `default`: this machine routes all of them")
+
+
+def routed_networks(table: str) -> list[ipaddress.IPv4Network]:
+    """The destinations in /proc/net/route (hexadecimal in the machine's byte order), default apart."""
+    networks = []
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        destination, mask = (bytes.fromhex(fields[i])[::-1] for i in (1, 7))
+        if any(mask):
+            networks.append(
+                ipaddress.IPv4Network((destination, int.from_bytes(mask).bit_count()), strict=False)
+            )
+    return networks
+
+
+def name_servers() -> list[str]:
+    """This machine's IPv4 name servers that a guest could ask too."""
+    servers = []
+    for line in Path("/etc/resolv.conf").read_text().splitlines():
+        fields = line.split()
+        if fields[:1] == ["nameserver"] and len(fields) > 1 and _guest_can_ask(fields[1]):
+            servers.append(fields[1])
+    return servers
+
+
+def _guest_can_ask(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return parsed.version == 4 and not parsed.is_loopback
+
+
+def ensure_image(client: Client, folder: DataFolder, progress: Progress) -> int:
+    """The image `tiny` in the default image datastore."""
+    template = f'NAME="tiny"\nTYPE="OS"\nDEV_PREFIX="vd"\nPATH="{folder.guest_image}"\n'
+    number = ensure(
+        client,
+        IMAGE,
+        "tiny",
+        lambda: client.number("image.allocate", template, IMAGE_DATASTORE, False),
+    )
+    wait_ready(client, IMAGE, number, {"READY", "USED"}, progress)
+    return number
+
+
+def ensure_template(client: Client, image: int, network: int) -> int:
+    """The template `tiny`: the small guest with one NIC, a screen and a context."""
+    text = f"""NAME="tiny"
+CPU="0.25"
+VCPU="1"
+MEMORY="128"
+DISK=[IMAGE_ID="{image}"]
+NIC=[NETWORK_ID="{network}"]
+GRAPHICS=[TYPE="vnc", LISTEN="127.0.0.1"]
+CONTEXT=[NETWORK="YES", SET_HOSTNAME="$NAME", SSH_PUBLIC_KEY="$USER[SSH_PUBLIC_KEY]"]
+"""
+    return ensure(client, TEMPLATE, "tiny", lambda: client.number("template.allocate", text))
+
+
+def ensure_user_key(client: Client, public_key: str) -> None:
+    """Give the calling user the key, unless it has one of its own."""
+    user = document.parse(client.document("user.info", -1))
+    if not text_at(user, "TEMPLATE/SSH_PUBLIC_KEY"):
+        number = int(text_at(user, "ID"))
+        client.call("user.update", number, f'SSH_PUBLIC_KEY="{public_key}"\n', 1)
+
+
+def ensure_guest(client: Client, template: int) -> int:
+    """The first guest."""
+    return ensure(
+        client,
+        VM,
+        GUEST_NAME,
+        lambda: client.number("template.instantiate", template, GUEST_NAME, False, "", False),
+    )

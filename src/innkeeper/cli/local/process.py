@@ -1,0 +1,141 @@
+"""The daemon as a process of this machine: started detached, found by its pid file, stopped."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from innkeeper.cli.errors import CliError, ExitCode
+from innkeeper.cli.local.folder import DataFolder
+from innkeeper.cli.local.progress import Progress
+
+START_SECONDS = 90
+STOP_SECONDS = 60
+_LOG_TAIL_BYTES = 2000
+
+
+def split_listen(listen: str) -> tuple[str, int]:
+    """`HOST:PORT`, with an IPv6 address in brackets, as a pair."""
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise CliError(f"--listen: expected HOST:PORT, not {listen!r}", ExitCode.USAGE)
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def reachable_address(listen: str) -> str:
+    """The `HOST:PORT` at which a daemon that listens so is reached from this machine."""
+    host, port = split_listen(listen)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def answers(listen: str) -> bool:
+    """Whether a front end says that it is well."""
+    host, port = split_listen(reachable_address(listen))
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def running_pid(folder: DataFolder) -> int | None:
+    """The daemon's process, if the pid file names one that is alive and works on this folder."""
+    try:
+        pid = int(folder.pid_file.read_text())
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except (OSError, ValueError):
+        return None
+    return pid if "daemon" in words and str(folder.root) in words else None
+
+
+def start(folder: DataFolder, listen: str, progress: Progress) -> None:
+    """Bring up the daemon unless it answers already; returns when it does."""
+    if answers(listen):
+        return
+    pid = running_pid(folder)
+    if pid is None:
+        progress.say(f"starting the front end on {listen}, log in {folder.log}")
+        pid = _spawn(folder, listen)
+    else:
+        progress.say(f"waiting for the front end (process {pid})")
+    progress.wait("the front end to answer", lambda: _started(pid, folder, listen), START_SECONDS)
+
+
+def _spawn(folder: DataFolder, listen: str) -> int:
+    for path in (folder.log, folder.pid_file):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    command = [*_inn_command(), "daemon", "--data", str(folder.root), "--listen", listen]
+    with folder.log.open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+    folder.pid_file.write_text(f"{process.pid}\n")
+    folder.listen_file.write_text(f"{listen}\n")
+    process.returncode = 0  # not ours to wait for: it outlives this command
+    return process.pid
+
+
+def _inn_command() -> list[str]:
+    """How to run `inn` with this very interpreter."""
+    script = Path(sys.executable).with_name("inn")
+    return [sys.executable, str(script)] if script.exists() else [sys.executable, "-m", "innkeeper"]
+
+
+def _started(pid: int, folder: DataFolder, listen: str) -> bool | None:
+    if answers(listen):
+        return True
+    if is_gone(pid):
+        raise CliError(f"the front end ended at once; {folder.log} ends so:\n{log_tail(folder)}")
+    return None
+
+
+def log_tail(folder: DataFolder) -> str:
+    """The last lines of the daemon's log."""
+    try:
+        return folder.log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").strip()
+    except OSError as error:
+        return f"(no log: {error.strerror})"
+
+
+def stop(folder: DataFolder, progress: Progress) -> None:
+    """End the daemon and wait until it is gone; a daemon that does not run is fine."""
+    pid = running_pid(folder)
+    if pid is not None:
+        progress.say(f"stopping the front end (process {pid})")
+        _signal(pid, signal.SIGTERM)
+        try:
+            progress.wait("the front end to end", lambda: is_gone(pid) or None, STOP_SECONDS)
+        except CliError:
+            progress.say("the front end does not end by itself: killing it")
+            _signal(pid, signal.SIGKILL)
+            progress.wait("the killed front end", lambda: is_gone(pid) or None, STOP_SECONDS)
+    folder.pid_file.unlink(missing_ok=True)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; one that only waits for its parent to notice has."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return status.rpartition(")")[2].split()[0] == "Z"
