@@ -43,10 +43,14 @@ class Arg:
 
     def parameter(self) -> click.Parameter:
         """The click parameter."""
+        # To click an explicit default of None is a default, and the argument not required.
+        optional = {} if self.default is None else {"default": self.default}
         return click.Argument(
-            [self.name], type=_type_of(self.kind, self.number), default=self.default,
-            required=self.default is None, metavar=self.name.upper(),
-        )  # fmt: skip
+            [self.name],
+            type=_type_of(self.kind, self.number),
+            metavar=self.name.upper() if self.default is None else f"[{self.name.upper()}]",
+            **optional,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,138 @@
+"""Every way to fail has its exit code, one line on standard error, and no traceback."""
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from innkeeper.cli import main as main_module
+
+from .conftest import CannedFrontEnd, Inn, Outcome
+
+
+def assert_one_line(outcome: Outcome, code: int, *words: str) -> None:
+    assert outcome.code == code
+    assert outcome.out == ""
+    assert outcome.err.startswith("inn: ") and outcome.err.count("\n") == 1
+    assert "Traceback" not in outcome.err
+    for word in words:
+        assert word in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("server_code", "exit_code"), [(0x100, 4), (0x200, 4), (0x400, 3), (0x800, 1), (0x1000, 1)]
+)
+def test_refusals(canned: CannedFrontEnd, inn: Inn, server_code: int, exit_code: int) -> None:
+    canned.refuse("vmpool.info", server_code, "It is not\nto be.")
+    assert_one_line(inn("vm", "list"), exit_code, "It is not to be.")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "vm list --nonsense",
+        "vm nonsense",
+        "nonsense",
+        "vm show",
+        "vm rename 1",
+        "vm deploy 1",
+        "vm create",
+        "vm resize 1",
+        "vm wait 1 --timeout x",
+        "vm wait 1 --state nowhere",
+        "vm create --memory lots --name x",
+        "vm create --disk debian:size --name x",
+        "vm create --context novalue --name x",
+        "vm create --vnc --spice --name x",
+        "vm create --set novalue",
+        "vm create /nowhere/file",
+        "acl create one two",
+        "acl create @x VM/* USE",
+        "acl create #1 THING/* USE",
+        "vm list --endpoint nowhere",
+        "completion tcsh",
+    ],
+)
+def test_wrong_usage(canned: CannedFrontEnd, inn: Inn, line: str) -> None:
+    canned.methods |= {"vm.info": "<VM/>"}
+    assert_one_line(inn(*line.split()), 2)
+
+
+def test_a_near_miss_gets_a_hint(inn: Inn) -> None:
+    assert_one_line(inn("vm", "lst"), 2, "did you mean list")
+    assert_one_line(inn("hots", "list"), 2, "did you mean host")
+
+
+def test_nobody_listens(inn: Inn) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        endpoint = f"http://127.0.0.1:{port}"
+        assert_one_line(inn("vm", "list", "--endpoint", endpoint), 5, endpoint, "INN_ENDPOINT")
+
+
+def test_nobody_answers(inn: Inn) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        outcome = inn("vm", "list", "--endpoint", endpoint, "--timeout", "0.2")
+        assert_one_line(outcome, 6, "within 0.2 s")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
+        b"",
+    ],
+)
+def test_something_else_answers(inn: Inn, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        outcome = inn("vm", "list", "--endpoint", endpoint)
+        thread.join()
+    assert_one_line(outcome, 5)
+
+
+def test_a_page_that_is_not_there(canned: CannedFrontEnd, inn: Inn) -> None:
+    assert_one_line(inn("why", "3"), 3, "no such page")
+
+
+def test_no_credentials(
+    canned: CannedFrontEnd, inn: Inn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("innkeeper.cli.session.SYSTEM_AUTH_FILE", tmp_path / "none")
+    assert_one_line(inn("vm", "list"), 4, "no credentials", "INN_AUTH")
+
+
+def test_a_mistake_of_ours_is_one_line_too(inn: Inn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr(main_module, "build", broken)
+    assert_one_line(inn("vm", "list"), 1, "internal error", "INN_DEBUG")
+    monkeypatch.setenv("INN_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        inn("vm", "list")
+
+
+def test_an_interrupt_is_no_traceback(inn: Inn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main_module, "build", interrupted)
+    assert_one_line(inn("vm", "list"), 130, "interrupted")

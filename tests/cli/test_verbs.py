@@ -1,0 +1,185 @@
+"""Each verb that is one call: what it sends, checked against the API's order of arguments."""
+
+from typing import Any
+
+import pytest
+
+from innkeeper.cli.objects import KINDS
+from innkeeper.cli.verb_tables import TABLES
+
+from . import documents
+from .conftest import CannedFrontEnd, Inn
+
+SENT: list[tuple[str, str, tuple[Any, ...]]] = [
+    ("vm hold 3", "vm.action", ("hold", 3)),
+    ("vm release 3", "vm.action", ("release", 3)),
+    ("vm terminate 3", "vm.action", ("terminate", 3)),
+    ("vm terminate 3 --hard", "vm.action", ("terminate-hard", 3)),
+    ("vm poweroff --hard 3", "vm.action", ("poweroff-hard", 3)),
+    ("vm reboot 3 --hard", "vm.action", ("reboot-hard", 3)),
+    ("vm undeploy 3", "vm.action", ("undeploy", 3)),
+    ("vm stop 3", "vm.action", ("stop", 3)),
+    ("vm suspend 3", "vm.action", ("suspend", 3)),
+    ("vm resume 3", "vm.action", ("resume", 3)),
+    ("vm resched 3", "vm.action", ("resched", 3)),
+    ("vm deploy 3 node1", "vm.deploy", (3, 4, False, -1, "")),
+    ("vm deploy 3 4 --enforce -d 0", "vm.deploy", (3, 4, True, 0, "")),
+    ("vm migrate 3 node1 --live", "vm.migrate", (3, 4, True, False, -1, 0)),
+    ("vm migrate 3 4 --poff", "vm.migrate", (3, 4, False, False, -1, 1)),
+    ("vm recover 3 --failure", "vm.recover", (3, 0)),
+    ("vm recover 3 --success", "vm.recover", (3, 1)),
+    ("vm recover 3 --retry", "vm.recover", (3, 2)),
+    ("vm recover 3 --delete", "vm.recover", (3, 3)),
+    ("vm recover 3 --recreate", "vm.recover", (3, 4)),
+    ("vm recover 3 --delete-db", "vm.recover", (3, 5)),
+    ("vm disk-detach 3 1", "vm.detach", (3, 1)),
+    ("vm disk-resize 3 0 4096", "vm.diskresize", (3, 0, "4096")),
+    ("vm disk-saveas 3 0 copy", "vm.disksaveas", (3, 0, "copy", "", -1)),
+    ("vm nic-detach 3 0", "vm.detachnic", (3, 0)),
+    ("vm sg-attach 3 0 100", "vm.attachsg", (3, 0, 100)),
+    ("vm snapshot-create 3 before", "vm.snapshotcreate", (3, "before")),
+    ("vm snapshot-create 3", "vm.snapshotcreate", (3, "")),
+    ("vm snapshot-revert 3 0", "vm.snapshotrevert", (3, 0)),
+    ("vm disk-snapshot-create 3 0 s", "vm.disksnapshotcreate", (3, 0, "s")),
+    ("vm disk-snapshot-rename 3 0 1 s", "vm.disksnapshotrename", (3, 0, 1, "s")),
+    ("vm backup 3", "vm.backup", (3, -1, False)),
+    ("vm exec 3 uptime", "vm.exec", (3, "uptime", "")),
+    ("vm chmod 3 640", "vm.chmod", (3, 1, 1, 0, 1, 0, 0, 0, 0, 0)),
+    ("vm chown 3 ann", "vm.chown", (3, 5, -1)),
+    ("vm chown 3 5 100", "vm.chown", (3, 5, 100)),
+    ("vm chgrp 3 100", "vm.chown", (3, -1, 100)),
+    ("vm rename 3 new", "vm.rename", (3, "new")),
+    ("vm lock 3", "vm.lock", (3, 1, False)),
+    ("vm lock 3 --admin", "vm.lock", (3, 3, False)),
+    ("vm unlock 3", "vm.unlock", (3,)),
+    ("vm resize 3 --cpu 2 --memory 1g", "vm.resize", (3, 'CPU="2.0"\nMEMORY="1024"\n', True)),
+    ("vm disk-attach 3 -i 7", "vm.attach", (3, 'DISK=[IMAGE_ID="7"]\n')),
+    ("vm disk-attach 3 --size 1g", "vm.attach", (3, 'DISK=[TYPE="fs",SIZE="1024"]\n')),
+    ("vm nic-attach 3 -n public", "vm.attachnic", (3, 'NIC=[NETWORK="public"]\n')),
+    ("vm update 3 --set A=b", "vm.update", (3, 'A="b"\n', 1)),
+    ("host enable node1", "host.status", (4, 0)),
+    ("host disable 4", "host.status", (4, 1)),
+    ("host offline 4", "host.status", (4, 2)),
+    ("host delete 4", "host.delete", (4,)),
+    ("host create node2", "host.allocate", ("node2", "kvm", "kvm", -1)),
+    ("host create node2 -i qemu -v qemu -c 0", "host.allocate", ("node2", "qemu", "qemu", 0)),
+    ("image persistent 7", "image.persistent", (7, True)),
+    ("image nonpersistent 7", "image.persistent", (7, False)),
+    ("image enable 7", "image.enable", (7, True)),
+    ("image disable debian", "image.enable", (7, False)),
+    ("image clone 7 copy", "image.clone", (7, "copy", -1)),
+    ("image delete 7", "image.delete", (7, False)),
+    ("image delete 7 --force", "image.delete", (7, True)),
+    ("image chtype 7 CDROM", "image.chtype", (7, "CDROM")),
+    ("network rm-range 1 0", "vn.rm_ar", (1, 0, False)),
+    ("network rmar 1 0 --force", "vn.rm_ar", (1, 0, True)),
+    ("network add-range 1 --ip 10.0.1.1 --size 5", "vn.add_ar",
+     (1, 'AR=[TYPE="IP4",IP="10.0.1.1",SIZE="5"]\n')),
+    ("network hold 1 10.0.0.9", "vn.hold", (1, 'LEASES=[IP="10.0.0.9"]\n')),
+    ("network hold 1 02:00:0a:00:00:09 -a 2", "vn.hold",
+     (1, 'LEASES=[MAC="02:00:0a:00:00:09",AR_ID="2"]\n')),
+    ("network release 1 fd00::9", "vn.release", (1, 'LEASES=[IP6="fd00::9"]\n')),
+    ("network recover 1 --retry", "vn.recover", (1, 3)),
+    ("network reserve 1 --name mine --size 5", "vn.reserve", (1, 'SIZE="5"\nNAME="mine"\n')),
+    ("vnet delete 1", "vn.delete", (1,)),
+    ("datastore disable 0", "datastore.enable", (0, False)),
+    ("template clone 1 copy --recursive", "template.clone", (1, "copy", True)),
+    ("template delete 1", "template.delete", (1, False)),
+    ("user disable ann", "user.enable", (5, False)),
+    ("user addgroup 5 100", "user.addgroup", (5, 100)),
+    ("user create bob pw", "user.allocate", ("bob", "pw", "core", [])),
+    ("user create bob pw -g 100 -g 1", "user.allocate", ("bob", "pw", "core", [100, 1])),
+    ("user quota 5 --vms 3", "user.quota", (5, 'VM=[VMS="3"]\n')),
+    ("group addadmin 100 ann", "group.addadmin", (100, 5)),
+    ("group create g --no-rule", "group.allocate", ("g",)),
+    ("cluster create c", "cluster.allocate", ("c",)),
+    ("cluster addhost 100 node1", "cluster.addhost", (100, 4)),
+    ("cluster delvnet 100 1", "cluster.delvnet", (100, 1)),
+    ("cluster optimize 100", "cluster.optimize", (100,)),
+    ("secgroup commit 100 --recover", "secgroup.commit", (100, True)),
+    ("secgroup create --name w --rule protocol=TCP,type=inbound,range=80", "secgroup.allocate",
+     ('NAME="w"\nRULE=[PROTOCOL="TCP",RULE_TYPE="inbound",RANGE="80"]\n',)),
+    ("acl delete 7", "acl.delrule", (7,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "method", "arguments"), SENT, ids=[case[0] for case in SENT])
+def test_a_verb_sends_its_arguments_in_the_order_of_the_api(
+    canned: CannedFrontEnd, inn: Inn, line: str, method: str, arguments: tuple[Any, ...]
+) -> None:
+    canned.methods |= {
+        "hostpool.info": documents.HOST_POOL,
+        "imagepool.info": documents.IMAGE_POOL,
+        "userpool.info": documents.USER_POOL,
+        method: 42,
+    }
+    outcome = inn(*line.split())
+    assert (outcome.code, outcome.err) == (0, "")
+    assert canned.calls_of(method) == [arguments]
+
+
+def test_every_verb_of_every_kind_shows_its_help(inn: Inn) -> None:
+    for kind in KINDS:
+        for verb in TABLES.get(kind, ()):
+            outcome = inn(kind, verb.name, "--help")
+            assert outcome.code == 0 and verb.help[:40] in " ".join(outcome.out.split())
+
+
+def test_a_choice_must_be_made(canned: CannedFrontEnd, inn: Inn) -> None:
+    for flags in ((), ("--retry", "--delete")):
+        outcome = inn("vm", "recover", "3", *flags)
+        assert outcome.code == 2 and "exactly one of" in outcome.err
+
+
+def test_the_rest_is_done_after_one_failure(canned: CannedFrontEnd, inn: Inn) -> None:
+    def act(_: str, number: int) -> list[Any]:
+        if number == 2:
+            return [False, "[one.vm.action] Error getting virtual machine [2].", 0x400, 2, -1]
+        return [True, number, 0]
+
+    canned.methods["vm.action"] = act
+    outcome = inn("vm", "hold", "1..3")
+    assert [call[1] for call in canned.calls_of("vm.action")] == [1, 2, 3]
+    assert (outcome.code, outcome.out) == (3, "")
+    assert outcome.err == "inn: VM 2: Error getting virtual machine [2].\n"
+    assert inn("vm", "hold", "1..2", "--json").data == [
+        {"ID": 1, "ok": True},
+        {"ID": 2, "ok": False, "error": "Error getting virtual machine [2]."},
+    ]
+
+
+def test_actions_are_silent_unless_asked(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.methods["vm.action"] = 1
+    assert inn("vm", "hold", "1")[1:] == ("", "")
+    assert inn("vm", "hold", "1", "-v")[1:] == ("", "VM 1: hold\n")
+
+
+def test_a_verb_with_an_answer_prints_it(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.methods["vm.snapshotcreate"] = 2
+    assert inn("vm", "snapshot-create", "3").out == "snapshot: 2\n"
+    assert inn("vm", "snapshot-create", "3", "--json").data == [
+        {"ID": 3, "ok": True, "snapshot": 2}
+    ]
+
+
+@pytest.mark.parametrize("mode", ["9", "888", "64", "u+r", "0640"])
+def test_a_wrong_mode_is_wrong_usage(canned: CannedFrontEnd, inn: Inn, mode: str) -> None:
+    outcome = inn("vm", "chmod", "1", mode)
+    assert outcome.code == 2 and "OCTAL" in outcome.err
+
+
+def test_an_address_of_no_kind_is_refused_before_it_is_sent(
+    canned: CannedFrontEnd, inn: Inn
+) -> None:
+    outcome = inn("network", "hold", "1", "10.0.0.300")
+    assert outcome.code == 2 and "10.0.0.300" in outcome.err
+    assert canned.calls == []
+
+
+def test_a_new_group_may_make_things(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.methods |= {"group.allocate": 100, "acl.addrule": 9}
+    assert inn("group", "create", "students").out == "ID: 100\n"
+    # The bits of VM, IMAGE, TEMPLATE, DOCUMENT, SECGROUP, VROUTER, VMGROUP and BACKUPJOB, and "all".
+    types = 0x1000000000 | 0x8000000000 | 0x20000000000 | 0x400000000000 | 0x1000000000000
+    types |= 0x4000000000000 | 0x20000000000000 | 0x100000000000000 | 0x400000000
+    assert canned.calls_of("acl.addrule") == [("200000064", f"{types:x}", "8", "400000000")]
