@@ -1,0 +1,42 @@
+"""Real guests: run on a machine of their own (`tests/real/machine.sh pytest -m real tests/real`)."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from zone import Zone
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("INN_TEST_MACHINE") == "inside":
+        return
+    for item in items:
+        if "tests/real/" in item.nodeid or item.nodeid.startswith("real/"):
+            item.add_marker(pytest.mark.skip(reason="runs on a machine of its own: make test-real"))
+
+
+@pytest.fixture(scope="session")
+def zone() -> Iterator[Zone]:
+    """A furnished front end; the end proves that nothing is left over."""
+    zone = Zone()
+    try:
+        zone.build_image()
+        zone.libvirt("start")
+        zone.start()
+        zone.furnish()
+        yield zone
+        zone.stop()
+    finally:
+        if zone.daemon is not None and zone.daemon.poll() is None:
+            zone.daemon.kill()
+            zone.daemon.wait()
+        zone.libvirt("stop")
+    zone.remove()
+
+
+@pytest.fixture(scope="session")
+def guest(zone: Zone) -> int:
+    """A guest that has answered; tests share it and leave it running."""
+    vm = zone.instantiate("shared")
+    zone.answers(vm)
+    return vm

@@ -1,0 +1,50 @@
+#!/bin/bash
+# machine.sh COMMAND [ARGUMENT ...]
+#
+# Runs a command on a machine of its own: fresh mount, network, UTS, IPC, PID and cgroup namespaces. What
+# the command starts (libvirt daemons, guests, front ends) shares nothing with this machine but files, and is
+# gone when the command ends. Files under /run, /var/lib/libvirt, /var/log/libvirt and /var/cache/libvirt are
+# private and forgotten at the end.
+set -euo pipefail
+
+if [ "${INN_TEST_MACHINE:-}" != inside ]; then
+    export INN_TEST_MACHINE=inside
+    exec unshare --mount --net --uts --ipc --pid --cgroup --fork --kill-child=KILL --mount-proc -- "$0" "$@"
+fi
+
+mount --make-rprivate /
+hostname inn-test
+ip link set lo up
+
+private() { # a fresh tmpfs in the place of a folder that exists
+    if [ -d "$1" ]; then mount -t tmpfs -o mode=755 tmpfs "$1"; fi
+}
+
+# libvirt names its control groups after its domains: see them from a root of our own
+controllers=$(ls /sys/fs/cgroup)
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup || true
+else
+    mount -t tmpfs -o mode=755 cgroup /sys/fs/cgroup
+    for name in $controllers; do
+        case $name in unified | systemd) continue ;; esac
+        mkdir -p "/sys/fs/cgroup/$name"
+        mount -t cgroup -o "$name" cgroup "/sys/fs/cgroup/$name" 2>/dev/null || rmdir "/sys/fs/cgroup/$name"
+    done
+fi
+
+for folder in /run /var/log/libvirt /var/cache/libvirt; do private "$folder"; done
+# what libvirt's package puts below its state folder must stay there: an empty copy of its tree
+tree=$(cd /var/lib/libvirt 2>/dev/null && find . -type d) || tree=
+private /var/lib/libvirt
+(cd /var/lib/libvirt && for folder in $tree; do mkdir -p "$folder"; done)
+mkdir -p /run/libvirt /run/lock /run/sshd /var/log/libvirt/qemu
+if id libvirt-qemu >/dev/null 2>&1; then chown libvirt-qemu:kvm /var/lib/libvirt/qemu /var/cache/libvirt 2>/dev/null || true; fi
+
+# the first process of the machine: what ends early is reaped, the exit code is the command's
+"$@" &
+command=$!
+trap 'kill -TERM "$command" 2>/dev/null' TERM INT
+code=0
+wait "$command" || code=$?
+exit "$code"

@@ -1,0 +1,175 @@
+"""A front end with its own data folder on this (private) machine, driven through pyone as a user would."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyone
+
+from innkeeper.host import pack
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "only-for-tests"
+NETWORK = "10.113.7"
+BRIDGE = "inntest0"
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 240.0) -> Any:
+    """The condition's first true value; an assertion that names it when it never comes."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {seconds:g} s")
+
+
+class Zone:
+    """One front end: started, killed, started again; its data folder is removed at the end."""
+
+    def __init__(self) -> None:
+        self.data = Path(tempfile.mkdtemp(prefix="inn-real-", dir="/var/tmp"))
+        self.data.chmod(0o755)
+        self.agent = self.data / "agent.pyz"
+        pack.build(self.agent)
+        self.daemon: subprocess.Popen[bytes] | None = None
+        self.api: Any = None
+        self.image = self.data / "images" / "tiny.qcow2"
+
+    # -- processes
+
+    def libvirt(self, what: str) -> None:
+        subprocess.run(
+            ["/usr/bin/python3", self.agent, f"--libvirt-{what}", self.data / "libvirt"], check=True, timeout=60
+        )
+
+    def start(self) -> None:
+        """Starts the front end and waits until it answers."""
+        log = (self.data / "daemon.log").open("ab")
+        command = [sys.executable, "-m", "innkeeper.daemon", "--data", str(self.data), "--listen", "127.0.0.1:0"]
+        environment = {**os.environ, "INN_ADMIN_PASSWORD": PASSWORD}
+        self.daemon = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
+        log.close()
+        endpoint = self.data / "run" / "endpoint"
+        wait_for(lambda: endpoint.exists() or self.daemon.poll() is not None, "the front end is ready", 30)
+        assert self.daemon.poll() is None, self.log()
+        self.url = endpoint.read_text().strip()
+        self.api = pyone.OneServer(f"{self.url}/RPC2", session=f"oneadmin:{PASSWORD}")
+
+    def log(self) -> str:
+        return (self.data / "daemon.log").read_text()
+
+    def kill(self) -> None:
+        """kill -9, as a power cut would."""
+        self.daemon.send_signal(signal.SIGKILL)
+        self.daemon.wait()
+        (self.data / "run" / "endpoint").unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        self.daemon.send_signal(signal.SIGTERM)
+        assert self.daemon.wait(30) == 0, self.log()
+
+    def remove(self) -> None:
+        shutil.rmtree(self.data)
+
+    # -- objects
+
+    def build_image(self) -> None:
+        self.image.parent.mkdir(exist_ok=True)
+        subprocess.run([ROOT / "guest" / "build-image.sh", self.image], check=True, stdout=subprocess.DEVNULL)
+
+    def furnish(self) -> None:
+        """This machine as a host, a network, the small guest's image, a template."""
+        self.host = self.api.host.allocate(socket.gethostname(), "kvm", "kvm", -1)
+        wait_for(lambda: self.api.host.info(self.host).STATE == 2, "the host is monitored", 120)
+        self.network = self.api.vn.allocate(
+            f'NAME="lan"\nVN_MAD="bridge"\nBRIDGE="{BRIDGE}"\nNAT="YES"\nGATEWAY="{NETWORK}.1"\n'
+            f'NETWORK_ADDRESS="{NETWORK}.0"\nNETWORK_MASK="255.255.255.0"\nDNS="{NETWORK}.1"\n'
+            f'AR=[TYPE="IP4",IP="{NETWORK}.10",SIZE="100"]',
+            -1,
+        )
+        image = self.api.image.allocate(f'NAME="tiny"\nPATH="{self.image}"\nDEV_PREFIX="vd"', 1)
+        wait_for(lambda: self.api.image.info(image).STATE == 1, "the image is ready", 60)
+        self.template = self.api.template.allocate(
+            'NAME="tiny"\nCPU="0.1"\nMEMORY="96"\nDISK=[IMAGE="tiny"]\nNIC=[NETWORK="lan"]\n'
+            'GRAPHICS=[TYPE="vnc",LISTEN="127.0.0.1"]\n'
+            'CONTEXT=[NETWORK="YES",SET_HOSTNAME="$NAME",START_SCRIPT="echo began-$VMID > /dev/console"]'
+        )
+
+    def instantiate(self, name: str, extra: str = "") -> int:
+        return self.api.template.instantiate(self.template, name, False, extra)
+
+    def phase(self, vm: int) -> tuple[int, int]:
+        info = self.api.vm.info(vm)
+        return info.STATE, info.LCM_STATE
+
+    def wait_phase(self, vm: int, state: int, lcm: int = 0, seconds: float = 240.0) -> None:
+        wait_for(lambda: self.phase(vm) == (state, lcm), f"VM {vm} in state {state}/{lcm}", seconds)
+
+    def running(self, vm: int) -> None:
+        self.wait_phase(vm, 3, 3)
+
+    def address(self, vm: int) -> str:
+        return self.api.vm.info(vm).TEMPLATE["NIC"]["IP"]
+
+    def answers(self, vm: int, seconds: float = 300.0) -> dict[str, str]:
+        """What the guest itself says about itself over the network."""
+        url = f"http://{self.address(vm)}/cgi-bin/info"
+
+        def ask() -> dict[str, str] | None:
+            try:
+                with urllib.request.urlopen(url, timeout=2) as reply:
+                    lines = reply.read().decode().splitlines()
+            except OSError:
+                return None
+            return dict(line.split("=", 1) for line in lines if "=" in line)
+
+        return wait_for(ask, f"the guest of VM {vm} answers", seconds)
+
+    def serial(self, vm: int) -> str:
+        return (self.data / "host" / "vms" / str(vm) / "serial.log").read_text(errors="replace")
+
+    def qemu_pid(self, vm: int) -> int | None:
+        """The process of the VM's guest."""
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"qemu" in words[0] and any(w.startswith(f"guest=one-{vm},".encode()) for w in words):
+                return int(entry.name)
+        return None
+
+    def doctor(self) -> list[dict[str, Any]]:
+        import base64
+        import json
+
+        request = urllib.request.Request(f"{self.url}/api/v1/doctor")
+        token = base64.b64encode(f"oneadmin:{PASSWORD}".encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return json.loads(reply.read())["findings"]
+
+    def leftovers(self) -> list[str]:
+        """Whatever of any VM is still on the machine: domains, processes, interfaces, rules, folders."""
+        found = []
+        domains = subprocess.run(["virsh", "-c", "qemu:///system", "list", "--all", "--name"], capture_output=True, text=True)
+        found += [f"domain {name}" for name in domains.stdout.split()]
+        links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+        names = [line.split(":")[1].strip().split("@")[0] for line in links.splitlines()]
+        found += [f"interface {n}" for n in names if n.startswith(("one-", BRIDGE))]
+        rules = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout
+        found += [line for line in rules.splitlines() if "innkeeper" in line]
+        found += [f"folder {p}" for p in (self.data / "host" / "vms").glob("*")]
+        found += [f"log {p}" for p in Path("/var/log/libvirt/qemu").glob("one-*")]
+        return found
