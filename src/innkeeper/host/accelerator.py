@@ -55,38 +55,48 @@ class Accelerator:
     reason: str
 
 
-def choose(memory: Path, qemu_version: str, user: tuple[int, int] | None) -> Accelerator:
+def choose(
+    memory: Path, qemu_version: str, user: tuple[int, int] | None, offered: bool
+) -> Accelerator:
     """The accelerator for this host: from ``memory`` (a file) if nothing changed, else by trial.
 
-    ``user``: the user and group number that QEMU will run as.
+    ``user``: the user and group number that guests run as; ``offered``: whether libvirt has KVM.
     """
     key = {
         "kernel": platform.release(),
         "qemu": qemu_version,
         "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
-        "device": device_story(user),
+        "offered": offered,
     }
     known = read_json(memory)
     if known and all(known.get(name) == value for name, value in key.items()):
         return Accelerator(known["accelerator"], known["reason"])
-    found = probe(user)
+    found = probe(user, offered)
     write_json(memory, {**key, "accelerator": found.name, "reason": found.reason})
     return found
 
 
-def device_story(user: tuple[int, int] | None) -> str:
-    """Why KVM's device cannot be used, or an empty text."""
+def probe(user: tuple[int, int] | None, offered: bool) -> Accelerator:
+    """Runs guests under KVM and says what came of it."""
     if not KVM_DEVICE.exists():
-        return f"there is no {KVM_DEVICE}"
-    if user is None:
-        return "" if os.access(KVM_DEVICE, os.R_OK | os.W_OK) else f"{KVM_DEVICE} may not be opened"
+        return Accelerator("tcg", f"there is no {KVM_DEVICE}")
+    if not offered:
+        return Accelerator("tcg", f"libvirt has no KVM here ({KVM_DEVICE} may be closed to it)")
+    # libvirtd may see another device than we do (our libvirtd.py arranges that): its word counts.
+    if user is not None and not _may_open(user):
+        user = None
+    try:
+        return _trials(user)
+    except AgentError as problem:
+        return Accelerator("tcg", f"KVM cannot be tried: {problem}")
+
+
+def _may_open(user: tuple[int, int]) -> bool:
     status = KVM_DEVICE.stat()
     mine, group, others = status.st_mode >> 6, status.st_mode >> 3, status.st_mode
     groups = os.getgrouplist(_user_name(user[0]), user[1])
     bits = mine if status.st_uid == user[0] else group if status.st_gid in groups else others
-    if user[0] == 0 or bits & 6 == 6:
-        return ""
-    return f"{KVM_DEVICE} may not be opened by {_user_name(user[0])}, as which guests run"
+    return bits & 6 == 6
 
 
 def _user_name(number: int) -> str:
@@ -94,17 +104,6 @@ def _user_name(number: int) -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
-
-
-def probe(user: tuple[int, int] | None) -> Accelerator:
-    """Runs guests under KVM and says what came of it."""
-    obstacle = device_story(user)
-    if obstacle:
-        return Accelerator("tcg", obstacle)
-    try:
-        return _trials(user)
-    except AgentError as problem:
-        return Accelerator("tcg", f"KVM cannot be tried: {problem}")
 
 
 def _trials(user: tuple[int, int] | None) -> Accelerator:

@@ -12,7 +12,6 @@ from typing import Any
 
 from . import PROTOCOL, VERSION
 from .accelerator import Accelerator
-from .errors import AgentError
 from .hypervisor.binding import libvirt
 from .xmltree import parse
 
@@ -112,9 +111,7 @@ def qemu_user(capabilities_xml: str) -> tuple[int, int] | None:
     return None
 
 
-def tried(action: Any) -> tuple[Any, str]:
-    """What an action gives, or None and why it failed."""
-    try:
-        return action(), ""
-    except AgentError as problem:
-        return None, str(problem)
+def offers_kvm(capabilities_xml: str) -> bool:
+    """Whether libvirt says that guests of this machine's kind can run under KVM."""
+    root = parse(capabilities_xml)
+    return root.find(f"guest/arch[@name='{platform.machine()}']/domain[@type='kvm']") is not None

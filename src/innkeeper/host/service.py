@@ -67,6 +67,7 @@ class Service:
                     self.root.path / "accelerator.json",
                     qemu_version(),
                     probes.qemu_user(capabilities),
+                    probes.offers_kvm(capabilities),
                 )
             return self._accelerator
 

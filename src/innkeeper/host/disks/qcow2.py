@@ -59,6 +59,14 @@ def info(path: Path, image_format: str | None = None) -> ImageInfo:
     )
 
 
+def backing_chain(path: Path) -> list[tuple[str, str]]:
+    """The files that a qcow2 image is layered on, nearest first, each with its format."""
+    layers = json.loads(
+        run("qemu-img", "info", "-U", "--backing-chain", "--output=json", "-f", "qcow2", str(path))
+    )
+    return [(layer["filename"], layer["format"]) for layer in layers[1:]]
+
+
 @dataclasses.dataclass(frozen=True)
 class Disk:
     """A disk as the front end describes it."""

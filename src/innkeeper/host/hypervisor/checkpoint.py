@@ -107,7 +107,7 @@ def _restore_paused(hypervisor: Hypervisor, folder: VmFolder, generation: int) -
     connection = hypervisor.connection.get()
     checkpoint = str(folder.checkpoint)
     saved = connection.saveImageGetXMLDesc(checkpoint, module.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
-    xml = remarked(saved, hypervisor.setting(folder, generation))
+    xml = remarked(saved, hypervisor.setting(folder, generation, {}))
     connection.restoreFlags(checkpoint, xml, module.VIR_DOMAIN_SAVE_PAUSED)
     return hypervisor.when_started(folder.vm)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..arguments import Arguments
@@ -38,6 +39,8 @@ class Setting:
     accelerator: str = "tcg"
     #: The cache mode of disks that ask for none: ``none`` where the file system does direct I/O.
     cache: str = "none"
+    #: By disk number, the files (with their formats) that a qcow2 disk is layered on, nearest first.
+    backing: Mapping[int, Sequence[tuple[str, str]]] = dataclasses.field(default_factory=dict)
 
 
 def domain_name(vm: int) -> str:
@@ -180,13 +183,25 @@ def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element
     driver.set("cache", disk.text("cache", setting.cache))
     if not readonly:
         driver.set("discard", "unmap")
-    _leaf(element, "source", file=str(setting.folder / f"disk.{disk.integer('disk')}"))
+    number = disk.integer("disk")
+    _leaf(element, "source", file=str(setting.folder / f"disk.{number}"))
+    if number in setting.backing:
+        _backing(element, setting.backing[number])
     bus = _BUSES[found[1]]
     _leaf(element, "target", dev=target, bus="sata" if q35 and bus == "ide" else bus)
     if readonly:
         _leaf(element, "readonly")
     _boot(element, disk)
     return element
+
+
+def _backing(element: ET.Element, layers: Sequence[tuple[str, str]]) -> None:
+    """The layers under a disk, which libvirt is not to give to QEMU's user: guests share them."""
+    for file, layer_format in layers:
+        element = _leaf(element, "backingStore", type="file")
+        _leaf(element, "format", type=layer_format)
+        _leaf(_leaf(element, "source", file=file), "seclabel", model="dac", relabel="no")
+    _leaf(element, "backingStore")
 
 
 def nic_xml(nic: Arguments, vm: int) -> ET.Element:

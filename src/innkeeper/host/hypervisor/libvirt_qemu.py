@@ -11,12 +11,13 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..arguments import Arguments
-from ..errors import FailedError, GuestTimeoutError, RefusedError, StaleError
+from ..disks.qcow2 import backing_chain
+from ..errors import FailedError, GuestTimeoutError, MissingError, RefusedError, StaleError
 from ..files import remove_durably
 from ..folders import VmFolder
 from ..xmltree import parse
@@ -31,7 +32,7 @@ LOG_FOLDER = Path("/var/log/libvirt/qemu")
 #: Seconds until a domain that is being started must be there, or one that was ended gone.
 _SETTLE = 120.0
 #: Seconds after which the power button is pressed again: a guest that boots does not hear it.
-_PRESS_AGAIN = 10.0
+_PRESS_AGAIN = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +145,8 @@ class Hypervisor:
 
     def ensure(self, folder: VmFolder, generation: int, description: Arguments) -> dict[str, Any]:
         """Starts the VM unless it runs already with this generation."""
-        xml = domain_xml(description, self.setting(folder, generation))
+        layers = _layers(folder, description)
+        xml = domain_xml(description, self.setting(folder, generation, layers))
         domain = self.find(folder.vm)
         if domain is not None:
             running = self.generation_of(domain)
@@ -158,7 +160,10 @@ class Hypervisor:
         self._note_start(folder, generation, description)
         return self.described(self.connection.get().createXML(xml, 0))
 
-    def setting(self, folder: VmFolder, generation: int) -> Setting:
+    def setting(
+        self, folder: VmFolder, generation: int, backing: Mapping[int, Sequence[tuple[str, str]]]
+    ) -> Setting:
+        """What this host adds to a description of a domain."""
         return Setting(
             vm=folder.vm,
             generation=generation,
@@ -166,6 +171,7 @@ class Hypervisor:
             folder=folder.path,
             accelerator=self._accelerator(),
             cache="none" if direct_io_works(folder.path) else "writeback",
+            backing=backing,
         )
 
     def _note_start(self, folder: VmFolder, generation: int, description: Arguments) -> None:
@@ -280,6 +286,17 @@ class Hypervisor:
         domain = self.running(vm)
         if state_of(domain) == "paused":
             domain.resume()
+
+
+def _layers(folder: VmFolder, description: Arguments) -> dict[int, list[tuple[str, str]]]:
+    found = {}
+    for disk in description.parts("disks", required=False):
+        file = folder.disk(disk.integer("disk"))
+        if not file.exists():
+            raise MissingError(str(file))
+        if disk.raw("format") == "qcow2":
+            found[disk.integer("disk")] = backing_chain(file)
+    return found
 
 
 def state_of(domain: Any) -> str:
