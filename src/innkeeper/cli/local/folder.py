@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-DEFAULT = Path("/var/lib/innkeeper")
+from innkeeper.cli.session import data_folder
+
 DEFAULT_LISTEN = "127.0.0.1:2633"
 
 
@@ -18,7 +20,7 @@ class DataFolder(NamedTuple):
     @classmethod
     def find(cls, given: str | None) -> DataFolder:
         """The folder named on the command line, else by INN_DATA, else the default."""
-        return cls(Path(given or os.environ.get("INN_DATA") or DEFAULT).absolute())
+        return cls((Path(given) if given else data_folder()).absolute())
 
     @property
     def credentials(self) -> Path:
@@ -60,6 +62,19 @@ class DataFolder(NamedTuple):
     def libvirt(self) -> Path:
         """The libvirtd that the agent runs where the machine has none."""
         return self.root / "libvirt"
+
+    def stopped_by_down(self) -> list[int]:
+        """The VMs that ran when `inn down` was called last."""
+        try:
+            return [int(word) for word in self.stopped_file.read_text().split()]
+        except (OSError, ValueError):
+            return []
+
+    def note_stopped(self, numbers: Iterable[int]) -> None:
+        """Remember them for the next `inn up`, with those that were noted and not started since."""
+        noted = sorted({*self.stopped_by_down(), *numbers})
+        self.stopped_file.parent.mkdir(parents=True, exist_ok=True)
+        self.stopped_file.write_text("".join(f"{number}\n" for number in noted))
 
     def looks_like_ours(self) -> bool:
         """Whether a front end has lived here, so that the folder may be removed as a whole."""

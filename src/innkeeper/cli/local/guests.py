@@ -62,7 +62,8 @@ def look(client: Client, number: int) -> Guest:
 def on_host(client: Client, host: str) -> list[Guest]:
     """The VMs that have something running on a host, or are just about to."""
     listed = (Guest.read(vm) for vm in objects.all_of(client, objects.VM))
-    return [guest for guest in listed if guest.host == host and guest.state not in _QUIET]
+    here = [guest for guest in listed if guest.host == host]
+    return [guest for guest in here if guest.state not in _QUIET and not guest.failed]
 
 
 def resume(client: Client, number: int, progress: Progress) -> None:
@@ -74,7 +75,7 @@ def resume(client: Client, number: int, progress: Progress) -> None:
 
 
 def wait_until_it_answers(client: Client, number: int, progress: Progress) -> Guest:
-    """Until the guest itself says, over HTTP, that it has the name and address that it was given."""
+    """Until the guest itself says, over HTTP, that it has the name and address it was given."""
 
     def probe() -> Guest | None:
         guest = look(client, number)
@@ -133,7 +134,6 @@ def _settled(client: Client, host: str, progress: Progress) -> list[Guest]:
     def probe() -> list[Guest] | None:
         guests = on_host(client, host)
         moving = [guest for guest in guests if guest.state not in ("RUNNING", "UNKNOWN")]
-        moving = [guest for guest in moving if not guest.failed]
         for guest in moving:
             progress.say(f"{guest}: {guest.state}")
         return None if moving else guests

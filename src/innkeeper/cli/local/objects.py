@@ -1,4 +1,4 @@
-"""The objects of a first cloud: host, network, image, template and a guest, each made if missing."""
+"""The objects of a first cloud: host, network, image, template, guest, each made if missing."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def ensure_network(client: Client, progress: Progress) -> int:
 
 
 def network_template(subnet: ipaddress.IPv4Network, servers: list[str]) -> str:
-    """The template of a network on a /24: its first address is the machine's, 200 are for guests."""
+    """A network on a /24: its first address is the machine's, 200 are for guests."""
     lines = [
         'NAME="default"',
         'VN_MAD="bridge"',
@@ -133,7 +133,7 @@ def free_subnet() -> ipaddress.IPv4Network:
 
 
 def routed_networks(table: str) -> list[ipaddress.IPv4Network]:
-    """The destinations in /proc/net/route (hexadecimal in the machine's byte order), default apart."""
+    """The destinations in /proc/net/route (hexadecimal, little endian) except the default."""
     networks = []
     for line in table.splitlines()[1:]:
         fields = line.split()
