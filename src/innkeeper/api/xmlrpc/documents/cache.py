@@ -1,0 +1,94 @@
+"""Rendered documents, kept while they are right.
+
+Theory of operation
+-------------------
+A form renders a record and what else the document shows (`uses`: the owner's name, the VMs of a host) into text. It
+is a pure function and records are frozen, so the text is right for as long as the record is the very same one and the
+rest is equal. Nobody has to tell the cache of a change.
+What is kept is already escaped for XML-RPC, so that a pool is a join of bytes.
+The size is bounded. When it is reached, what belongs to records that are not current any more goes first, then what
+was rendered longest ago.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from innkeeper.api.xmlrpc.wire import escape
+from innkeeper.model.objects import Record
+from innkeeper.model.world import World
+
+Parts = tuple[bytes, ...]
+
+#: What an entry costs beside its text, about.
+OVERHEAD = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """A way to render a record: called with it and `uses`, it gives the document in parts."""
+
+    name: str
+    render: Callable[..., tuple[str, ...]]
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A rendered document, and what it was rendered from."""
+
+    record: Record
+    uses: tuple[Any, ...]
+    parts: Parts
+    size: int
+
+
+def escaped(parts: tuple[str, ...]) -> Parts:
+    """Parts as they stand in a response; equal neighbours share their bytes."""
+    done: dict[str, bytes] = {}
+    return tuple([done.get(part) or done.setdefault(part, escape(part)) for part in parts])
+
+
+class Cache:
+    """Parts of documents by form and object. `limit` bounds the memory in bytes, about."""
+
+    def __init__(self, world: World, limit: int = 192 * 1024 * 1024) -> None:
+        self._world = world
+        self._limit = limit
+        self._entries: dict[tuple[str, int], Entry] = {}
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def parts(self, form: Form, record: Record, uses: tuple[Any, ...]) -> Parts:
+        """The record's document in this form."""
+        key = form.name, record.id
+        entry = self._entries.get(key)
+        if entry is not None:
+            if entry.record is record and entry.uses == uses:
+                return entry.parts
+            self._drop(key, entry)
+        parts = escaped(form.render(record, *uses))
+        self._keep(key, Entry(record, uses, parts, OVERHEAD + sum(map(len, parts))))
+        return parts
+
+    def _keep(self, key: tuple[str, int], entry: Entry) -> None:
+        self._entries[key] = entry
+        self.size += entry.size
+        if self.size > self._limit:
+            self._shrink()
+
+    def _drop(self, key: tuple[str, int], entry: Entry) -> None:
+        del self._entries[key]
+        self.size -= entry.size
+
+    def _shrink(self) -> None:
+        """Down to three quarters, so that this comes rarely."""
+        for key, entry in list(self._entries.items()):
+            if self._world.tables[entry.record.KIND].get(entry.record.id) is not entry.record:
+                self._drop(key, entry)
+        for key, entry in list(self._entries.items()):
+            if self.size <= self._limit * 3 // 4:
+                return
+            self._drop(key, entry)

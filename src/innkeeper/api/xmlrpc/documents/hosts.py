@@ -1,0 +1,63 @@
+"""Host documents (spec: xml-documents.md section 2). Memory in KiB, CPU in 1/100 cores, disk in MiB."""
+
+from innkeeper.api.xmlrpc.documents import measures
+from innkeeper.api.xmlrpc.documents.cache import Form, Parts
+from innkeeper.api.xmlrpc.documents.elements import cdata, ids, text
+from innkeeper.api.xmlrpc.documents.view import View
+from innkeeper.api.xmlrpc.wire import escape
+from innkeeper.model.objects import Host
+from innkeeper.model.template import as_int
+from innkeeper.model.world import World
+from innkeeper.placement.capacity import capacity
+
+#: CPU and memory in use, and the same that VMs may take in all.
+Share = tuple[int, int, int, int]
+
+
+def host(
+    host: Host, cluster: str, share: Share, disk: int, vms: tuple[int, ...]
+) -> tuple[str, str]:
+    """Up to what MONITORING holds, and the end."""
+    template = host.template.with_("ERROR", host.error) if host.error else host.template
+    return (
+        f"<HOST><ID>{host.id}</ID>{text('NAME', host.name)}"
+        f"<STATE>{host.state:d}</STATE><PREV_STATE>{host.prev_state:d}</PREV_STATE>"
+        f"{cdata('IM_MAD', host.im_mad)}{cdata('VM_MAD', host.vm_mad)}"
+        f"<CLUSTER_ID>{host.cluster_id}</CLUSTER_ID>{text('CLUSTER', cluster)}"
+        f"{_share(host, share, disk, len(vms))}{ids('VMS', vms)}{template.to_xml()}<MONITORING>",
+        "</MONITORING></HOST>",
+    )
+
+
+def _share(host: Host, share: Share, disk: int, vms: int) -> str:
+    cpu, memory, max_cpu, max_memory = share
+    return (
+        f"<HOST_SHARE><MEM_USAGE>{memory}</MEM_USAGE><CPU_USAGE>{cpu}</CPU_USAGE>"
+        f"<TOTAL_MEM>{host.total_memory}</TOTAL_MEM><TOTAL_CPU>{host.total_cpu}</TOTAL_CPU>"
+        f"<MAX_MEM>{max_memory}</MAX_MEM><MAX_CPU>{max_cpu}</MAX_CPU>"
+        f"<RUNNING_VMS>{vms}</RUNNING_VMS><VMS_THREAD>1</VMS_THREAD>"
+        f"<DATASTORES><DISK_USAGE>{disk}</DISK_USAGE><FREE_DISK>0</FREE_DISK>"
+        "<MAX_DISK>0</MAX_DISK><USED_DISK>0</USED_DISK></DATASTORES>"
+        "<PCI_DEVICES></PCI_DEVICES><NUMA_NODES></NUMA_NODES></HOST_SHARE>"
+    )
+
+
+HOST = Form("host", host)
+
+
+def _disk_usage(world: World, vms: tuple[int, ...]) -> int:
+    """What the disks of a host's VMs may grow to."""
+    sizes = (as_int(disk.get("SIZE")) for number in vms for disk in world.vms[number].disks)
+    return sum(size or 0 for size in sizes)
+
+
+def parts(view: View, record: Host) -> Parts:
+    """The document of a host."""
+    room = view.world.occupancy.of(record.id)
+    cluster = view.world.clusters.get(record.cluster_id)
+    vms = tuple(room.vms)
+    share = (room.cpu, room.memory, *capacity(record, cluster))
+    uses = (cluster.name if cluster else "", share, _disk_usage(view.world, vms), vms)
+    head, end = view.cache.parts(HOST, record, uses)
+    sample = view.monitoring.latest(Host.KIND, record.id)
+    return head, escape(measures.of_host(record.id, sample)), end

@@ -1,0 +1,175 @@
+"""VM documents: the long body (`vm.info`, `infoextended`) and the short one (`vmpool.info`); spec: xml-documents.md 1.
+
+A body is cut around what changes with every sample: parts that are kept, with LAST_POLL and MONITORING between them.
+"""
+
+from innkeeper.api.xmlrpc.documents import measures
+from innkeeper.api.xmlrpc.documents.cache import Form, Parts, escaped
+from innkeeper.api.xmlrpc.documents.elements import (
+    cdata,
+    children,
+    identity,
+    lock,
+    owners,
+    permissions,
+    text,
+)
+from innkeeper.api.xmlrpc.documents.view import View
+from innkeeper.api.xmlrpc.wire import escape
+from innkeeper.model.objects import History, Vm
+from innkeeper.model.states import VmState
+from innkeeper.model.template import Vector
+
+_DISK = (
+    "DISK_ID", "DATASTORE", "DATASTORE_ID", "IMAGE", "IMAGE_ID", "SIZE", "TYPE", "CLONE", "CLONE_TARGET", "LN_TARGET",
+    "DISK_SNAPSHOT_TOTAL_SIZE",
+)  # fmt: skip
+_NIC_OPTIONAL = (
+    "IP", "EXTERNAL_IP", "IP6", "IP6_ULA", "IP6_LINK", "IP6_GLOBAL", "NETWORK_MODE", "SCHED_REQUIREMENTS", "SCHED_RANK",
+)  # fmt: skip
+_NIC = ("MAC", "NETWORK", "NETWORK_ID", "NIC_ID", "SECURITY_GROUPS")
+_USER = (
+    "LABELS", "ERROR", "SCHED_MESSAGE", "SCHED_RANK", "SCHED_DS_RANK", "SCHED_REQUIREMENTS", "SCHED_DS_REQUIREMENTS",
+    "USER_PRIORITY",
+)  # fmt: skip
+
+
+# ---- the long body ----------------------------------------------------------------------------
+
+
+def long(vm: Vm, uname: str, gname: str) -> tuple[str, ...]:
+    """Up to LAST_POLL, up to MONITORING, up to the history, all history, its last record, the end."""
+    records = [history_record(vm.id, record) for record in vm.history]
+    return (
+        f"<VM>{identity(vm, uname, gname)}{permissions(vm.permissions)}<LAST_POLL>",
+        f"</LAST_POLL>{_states(vm)}{lock(vm.lock)}<MONITORING>",
+        f"</MONITORING><SCHED_ACTIONS></SCHED_ACTIONS>{vm.template.to_xml()}"
+        f"{vm.user_template.to_xml('USER_TEMPLATE')}<HISTORY_RECORDS>",
+        "".join(records),
+        "".join(records[-1:]),
+        "</HISTORY_RECORDS><BACKUPS><BACKUP_CONFIG></BACKUP_CONFIG>"
+        "<BACKUP_IDS></BACKUP_IDS></BACKUPS></VM>",
+    )
+
+
+def _states(vm: Vm) -> str:
+    return (
+        f"<STATE>{vm.state:d}</STATE><LCM_STATE>{vm.lcm_state:d}</LCM_STATE>"
+        f"<PREV_STATE>{vm.prev_state:d}</PREV_STATE>"
+        f"<PREV_LCM_STATE>{vm.prev_lcm_state:d}</PREV_LCM_STATE>{_times(vm)}"
+    )
+
+
+def _times(vm: Vm) -> str:
+    return (
+        f"<RESCHED>{vm.resched:d}</RESCHED><STIME>{vm.stime}</STIME><ETIME>{vm.etime}</ETIME>"
+        f"{text('DEPLOY_ID', vm.deploy_id)}"
+    )
+
+
+def history_record(vm_id: int, stay: History) -> str:
+    """One HISTORY element."""
+    return (
+        f"<HISTORY><OID>{vm_id}</OID><SEQ>{stay.seq}</SEQ>{text('HOSTNAME', stay.hostname)}"
+        f"<HID>{stay.host_id}</HID><CID>{stay.cluster_id}</CID>"
+        f"<STIME>{stay.stime}</STIME><ETIME>{stay.etime}</ETIME>"
+        f"{cdata('VM_MAD', stay.vm_mad)}{cdata('TM_MAD', stay.tm_mad)}<DS_ID>{stay.ds_id}</DS_ID>"
+        "<PLAN_ID>-1</PLAN_ID><ACTION_ID>-1</ACTION_ID>"
+        f"<PSTIME>{stay.pstime}</PSTIME><PETIME>{stay.petime}</PETIME>"
+        f"<RSTIME>{stay.rstime}</RSTIME><RETIME>{stay.retime}</RETIME>"
+        f"<ESTIME>{stay.estime}</ESTIME><EETIME>{stay.eetime}</EETIME>"
+        f"<ACTION>{stay.action}</ACTION><UID>{stay.uid}</UID><GID>{stay.gid}</GID>"
+        f"{text('REQUEST_ID', stay.request_id)}</HISTORY>"
+    )
+
+
+# ---- the short body ---------------------------------------------------------------------------
+
+
+def short(vm: Vm, uname: str, gname: str) -> tuple[str, ...]:
+    """Up to LAST_POLL, up to what MONITORING holds, the rest."""
+    held = f"<LOCK><LOCKED>{vm.lock.level}</LOCKED></LOCK>" if vm.lock else ""
+    return (
+        f"<VM>{identity(vm, uname, gname)}<LAST_POLL>",
+        f"</LAST_POLL><STATE>{vm.state:d}</STATE><LCM_STATE>{vm.lcm_state:d}</LCM_STATE>"
+        f"{_times(vm)}{held}<TEMPLATE>{_short_template(vm)}</TEMPLATE><MONITORING>",
+        f"</MONITORING><USER_TEMPLATE>{_short_user_template(vm)}</USER_TEMPLATE>"
+        f"<HISTORY_RECORDS>{_short_history(vm)}</HISTORY_RECORDS></VM>",
+    )
+
+
+def _short_template(vm: Vm) -> str:
+    template = vm.template
+    capacity = [cdata(name, template.get(name, "")) for name in ("CPU", "MEMORY")]
+    cores = cdata("VCPU", template.get("VCPU", "")) if "VCPU" in template else "<VCPU></VCPU>"
+    disks = [f"<DISK>{_all_of(disk, _DISK)}</DISK>" for disk in vm.disks]
+    cards = [
+        f"<NIC>{_those_of(nic, _NIC_OPTIONAL)}{_all_of(nic, _NIC)}</NIC>" for nic in _cards(vm)
+    ]
+    graphics = template.vector("GRAPHICS")
+    screen = [f"<GRAPHICS>{children(graphics)}</GRAPHICS>"] if graphics is not None else []
+    return "".join([*capacity, cores, *disks, *cards, *screen])
+
+
+def _cards(vm: Vm) -> list[Vector]:
+    """NICs, aliases, and PCI devices that are NICs."""
+    devices = (pci for pci in vm.template.vectors("PCI") if pci.get("TYPE") == "NIC")
+    return [*vm.nics, *vm.template.vectors("NIC_ALIAS"), *devices]
+
+
+def _all_of(vector: Vector, names: tuple[str, ...]) -> str:
+    return "".join(
+        [cdata(name, vector[name]) if name in vector else f"<{name}></{name}>" for name in names]
+    )
+
+
+def _those_of(vector: Vector, names: tuple[str, ...]) -> str:
+    return "".join([cdata(name, vector[name]) for name in names if name in vector])
+
+
+def _short_user_template(vm: Vm) -> str:
+    found = ((name, vm.user_template.get(name)) for name in _USER)
+    return "".join([cdata(name, value) for name, value in found if value is not None])
+
+
+def _short_history(vm: Vm) -> str:
+    if not vm.history:
+        return ""
+    stay = vm.history[-1]
+    return (
+        f"<HISTORY><OID>{vm.id}</OID><SEQ>{stay.seq}</SEQ>{text('HOSTNAME', stay.hostname)}"
+        f"<HID>{stay.host_id}</HID><CID>{stay.cluster_id}</CID><DS_ID>{stay.ds_id}</DS_ID>"
+        f"{cdata('VM_MAD', stay.vm_mad)}{cdata('TM_MAD', stay.tm_mad)}"
+        f"<ACTION>{stay.action}</ACTION></HISTORY>"
+    )
+
+
+# ---- with the cache ---------------------------------------------------------------------------
+
+LONG = Form("vm long", long)
+SHORT = Form("vm short", short)
+
+
+def _kept(view: View, form: Form, vm: Vm) -> Parts:
+    """VMs that are DONE may be many and are seldom asked for: they are rendered each time."""
+    uses = owners(view.world, vm)
+    if vm.state is VmState.DONE:
+        return escaped(form.render(vm, *uses))
+    return view.cache.parts(form, vm, uses)
+
+
+def long_parts(view: View, vm: Vm, *, all_history: bool) -> Parts:
+    """The long body, with all history records or the last one only."""
+    head, states, templates, history, last, end = _kept(view, LONG, vm)
+    sample = view.monitoring.latest(Vm.KIND, vm.id)
+    measured = escape(measures.of_vm(vm.id, sample))
+    records = history if all_history else last
+    return head, measures.last_poll(sample), states, measured, templates, records, end
+
+
+def short_parts(view: View, vm: Vm) -> Parts:
+    """The short body."""
+    head, middle, end = _kept(view, SHORT, vm)
+    sample = view.monitoring.latest(Vm.KIND, vm.id)
+    measured = escape(measures.of_vm_in_short(sample))
+    return head, measures.last_poll(sample), middle, measured, end

@@ -1,0 +1,14 @@
+"""The tables of methods, one module per noun (spec: xmlrpc-methods.md section 6)."""
+
+from typing import Final
+
+from innkeeper.api.xmlrpc.methods import Method
+
+from . import clusters, datastores, groups, hosts, images, networks, system, templates, users, vms
+
+TABLES: Final = (
+    clusters.METHODS, datastores.METHODS, groups.METHODS, hosts.METHODS, images.METHODS, networks.METHODS,
+    system.METHODS, templates.METHODS, users.METHODS, vms.METHODS,
+)  # fmt: skip
+
+METHODS: Final[dict[str, Method]] = {method.name: method for table in TABLES for method in table}

@@ -1,0 +1,73 @@
+"""`one.cluster.*` and `one.clusterpool.*`."""
+
+from functools import partial
+from typing import Final
+
+from innkeeper.api.xmlrpc import pools
+from innkeeper.api.xmlrpc.documents import clusters as documents
+from innkeeper.api.xmlrpc.methods import (
+    DECRYPT,
+    ID,
+    RENAME,
+    UPDATE,
+    Answer,
+    Desk,
+    Method,
+    Work,
+    change,
+    i,
+    pool,
+    read,
+    s,
+)
+from innkeeper.api.xmlrpc.wire import Raw
+from innkeeper.commands import clusters, hosts
+from innkeeper.commands.common import need
+from innkeeper.model.objects import Cluster, Datastore, Network
+from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.world import Transaction
+
+DEFAULT: Final = 0
+
+
+def info(desk: Desk, caller: Caller, cluster_id: int, _decrypt: bool) -> Answer:
+    """The document of a cluster."""
+    cluster = need(desk.world, Cluster, cluster_id, caller, Right.USE)
+    return Raw(*documents.parts(desk.view, cluster))
+
+
+def pool_info(desk: Desk, caller: Caller) -> Answer:
+    """All clusters."""
+    found = pools.all_of(desk.world, desk.world.clusters, caller)
+    return pool("CLUSTER_POOL", found, partial(documents.parts, desk.view))
+
+
+def remove_host(tx: Transaction, caller: Caller, cluster_id: int, host_id: int) -> int:
+    """A host is always in one cluster: to take it out is to put it into the default one."""
+    tx.world.clusters[cluster_id]
+    hosts.move(tx, caller, DEFAULT, host_id)
+    return cluster_id
+
+
+def _adding(kind: type[Datastore] | type[Network]) -> Work:
+    return change(lambda tx, caller, *ids: clusters.add(tx, caller, kind, *ids))
+
+
+def _removing(kind: type[Datastore] | type[Network]) -> Work:
+    return change(lambda tx, caller, *ids: clusters.remove(tx, caller, kind, *ids))
+
+
+METHODS: Final = (
+    Method("one.cluster.allocate", (s("name"),), change(clusters.allocate), "Creates a cluster."),
+    Method("one.cluster.delete", (ID,), change(clusters.delete), "Deletes an empty cluster."),
+    Method("one.cluster.info", (ID, DECRYPT), read(info), "A cluster's document."),
+    Method("one.cluster.update", UPDATE, change(clusters.update_cluster), "Replaces (0) or merges (1) the template."),
+    Method("one.cluster.rename", RENAME, change(clusters.rename_cluster), "Gives another name."),
+    Method("one.cluster.addhost", (ID, i("host")), change(hosts.move), "Moves a host into the cluster."),
+    Method("one.cluster.delhost", (ID, i("host")), change(remove_host), "Moves a host into the default cluster."),
+    Method("one.cluster.adddatastore", (ID, i("datastore")), _adding(Datastore), "Adds a datastore."),
+    Method("one.cluster.deldatastore", (ID, i("datastore")), _removing(Datastore), "Takes a datastore out."),
+    Method("one.cluster.addvnet", (ID, i("vnet")), _adding(Network), "Adds a virtual network."),
+    Method("one.cluster.delvnet", (ID, i("vnet")), _removing(Network), "Takes a virtual network out."),
+    Method("one.clusterpool.info", (), read(pool_info), "All clusters."),
+)  # fmt: skip

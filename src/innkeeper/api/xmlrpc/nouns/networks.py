@@ -1,0 +1,65 @@
+"""`one.vn.*` and `one.vnpool.*`."""
+
+from typing import Final
+
+from innkeeper.api.xmlrpc import pools
+from innkeeper.api.xmlrpc.documents import networks as documents
+from innkeeper.api.xmlrpc.methods import (
+    DECRYPT,
+    FILTER,
+    ID,
+    UPDATE,
+    Answer,
+    Desk,
+    Method,
+    b,
+    change,
+    i,
+    pool,
+    read,
+    s,
+)
+from innkeeper.api.xmlrpc.nouns import generic
+from innkeeper.api.xmlrpc.wire import Raw
+from innkeeper.commands import networks
+from innkeeper.commands.common import need
+from innkeeper.model.objects import Network
+from innkeeper.model.permissions import Caller, Right, may
+
+
+def info(desk: Desk, caller: Caller, network_id: int, _decrypt: bool) -> Answer:
+    """The document of a network, with the leases of the VMs that the caller may use."""
+    network = need(desk.world, Network, network_id, caller, Right.USE)
+
+    def visible(vm_id: int) -> bool:
+        return may(caller, Right.USE, desk.world.vms[vm_id])
+
+    return Raw(*documents.parts(desk.view, network, visible))
+
+
+def pool_info(desk: Desk, caller: Caller, flag: int, start: int, end: int) -> Answer:
+    """Networks by filter and range."""
+    found = pools.selected(desk.world, desk.world.networks, caller, flag, start, end)
+    return pool("VNET_POOL", found, lambda network: documents.parts(desk.view, network, None))
+
+
+_TEMPLATE = (ID, s("template"))
+
+METHODS: Final = (
+    Method("one.vn.allocate", (s("template"), i("cluster")), change(networks.allocate),
+           "Creates a virtual network in a cluster (-1: the default one)."),
+    Method("one.vn.delete", (ID,), change(networks.delete), "Deletes a network of which no lease is taken."),
+    Method("one.vn.info", (ID, DECRYPT), read(info), "A virtual network's document."),
+    Method("one.vn.update", UPDATE, change(networks.update), "Replaces (0) or merges (1) the template."),
+    Method("one.vn.add_ar", _TEMPLATE, change(networks.add_range), "Adds an address range, AR=[...]."),
+    Method("one.vn.rm_ar", (ID, i("ar"), b("force", False)), change(networks.remove_range),
+           "Removes an address range; one with leases in use by force only."),
+    Method("one.vn.update_ar", _TEMPLATE, change(networks.update_range), "Changes an address range, AR=[AR_ID=...]."),
+    Method("one.vn.hold", _TEMPLATE, change(networks.hold), "Keeps an address from VMs, LEASES=[IP=...]."),
+    Method("one.vn.release", _TEMPLATE, change(networks.release), "Ends a hold, LEASES=[IP=...]."),
+    generic.rename("one.vn", Network),
+    generic.chmod("one.vn", Network),
+    generic.chown("one.vn", Network),
+    *generic.lock("one.vn", Network),
+    Method("one.vnpool.info", FILTER, read(pool_info), "Virtual networks by filter and range."),
+)  # fmt: skip

@@ -1,0 +1,70 @@
+"""`one.user.*` and `one.userpool.*`."""
+
+from functools import partial
+from typing import Final
+
+from innkeeper.api.xmlrpc import pools
+from innkeeper.api.xmlrpc.documents import users as documents
+from innkeeper.api.xmlrpc.methods import (
+    DECRYPT,
+    ID,
+    UPDATE,
+    Answer,
+    Desk,
+    Method,
+    change,
+    i,
+    numbers,
+    pool,
+    read,
+    s,
+)
+from innkeeper.api.xmlrpc.wire import Raw
+from innkeeper.commands import auth, users
+from innkeeper.commands.common import check_create, need
+from innkeeper.model.objects import User
+from innkeeper.model.permissions import Caller, Right
+
+
+async def allocate(
+    desk: Desk, caller: Caller, name: str, password: str, driver: str, gids: list[int]
+) -> Answer:
+    """Creates a user. Only those who may are worth the work of hashing the password."""
+    check_create(caller, User)
+    hashed = await desk.authenticator.hashed(password)
+    return await desk.core.run(lambda tx: users.allocate(tx, caller, name, hashed, driver, gids))
+
+
+async def passwd(desk: Desk, caller: Caller, user_id: int, password: str) -> Answer:
+    """Sets a password."""
+    need(desk.world, User, user_id, caller, Right.MANAGE)
+    hashed = await desk.authenticator.hashed(password)
+    return await desk.core.run(lambda tx: users.passwd(tx, caller, user_id, hashed))
+
+
+def info(desk: Desk, caller: Caller, user_id: int, _decrypt: bool) -> Answer:
+    """The document of a user; -1 is the caller."""
+    number = caller.uid if user_id == -1 else user_id
+    user = need(desk.world, User, number, caller, Right.USE)
+    return Raw(*documents.user_parts(desk.view, user, pooled=False))
+
+
+def pool_info(desk: Desk, caller: Caller) -> Answer:
+    """All users, each followed by its quotas."""
+    found = pools.all_of(desk.world, desk.world.users, caller)
+    parts = partial(documents.user_parts, desk.view, pooled=True)
+    return pool("USER_POOL", found, parts, documents.DEFAULT_USER_QUOTAS)
+
+
+METHODS: Final = (
+    Method("one.user.allocate", (s("name"), s("password"), s("driver"), numbers("groups", ())), allocate,
+           "Creates a user; the first group is the primary one."),
+    Method("one.user.delete", (ID,), change(users.delete), "Deletes a user."),
+    Method("one.user.info", (ID, DECRYPT), read(info), "A user's document; -1 is the caller."),
+    Method("one.user.update", UPDATE, change(users.update_user), "Replaces (0) or merges (1) the template."),
+    Method("one.user.passwd", (ID, s("password")), passwd, "Sets the password."),
+    Method("one.user.login", (s("username"), s("token"), i("valid"), i("egid", -1)), change(auth.login),
+           "Makes a login token for seconds (-1: for ever), or ends it (0)."),
+    Method("one.user.chgrp", (ID, i("gid")), change(users.chgrp), "Sets the primary group."),
+    Method("one.userpool.info", (), read(pool_info), "All users."),
+)  # fmt: skip

@@ -1,0 +1,152 @@
+"""`one.vm.*` and `one.vmpool.*`."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Final
+
+from innkeeper.api.xmlrpc import pools
+from innkeeper.api.xmlrpc.documents import measures
+from innkeeper.api.xmlrpc.documents import vms as documents
+from innkeeper.api.xmlrpc.methods import (
+    DECRYPT,
+    FILTER,
+    ID,
+    RENAME,
+    UPDATE,
+    Answer,
+    Desk,
+    Method,
+    b,
+    change,
+    i,
+    pool,
+    read,
+    s,
+)
+from innkeeper.api.xmlrpc.nouns import generic, samples
+from innkeeper.api.xmlrpc.wire import Raw
+from innkeeper.commands import vms
+from innkeeper.commands.common import need
+from innkeeper.model.errors import bad_argument, invalid, wrong_state
+from innkeeper.model.objects import Vm
+from innkeeper.model.permissions import Caller, Right, may
+from innkeeper.model.states import VmState
+from innkeeper.model.template import as_int
+from innkeeper.model.world import Transaction
+
+#: State filters besides the numbers of states.
+ANY_STATE, NOT_DONE = -2, -1
+
+
+def info(desk: Desk, caller: Caller, vm_id: int, _decrypt: bool) -> Answer:
+    """The long body, with all history."""
+    vm = need(desk.world, Vm, vm_id, caller, Right.USE)
+    return Raw(*documents.long_parts(desk.view, vm, all_history=True))
+
+
+def monitoring(desk: Desk, caller: Caller, vm_id: int) -> Answer:
+    """All samples of a VM."""
+    vm = need(desk.world, Vm, vm_id, caller, Right.USE)
+    return samples.answer(desk, [vm], measures.of_vm, samples.KEPT)
+
+
+def deploy(
+    tx: Transaction, caller: Caller, vm_id: int, host_id: int, enforce: bool, ds_id: int, extra: str
+) -> int:
+    """Places a VM on a host of the caller's choice."""
+    if extra.strip():
+        raise wrong_state("Deploying with a template for NICs is not available", vm_id)
+    return vms.deploy_on(tx, caller, vm_id, host_id, enforce, ds_id)
+
+
+# ---- pools ------------------------------------------------------------------------------------
+
+
+def _selected(
+    desk: Desk, caller: Caller, flag: int, start: int, end: int, state: int, query: str
+) -> list[Vm]:
+    if not ANY_STATE <= state <= VmState.CLONING_FAILURE:
+        raise bad_argument(f"Incorrect filter_flag: state must be from -2 to 11, not {state}")
+    if query.strip():
+        raise invalid("Search expressions are not supported by this store")
+    accept = None
+    if state == NOT_DONE:
+        accept = _not_done
+    elif state >= 0:
+        wanted = VmState(state)
+        accept = lambda vm: vm.state is wanted  # noqa: E731
+    return pools.selected(desk.world, desk.world.vms, caller, flag, start, end, accept)
+
+
+def _not_done(vm: Vm) -> bool:
+    return vm.state is not VmState.DONE
+
+
+def _bodies(desk: Desk, found: list[Vm], *, extended: bool) -> Answer:
+    if extended:
+        return pool("VM_POOL", found, partial(documents.long_parts, desk.view, all_history=False))
+    return pool("VM_POOL", found, partial(documents.short_parts, desk.view))
+
+
+def pool_info(
+    desk: Desk, caller: Caller, flag: int, start: int, end: int, state: int, query: str
+) -> Answer:
+    """Short bodies of VMs by filter, range and state."""
+    return _bodies(desk, _selected(desk, caller, flag, start, end, state, query), extended=False)
+
+
+def pool_info_extended(
+    desk: Desk, caller: Caller, flag: int, start: int, end: int, state: int, query: str
+) -> Answer:
+    """Long bodies of VMs by filter, range and state."""
+    return _bodies(desk, _selected(desk, caller, flag, start, end, state, query), extended=True)
+
+
+def pool_info_set(desk: Desk, caller: Caller, listed: str, extended: bool) -> Answer:
+    """Bodies of the VMs listed by number; those that are not there, or not for the caller, are left out."""
+    wanted = sorted(set(_numbers(listed)), reverse=True)
+    there = (desk.world.vms.get(number) for number in wanted)
+    found = [vm for vm in there if vm is not None and may(caller, Right.USE, vm)]
+    return _bodies(desk, found, extended=extended)
+
+
+def _numbers(listed: str) -> Iterable[int]:
+    for text in listed.split(","):
+        if not text.strip():
+            continue
+        number = as_int(text.strip())
+        if number is None:
+            raise bad_argument(f"VM ids joined by commas are expected, not {text.strip()[:40]!r}")
+        yield number
+
+
+def pool_monitoring(desk: Desk, caller: Caller, flag: int, seconds: int) -> Answer:
+    """Samples of VMs by filter."""
+    found = pools.selected(desk.world, desk.world.vms, caller, flag, -1, -1, _not_done)
+    return samples.answer(desk, found, measures.of_vm, seconds)
+
+
+_LISTED = (*FILTER, i("state"), s("query", ""))
+
+METHODS: Final = (
+    Method("one.vm.allocate", (s("template"), b("hold", False)), change(vms.allocate), "Makes a VM."),
+    Method("one.vm.info", (ID, DECRYPT), read(info), "A VM's document."),
+    Method("one.vm.action", (s("action"), ID), change(vms.act),
+           "Carries out an action: terminate(-hard), poweroff(-hard), reboot(-hard), suspend, resume, hold, release."),
+    Method("one.vm.deploy", (ID, i("host"), b("enforce", False), i("datastore", -1), s("extra", "")), change(deploy),
+           "Places a waiting VM on a host; enforce checks its capacity."),
+    Method("one.vm.recover", (ID, i("operation")), change(vms.recover),
+           "Recovers: 0 failure, 1 success, 2 retry, 3 delete, 4 delete and recreate, 5 delete from the database."),
+    Method("one.vm.update", UPDATE, change(vms.update), "Replaces (0) or merges (1) the user template."),
+    Method("one.vm.rename", RENAME, change(vms.rename), "Gives another name."),
+    Method("one.vm.monitoring", (ID,), read(monitoring), "All samples of a VM."),
+    generic.chmod("one.vm", Vm),
+    Method("one.vm.chown", (ID, i("uid"), i("gid")), change(vms.chown), "Sets owner and group; -1 keeps one."),
+    *generic.lock("one.vm", Vm),
+    Method("one.vmpool.info", _LISTED, read(pool_info),
+           "VMs by filter, range and state (-2 any, -1 any but DONE), in short."),
+    Method("one.vmpool.infoextended", _LISTED, read(pool_info_extended), "The same with whole documents."),
+    Method("one.vmpool.infoset", (s("ids"), b("extended")), read(pool_info_set), "The VMs of a list of ids."),
+    Method("one.vmpool.monitoring", (i("filter"), i("seconds", -1)), read(pool_monitoring),
+           "Samples of VMs: all (-1), the last ones (0), those of the last seconds."),
+)  # fmt: skip
