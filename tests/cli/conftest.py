@@ -91,12 +91,11 @@ class CannedFrontEnd:
                 canned.calls.append((parts.path, query))
                 canned.headers.append(dict(self.headers))
                 page = canned.pages.get(parts.path)
-                if page is None:
-                    self.reply(b'{"error": "no such page"}', 404)
-                    return
                 found = page(query) if callable(page) else page
-                if isinstance(found, bytes):
-                    self.reply(found, 200, "text/event-stream")
+                if found is None:
+                    self.reply(b'{"error": "no such page"}', 404)
+                elif isinstance(found, bytes):
+                    self.reply(found, kind="text/event-stream")
                 else:
                     self.reply(json.dumps(found).encode())
 
@@ -126,7 +125,7 @@ def bare_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """No credentials and settings but those of a test; the clock of Greenwich."""
-    for name in ("INN_AUTH", "ONE_AUTH", "INN_ENDPOINT", "ONE_XMLRPC", "INN_DEBUG"):
+    for name in ("INN_AUTH", "ONE_AUTH", "INN_ENDPOINT", "ONE_XMLRPC", "INN_DEBUG", "INN_DATA"):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path_factory.mktemp("home")
     (home / ".one").mkdir()

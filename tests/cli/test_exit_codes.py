@@ -115,7 +115,7 @@ def test_no_credentials(
     canned: CannedFrontEnd, inn: Inn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("innkeeper.cli.session.SYSTEM_AUTH_FILE", tmp_path / "none")
+    monkeypatch.setattr("innkeeper.cli.session.SYSTEM_DATA", tmp_path / "none")
     assert_one_line(inn("vm", "list"), 4, "no credentials", "INN_AUTH")
 
 

@@ -74,10 +74,17 @@ def test_the_endpoint_may_lack_its_path(
     assert inn("cluster", "list", "--endpoint", front_end.base).code == 0
 
 
-def test_endpoints_are_looked_for_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoints_are_looked_for_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("innkeeper.cli.session.SYSTEM_DATA", tmp_path)
     assert find_endpoint() == "http://127.0.0.1:2633/RPC2"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "endpoint").write_text("http://running:1\n")
+    assert find_endpoint() == "http://running:1"
     (Path.home() / ".one" / "one_endpoint").write_text("http://from-file:1/RPC2\n")
     assert find_endpoint() == "http://from-file:1/RPC2"
+    with monkeypatch.context() as named:
+        named.setenv("INN_DATA", str(tmp_path))
+        assert find_endpoint() == "http://running:1"
     monkeypatch.setenv("ONE_XMLRPC", "http://one:1/RPC2")
     assert find_endpoint() == "http://one:1/RPC2"
     monkeypatch.setenv("INN_ENDPOINT", "http://inn:1/RPC2")

@@ -52,7 +52,7 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
     ("vm lock 3", "vm.lock", (3, 1, False)),
     ("vm lock 3 --admin", "vm.lock", (3, 3, False)),
     ("vm unlock 3", "vm.unlock", (3,)),
-    ("vm resize 3 --cpu 2 --memory 1g", "vm.resize", (3, 'CPU="2.0"\nMEMORY="1024"\n', True)),
+    ("vm resize 3 --cpu 2 --memory 1g", "vm.resize", (3, 'CPU="2"\nMEMORY="1024"\n', True)),
     ("vm disk-attach 3 -i 7", "vm.attach", (3, 'DISK=[IMAGE_ID="7"]\n')),
     ("vm disk-attach 3 --size 1g", "vm.attach", (3, 'DISK=[TYPE="fs",SIZE="1024"]\n')),
     ("vm nic-attach 3 -n public", "vm.attachnic", (3, 'NIC=[NETWORK="public"]\n')),

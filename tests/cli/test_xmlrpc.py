@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from innkeeper.cli.errors import CliError, ExitCode
-from innkeeper.cli.xmlrpc import RefusedError, decode_reply, encode_call
+from innkeeper.cli.xmlrpc import Refused, decode_reply, encode_call
 
 carried_by_xml = st.text(
     st.characters(blacklist_categories=("Cs", "Cc")) | st.sampled_from("\t\r\n")
@@ -58,7 +58,7 @@ def test_a_refusal_keeps_its_code_and_drops_the_method(code: int, exit_code: Exi
     reply = xmlrpc.client.dumps(
         ([False, "[one.vm.info] Error getting VM [9].", code, 9, -1],), methodresponse=True
     )
-    with pytest.raises(RefusedError, match=r"^Error getting VM \[9\]\.$") as caught:
+    with pytest.raises(Refused, match=r"^Error getting VM \[9\]\.$") as caught:
         decode_reply(reply.encode())
     assert (caught.value.code, caught.value.server_code) == (exit_code, code)
 

@@ -80,7 +80,7 @@ class Client:
         self._last_use = 0.0
 
     def call(self, method: str, *params: Value) -> Value:
-        """Call `one.<method>`; raises `RefusedError` when the front end says no."""
+        """Call `one.<method>`; raises `Refused` when the front end says no."""
         body = encode_call(f"one.{method}", (self.secret, *params))
         headers = {"Content-Type": "text/xml"}
         reads = method.endswith(("info", "version", "monitoring"))

@@ -69,7 +69,8 @@ Objects are given by number or name, several as 1,8..15,web.
 Credentials: --user and --password, else the file (user:password) named in
   INN_AUTH or ONE_AUTH, else ~/.one/one_auth, else /var/lib/innkeeper/one_auth.
 Front end: --endpoint, INN_ENDPOINT, ONE_XMLRPC, else ~/.one/one_endpoint,
-  else http://127.0.0.1:2633/RPC2.
+  else the one that runs on this machine, else http://127.0.0.1:2633/RPC2.
+INN_DATA names another data folder than /var/lib/innkeeper.
 
 \b
 Exit codes:

@@ -72,7 +72,7 @@ def completion(shell: str) -> None:
 def daemon(arguments: tuple[str, ...]) -> None:
     """Hand the command line to the front end."""
     try:
-        module: Any = importlib.import_module("innkeeper.daemon")
+        module: Any = importlib.import_module("innkeeper.daemon.main")
     except ModuleNotFoundError as error:
         raise CliError(f"the front end is not installed here: {error}", ExitCode.FAILED) from error
     sys.argv = ["inn daemon", *arguments]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:2633/RPC2"
 DEFAULT_TIMEOUT = 60.0
-SYSTEM_AUTH_FILE = Path("/var/lib/innkeeper/one_auth")
+SYSTEM_DATA = Path("/var/lib/innkeeper")
 
 
 @dataclass
@@ -75,17 +75,26 @@ def auth_file() -> Path:
     return Path(named) if named else Path.home() / ".one" / "one_auth"
 
 
+def data_folder() -> Path:
+    """Where a front end of this machine keeps its things."""
+    return Path(os.environ.get("INN_DATA") or SYSTEM_DATA)
+
+
 def find_secret() -> str:
-    """`user:password` from INN_AUTH, ONE_AUTH, ~/.one/one_auth or the system's file."""
+    """`user:password` from INN_AUTH, ONE_AUTH, ~/.one/one_auth or the front end's own folder.
+
+    A folder that is named in INN_DATA is looked into before the home folder.
+    """
     named = os.environ.get("INN_AUTH") or os.environ.get("ONE_AUTH")
     if named:
         return _read_secret(Path(named))
-    for path in (auth_file(), SYSTEM_AUTH_FILE):
-        if path.exists() and os.access(path, os.R_OK):
+    paths = [auth_file(), data_folder() / "one_auth"]
+    for path in reversed(paths) if os.environ.get("INN_DATA") else paths:
+        if os.access(path, os.R_OK):
             return _read_secret(path)
     raise CliError(
         "no credentials: give --user and --password, or name a file holding user:password"
-        f" in INN_AUTH (looked at {auth_file()} and {SYSTEM_AUTH_FILE})",
+        f" in INN_AUTH (looked at {' and '.join(map(str, paths))})",
         ExitCode.NOT_ALLOWED,
     )
 
@@ -104,15 +113,22 @@ def _read_secret(path: Path) -> str:
 
 
 def find_endpoint() -> str:
-    """The endpoint from INN_ENDPOINT, ONE_XMLRPC, ~/.one/one_endpoint, or the default."""
+    """The endpoint from INN_ENDPOINT, ONE_XMLRPC, ~/.one/one_endpoint, a front end that runs here.
+
+    A folder that is named in INN_DATA is looked into before the home folder.
+    """
     named = os.environ.get("INN_ENDPOINT") or os.environ.get("ONE_XMLRPC")
     if named:
         return named
-    try:
-        text = (Path.home() / ".one" / "one_endpoint").read_text().strip()
-    except OSError:
-        return DEFAULT_ENDPOINT
-    return text or DEFAULT_ENDPOINT
+    paths = [Path.home() / ".one" / "one_endpoint", data_folder() / "run" / "endpoint"]
+    for path in reversed(paths) if os.environ.get("INN_DATA") else paths:
+        try:
+            text = path.read_text().strip()
+        except OSError:
+            continue
+        if text:
+            return text
+    return DEFAULT_ENDPOINT
 
 
 def write_secret(path: Path, secret: str) -> None:

@@ -29,8 +29,9 @@ def quote(value: str) -> str:
 
 
 def single(name: str, value: str | int | float) -> str:
-    """One line `NAME="value"`."""
-    return f"{name.upper()}={quote(str(value))}\n"
+    """One line `NAME="value"`; a whole number is written without a decimal point."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{name.upper()}={quote(text)}\n"
 
 
 def vector(name: str, attributes: Vector) -> str:

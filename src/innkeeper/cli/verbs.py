@@ -44,7 +44,7 @@ class Arg:
     def parameter(self) -> click.Parameter:
         """The click parameter."""
         # To click an explicit default of None is a default, and the argument not required.
-        optional = {} if self.default is None else {"default": self.default}
+        optional: dict[str, Any] = {} if self.default is None else {"default": self.default}
         return click.Argument(
             [self.name],
             type=_type_of(self.kind, self.number),

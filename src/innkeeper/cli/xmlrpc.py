@@ -17,7 +17,7 @@ Value: TypeAlias = "bool | int | float | str | Sequence[Value]"
 _INT_MAX = 2**31
 
 
-class RefusedError(CliError):
+class Refused(CliError):
     """The front end answered a call with an error; `server_code` is the contract's code."""
 
     def __init__(self, message: str, server_code: int) -> None:
@@ -61,7 +61,7 @@ def _escape(text: str) -> str:
 
 
 def decode_reply(body: bytes) -> Value:
-    """The value of a successful reply; raises `RefusedError` for any other."""
+    """The value of a successful reply; raises `Refused` for any other."""
     try:
         root = ET.fromstring(body)  # noqa: S314 - from our own front end; expat bounds entities
     except ET.ParseError as error:
@@ -80,7 +80,7 @@ def _checked(reply: list[Value]) -> Value:
     if reply[0] is True:
         return reply[1]
     code = reply[2] if len(reply) > 2 and isinstance(reply[2], int) else 0
-    raise RefusedError(_without_method(str(reply[1])), code)
+    raise Refused(_without_method(str(reply[1])), code)
 
 
 def _without_method(message: str) -> str:

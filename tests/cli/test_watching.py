@@ -1,0 +1,257 @@
+"""Waiting, logs, stories, explanations, findings and events, as the front end tells them."""
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from . import documents
+from .conftest import CannedFrontEnd, Inn
+
+
+def vm_in(state: int, lcm_state: int, error: str = "") -> str:
+    document = documents.VM_3_FULL.replace("<STATE>3</STATE>", f"<STATE>{state}</STATE>")
+    document = document.replace("<LCM_STATE>3</LCM_STATE>", f"<LCM_STATE>{lcm_state}</LCM_STATE>")
+    if error:
+        document = document.replace(
+            "<USER_TEMPLATE>", f"<USER_TEMPLATE><ERROR><![CDATA[{error}]]></ERROR>"
+        )
+    return document
+
+
+def one_after_the_other(*documents_: str) -> Any:
+    """A method that answers with the next document at each call, and stays with the last."""
+    left = list(documents_)
+    return lambda *_: [True, left.pop(0) if len(left) > 1 else left[0], 0]
+
+
+PENDING, PROLOG, RUNNING = vm_in(1, 0), vm_in(3, 1), vm_in(3, 3)
+BROKEN = vm_in(3, 36, "the host said no")
+
+
+def test_waiting_ends_when_the_state_is_reached(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.methods["vm.info"] = one_after_the_other(PENDING, PENDING, PROLOG, RUNNING)
+    outcome = inn("vm", "wait", "3")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert [line.split(" (")[0] for line in outcome.err.splitlines()] == [
+        "web: PENDING",
+        "web: PROLOG",
+        "web: RUNNING",
+    ]
+
+
+def test_waiting_for_programs_prints_the_object_alone(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.methods["vm.info"] = one_after_the_other(PROLOG, RUNNING)
+    outcome = inn("vm", "wait", "3", "--state", "runn", "--json")
+    assert (outcome.data["STATE_NAME"], outcome.err) == ("RUNNING", "")
+
+
+def test_waiting_for_one_of_several_states(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.methods["vm.info"] = one_after_the_other(RUNNING, vm_in(8, 0))
+    assert inn("vm", "wait", "3", "--state", "poff", "--state", "SUSPENDED").code == 0
+
+
+def test_waiting_takes_no_longer_than_allowed(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.methods["vm.info"] = PENDING
+    outcome = inn("vm", "wait", "3", "--timeout", "0.3")
+    assert outcome.code == 6
+    assert "VM 3 is PENDING and did not get to RUNNING within 0.3 s" in outcome.err
+
+
+def test_waiting_for_a_broken_vm_ends_at_once_with_the_reason(
+    canned: CannedFrontEnd, inn: Inn
+) -> None:
+    canned.methods["vm.info"] = BROKEN
+    outcome = inn("vm", "wait", "3")
+    assert outcome.code == 1
+    assert "BOOT_FAILURE and will not get to RUNNING: the host said no" in outcome.err
+
+
+def test_a_failure_state_can_be_what_is_waited_for(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.methods["vm.info"] = BROKEN
+    assert inn("vm", "wait", "3", "--state", "fail").code == 0
+
+
+def test_waiting_for_an_image(canned: CannedFrontEnd, inn: Inn) -> None:
+    image = "<IMAGE><ID>7</ID><NAME>d</NAME><STATE>{}</STATE></IMAGE>"
+    canned.methods["image.info"] = one_after_the_other(image.format(4), image.format(1))
+    assert inn("image", "wait", "7").code == 0
+    canned.methods["image.info"] = image.format(5)
+    assert inn("image", "wait", "7").code == 1
+
+
+@pytest.fixture
+def guest_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as guest:
+        yield guest.getsockname()[1]
+
+
+def test_waiting_for_an_address_that_answers(
+    canned: CannedFrontEnd, inn: Inn, guest_port: int
+) -> None:
+    here = RUNNING.replace("10.0.0.12", "127.0.0.1")
+    canned.methods["vm.info"] = one_after_the_other(PROLOG, here)
+    outcome = inn("vm", "wait", "3", "--address", "--port", str(guest_port))
+    assert (outcome.code, outcome.out) == (0, "127.0.0.1\n")
+
+
+def test_a_chosen_port_that_refuses_is_no_answer(canned: CannedFrontEnd, inn: Inn) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    canned.methods["vm.info"] = RUNNING.replace("10.0.0.12", "127.0.0.1")
+    assert inn("vm", "wait", "3", "--port", str(port), "--timeout", "0.3").code == 6
+
+
+def log_page(text: str, piece: int) -> Any:
+    def page(query: dict[str, str]) -> dict[str, Any]:
+        offset = int(query["offset"])
+        data = text[offset : offset + piece]
+        return {"data": data, "offset": offset + len(data), "size": len(text)}
+
+    return page
+
+
+def test_a_log_is_read_to_its_end_piece_by_piece(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.pages["/api/v1/vms/3/log"] = log_page("one\ntwo\nthree\n", 5)
+    assert inn("vm", "log", "3").out == "one\ntwo\nthree\n"
+    assert inn("vm", "log", "3", "-n", "2").out == "two\nthree\n"
+    assert inn("vm", "log", "3", "-n", "0").out == ""
+    assert inn("vm", "log", "3", "--json").data["data"] == "one\ntwo\nthree\n"
+    assert canned.calls[0][1]["which"] == "serial"
+    inn("vm", "log", "3", "--qemu")
+    assert canned.calls[-1][1]["which"] == "qemu"
+
+
+def test_an_empty_log_is_empty(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.pages["/api/v1/vms/3/log"] = log_page("", 5)
+    assert inn("vm", "log", "3")[:2] == (0, "")
+
+
+EVENTS = [
+    {"seq": 4, "at": 1700000000.5, "kind": "vm", "id": 3, "what": "state",
+     "detail": {"from": "PENDING", "to": "PROLOG"}},
+    {"seq": 5, "at": 1700000001.0, "kind": "host", "id": 4, "what": "monitored", "detail": {}},
+]  # fmt: skip
+
+
+def test_a_story_is_a_table(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.pages["/api/v1/vms/3/story"] = {"events": EVENTS[:1]}
+    titles, line = inn("vm", "story", "3").out.splitlines()
+    assert titles.split() == ["SEQ", "TIME", "WHAT", "DETAIL"]
+    assert line.split() == ["4", "11/14", "22:13:20", "state", "from=PENDING", "to=PROLOG"]
+    assert inn("vm", "story", "3", "--json").data == EVENTS[:1]
+
+
+def test_events_pass_the_choice_on(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.pages["/api/v1/events"] = {"events": EVENTS, "next": 5}
+    out = inn("events", "--kind", "vm", "--id", "3", "--after", "2", "--limit", "7").out
+    assert canned.calls[-1][1] == {"kind": "vm", "id": "3", "after": "2", "limit": "7"}
+    assert "host 4" in out.splitlines()[2]
+    assert inn("events", "--json").data == EVENTS
+
+
+def stream_of(*events: dict[str, Any]) -> bytes:
+    records = [f"id: {event['seq']}\ndata: {json.dumps(event)}\n\n" for event in events]
+    return (":\n\n" + "".join(records)).encode()
+
+
+def test_a_followed_stream_is_one_line_for_each_event(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.pages["/api/v1/events"] = lambda query: stream_of(*EVENTS)
+    outcome = inn("events", "--follow", "--json", "--limit", "2")
+    assert [json.loads(line) for line in outcome.out.splitlines()] == EVENTS
+    assert canned.calls == [("/api/v1/events", {"follow": "1"})]
+
+
+def test_a_stream_that_ends_is_taken_up_where_it_was(
+    canned: CannedFrontEnd, inn: Inn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("innkeeper.cli.events._RETRY_PAUSE", 0.0)
+    answers = [stream_of(EVENTS[0]), stream_of(EVENTS[1])]
+    canned.pages["/api/v1/events"] = lambda query: answers.pop(0)
+    outcome = inn("events", "--follow", "--json", "--limit", "2")
+    assert [json.loads(line)["seq"] for line in outcome.out.splitlines()] == [4, 5]
+    assert [call[1].get("after") for call in canned.calls] == [None, "4"]
+
+
+WHY = {
+    "vm": 3, "state": "PENDING", "summary": "no host has room",
+    "hosts": [
+        {"host": 4, "name": "node1", "verdict": "refused", "score": None,
+         "checks": [{"name": "memory", "needed": "2 GiB", "had": "1 GiB", "ok": False},
+                    {"name": "cpu", "needed": 1, "had": 2.5, "ok": True}]},
+        {"host": 5, "name": "node2", "verdict": "fits", "score": 1.5, "checks": []},
+    ],
+    "advice": ["1 GiB less memory would fit node1"],
+}  # fmt: skip
+
+
+def test_why_says_what_lacks_and_what_would_help(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.pages["/api/v1/vms/3/why"] = WHY
+    out = inn("why", "3").out
+    assert out.startswith("VM 3 is PENDING: no host has room\n")
+    assert "node1 refused -" in " ".join(out.split())
+    assert "memory 2 GiB 1 GiB" in " ".join(out.split())
+    assert "cpu" not in out
+    assert "* 1 GiB less memory would fit node1" in out
+    assert "cpu: ok 1 2.5" in " ".join(inn("why", "3", "--all").out.split())
+    assert inn("vm", "why", "3", "--json").data == WHY
+
+
+def test_the_doctor_ends_with_1_when_something_is_wrong(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.pages["/api/v1/doctor"] = {"ok": True, "findings": []}
+    assert inn("doctor")[:2] == (0, "nothing is wrong\n")
+    finding = {"severity": "error", "what": "no agent", "object": "host 4", "advice": "start it"}
+    canned.pages["/api/v1/doctor"] = {"ok": False, "findings": [finding]}
+    outcome = inn("doctor")
+    assert outcome.code == 1 and "host 4" in outcome.out and "start it" in outcome.out
+    assert inn("doctor", "--json").data["findings"] == [finding]
+
+
+def test_ssh_goes_to_the_first_address(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.methods["vm.info"] = RUNNING
+    line = ("vm", "ssh", "3", "-l", "debian", "--ssh-options", "-p 2222", "--print")
+    assert inn(*line, "--", "uptime", "-p").out == "ssh -p 2222 debian@10.0.0.12 uptime -p\n"
+    assert inn("vm", "ssh", "3", "--json").data["address"] == "10.0.0.12"
+    assert inn("vm", "ssh", "3", "--nic-id", "0", "--print").out == "ssh root@10.0.0.12\n"
+    assert inn("vm", "ssh", "3", "--nic-id", "7").code == 1
+    canned.methods["vm.info"] = documents.VM_2
+    assert inn("vm", "ssh", "2").code == 1
+
+
+def test_a_flushed_host_is_disabled_and_its_vms_asked_to_move(
+    canned: CannedFrontEnd, inn: Inn
+) -> None:
+    canned.methods |= {
+        "host.status": 4,
+        "host.info": "<HOST><ID>4</ID><VMS><ID>3</ID><ID>9</ID></VMS></HOST>",
+        "vm.action": lambda action, number: (
+            [True, number, 0] if number == 3 else [False, "[one.vm.action] No.", 0x800, 9, -1]
+        ),
+    }
+    outcome = inn("host", "flush", "4")
+    assert canned.calls_of("host.status") == [(4, 1)]
+    assert canned.calls_of("vm.action") == [("resched", 3), ("resched", 9)]
+    assert outcome.code == 1 and "VMs that stay: 9" in outcome.err
+
+
+def test_a_followed_log_grows_and_begins_again_with_the_guest(
+    canned: CannedFrontEnd, inn: Inn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guest writes two lines, is started anew, writes one, and is gone."""
+    monkeypatch.setattr("innkeeper.cli.logs._PAUSE", 0.0)
+    logs = ["first\n", "first\nmore\n", "anew\n"]
+
+    def page(query: dict[str, str]) -> dict[str, Any] | None:
+        offset = int(query["offset"])
+        if offset == len(logs[0]):
+            logs.pop(0)
+        if not logs:
+            return None
+        rest = logs[0][offset:]
+        return {"data": rest, "offset": offset + len(rest), "size": len(logs[0])}
+
+    canned.pages["/api/v1/vms/3/log"] = page
+    outcome = inn("vm", "log", "3", "--follow")
+    assert (outcome.code, outcome.out) == (3, "first\nmore\nanew\n")
