@@ -89,11 +89,18 @@ class _Http(_Swept, HttpToolsProtocol):
     def sweep(self, now: float) -> None:
         super().sweep(now)
         since = self.headers_since
-        busy = self.cycle is not None and not self.cycle.response_complete
-        if since is None or busy or self.transport.is_closing():
+        if since is None or self.busy() or self.transport.is_closing():
             return
-        if now - since > self.limits.header_seconds:
+        if now - since <= self.limits.header_seconds:
+            return
+        if self.header_bytes:
             self.refuse(408, "the headers were not complete in time")
+        else:  # never said a word: an answer would be taken for that of a later request
+            self.transport.close()
+
+    def busy(self) -> bool:
+        """Is a request being answered?"""
+        return self.cycle is not None and not self.cycle.response_complete
 
     def refuse(self, status: int, text: str) -> None:
         """Answer outside any request, and close."""
@@ -104,11 +111,20 @@ class _Http(_Swept, HttpToolsProtocol):
         self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        self.refuse(400, "this is not an HTTP request")
+        if self.busy() and self.cycle.response_started:
+            log.info("%s goes on with what is not HTTP", self.peer())
+            self.transport.close()
+        else:
+            self.refuse(400, "this is not an HTTP request")
 
 
 class _WebSocket(_Swept, WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket with a bound on stalled clients."""
+    """uvicorn's WebSocket with a bound on stalled clients, and quiet about clients' faults."""
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # a refusal ends it; uvicorn would log an error
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text":

@@ -43,7 +43,7 @@ class Limits:
     connections: int = 4096
 
 
-class ClientGone(Exception):  # noqa: N818 not an error of ours
+class ClientGone(Exception):
     """The client left before the exchange was over. The text says at which point."""
 
 

@@ -246,6 +246,7 @@ async def _pump(body: AsyncIterable[bytes], send: Send) -> None:
     try:
         async for chunk in body:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await asyncio.sleep(0)  # a send need not wait, and to nobody it never does
     finally:
         close: Any = getattr(body, "aclose", None)
         if close is not None:

@@ -59,12 +59,12 @@ class XmlRpc:
             answer = await self._carry_out(found, params)
         except Refusal as refusal:
             log.info("%s refused: %d %s", method, refusal.code, refusal.text)
-            return failure(f"[{method}] {refusal.text}", refusal.code, refusal.object_id)
+            return failure(f"[{method}] {refusal.text}", int(refusal.code), refusal.object_id)
         except CallError:
             raise
         except Exception:
             log.exception("%s failed", method)
-            return failure(f"[{method}] internal error", Code.INTERNAL)
+            return failure(f"[{method}] internal error", int(Code.INTERNAL))
         return _document(answer)
 
     async def _carry_out(self, method: Method, params: Sequence[XmlRpcValue]) -> Answer:
