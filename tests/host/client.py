@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -87,7 +90,8 @@ class AgentClient:
     def close(self) -> int:
         """Ends the agent by ending its input; gives its exit status."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         status = self.process.wait(timeout=30)
         self._reader.join()
         self.process.stdout.close()
@@ -95,8 +99,11 @@ class AgentClient:
         return status
 
     def kill(self) -> None:
-        """Ends the agent as a power cut would."""
-        self.process.kill()
+        """Ends the agent as a power cut would; nsenter(1) is between us and an agent in a lab."""
+        inner = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        for process in [*map(int, inner.split()), self.process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self.close()
 
 

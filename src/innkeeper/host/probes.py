@@ -13,6 +13,7 @@ from typing import Any
 from . import PROTOCOL, VERSION
 from .accelerator import Accelerator
 from .hypervisor.binding import libvirt
+from .hypervisor.libvirt_qemu import machines
 from .xmltree import parse
 
 
@@ -68,7 +69,7 @@ def hypervisor_facts(connection: Any, accelerator: Accelerator) -> dict[str, Any
         "accelerator_reason": accelerator.reason,
         "libvirt": version_text(connection.getLibVersion()),
         "qemu": version_text(connection.getVersion()),
-        "machines": machines(capabilities, arch),
+        "machines": machines(capabilities).get(arch, []),
         **cpu_facts(domain_capabilities(connection, arch, virtualization)),
     }
 
@@ -76,12 +77,6 @@ def hypervisor_facts(connection: Any, accelerator: Accelerator) -> dict[str, Any
 def version_text(number: int) -> str:
     """libvirt's way of counting versions: 7002022 is 7.2.22."""
     return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
-
-
-def machines(capabilities: ET.Element, arch: str) -> list[str]:
-    """The machine types of full virtualization for an architecture."""
-    found = capabilities.findall(f"guest[os_type='hvm']/arch[@name='{arch}']/machine")
-    return sorted({item.text for item in found if item.text})
 
 
 def domain_capabilities(connection: Any, arch: str, virtualization: str) -> ET.Element:

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import os
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class Hypervisor:
         self._zone = zone
         self._vms = vms
         self._accelerator = accelerator
+        self._machines: dict[str, list[str]] | None = None
         self.watcher = Watcher(report, self._live_generation, self.generations)
         self.connection = Connection(self.watcher.occurred, self.watcher.resync)
 
@@ -145,6 +147,7 @@ class Hypervisor:
 
     def ensure(self, folder: VmFolder, generation: int, description: Arguments) -> dict[str, Any]:
         """Starts the VM unless it runs already with this generation."""
+        self._check_machine(description)
         layers = _layers(folder, description)
         xml = domain_xml(description, self.setting(folder, generation, layers))
         domain = self.find(folder.vm)
@@ -159,6 +162,17 @@ class Hypervisor:
             raise RefusedError(f"{domain_name(folder.vm)} runs here and is not ours")
         self._note_start(folder, generation, description)
         return self.described(self.connection.get().createXML(xml, 0))
+
+    def _check_machine(self, description: Arguments) -> None:
+        """libvirt's own complaint about an unknown machine is that it has no PCI bus."""
+        wanted = description.maybe_text("machine")
+        if wanted is None:
+            return
+        if self._machines is None:
+            self._machines = machines(parse(self.connection.get().getCapabilities()))
+        arch = description.text("arch", "x86_64")
+        if wanted not in self._machines.get(arch, ()):
+            raise RefusedError(f"QEMU here has no machine {wanted!r} of architecture {arch}")
 
     def setting(
         self, folder: VmFolder, generation: int, backing: Mapping[int, Sequence[tuple[str, str]]]
@@ -297,6 +311,14 @@ def _layers(folder: VmFolder, description: Arguments) -> dict[int, list[tuple[st
         if disk.raw("format") == "qcow2":
             found[disk.integer("disk")] = backing_chain(file)
     return found
+
+
+def machines(capabilities: ET.Element) -> dict[str, list[str]]:
+    """The machine types of full virtualization, by architecture."""
+    return {
+        arch.get("name", ""): sorted({item.text for item in arch.iter("machine") if item.text})
+        for arch in capabilities.findall("guest[os_type='hvm']/arch")
+    }
 
 
 def state_of(domain: Any) -> str:
