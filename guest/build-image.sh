@@ -70,7 +70,7 @@ build() { # ENTRY
 need_commands busybox dropbear grub-mkimage mke2fs debugfs sfdisk depmod cpio qemu-img flock
 lock_cache
 find_kernel
-entry=$cache/guest/tiny-$(content_key "$here" "$packages" "$(basename "$kernel_tree")" "$size_mb")
+entry=$cache/guest/tiny-$(content_key "build-image.sh lib.sh grub.cfg files initramfs" "$packages" "$(basename "$kernel_tree")" "$size_mb")
 if [ ! -d "$entry" ]; then
     say "building the small guest image"
     work=$(mktemp -d)

@@ -24,14 +24,15 @@ need_commands() {
     [ ${#missing[@]} -eq 0 ] || die "missing commands: ${missing[*]} (make setup installs them)"
 }
 
-# A hash of: the sources of the image (paths and contents), versions of the Debian packages that
+# A hash of: the sources of the image (paths below $here, and contents), versions of the Debian packages that
 # its content comes from, and whatever else decides it (arguments).
-content_key() { # SOURCE_DIR PACKAGES OTHER...
-    local source=$1 packages=$2
+content_key() { # SOURCES PACKAGES OTHER...
+    local sources=$1 packages=$2
     shift 2
     {
-        (cd "$source" && find . -type f -printf '%m %P\n' | LC_ALL=C sort && find . -type f -print0 |
-            LC_ALL=C sort -z | xargs -0 sha256sum)
+        # shellcheck disable=SC2086
+        (cd "$here" && find $sources -type f -printf '%m %p\n' | LC_ALL=C sort &&
+            find $sources -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
         # shellcheck disable=SC2086
         dpkg-query -W -f '${Package} ${Version}\n' $packages
         printf '%s\n' "$@"
