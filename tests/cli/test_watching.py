@@ -190,7 +190,7 @@ WHY = {
 def test_why_says_what_lacks_and_what_would_help(canned: CannedFrontEnd, inn: Inn) -> None:
     canned.pages["/api/v1/vms/3/why"] = WHY
     out = inn("why", "3").out
-    assert out.startswith("VM 3 is PENDING: no host has room\n")
+    assert out.startswith("VM 3: no host has room\n")
     assert "node1 refused -" in " ".join(out.split())
     assert "memory 2 GiB 1 GiB" in " ".join(out.split())
     assert "cpu" not in out

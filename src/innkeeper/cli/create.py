@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from innkeeper.cli.names import ObjectType, id_of
 from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import current
 from innkeeper.cli.template_options import SIZE, template_options, text_of
+from innkeeper.cli.xmlrpc import NoSuchMethod
 
 _FILE = click.argument("file", required=False)
 _NAME = click.option("--name", metavar="NAME", help="Its name.")
@@ -367,7 +369,9 @@ def group_create(name: str, no_rule: bool) -> None:
     client = current().client()
     number = client.number("group.allocate", name)
     if not no_rule:
-        client.call("acl.addrule", *encode_rule(f"@{number} {_USUAL_RIGHTS}"))
+        # Where there are no rules, everybody may make things.
+        with suppress(NoSuchMethod):
+            client.call("acl.addrule", *encode_rule(f"@{number} {_USUAL_RIGHTS}"))
     _emit_new(number)
 
 

@@ -104,5 +104,6 @@ def event_cells(event: dict[str, Any], subject: bool = True) -> list[str]:
 def detail_text(detail: Any) -> str:
     """What an event adds, as `key=value` words."""
     if isinstance(detail, dict):
-        return " ".join(f"{key}={render.plain(value)}" for key, value in detail.items())
+        told = {key: value for key, value in detail.items() if value not in (None, "")}
+        return " ".join(f"{key}={render.plain(value)}" for key, value in told.items())
     return render.plain(detail)

@@ -20,8 +20,11 @@ def _object_group(kind: str) -> click.Command:
     return object_group(kind)
 
 
-def _objects(kind: str, summary: str) -> Entry:
-    return Entry("Objects", summary, partial(_object_group, kind))
+def _objects(kind: str, summary: str, section: str = "Objects") -> Entry:
+    return Entry(section, summary, partial(_object_group, kind))
+
+
+_SOME = "Objects that only some front ends have"
 
 
 COMMANDS = {
@@ -35,15 +38,15 @@ COMMANDS = {
     "template": _objects("template", "What VMs are made from."),
     "image": _objects("image", "Disk images."),
     "network": _objects("network", "Virtual networks and their addresses."),
-    "secgroup": _objects("secgroup", "Security groups."),
     "host": _objects("host", "The machines that run VMs."),
     "cluster": _objects("cluster", "Hosts, networks and datastores that belong together."),
     "datastore": _objects("datastore", "Where images and disks lie."),
     "user": _objects("user", "Users."),
     "group": _objects("group", "Groups of users."),
-    "vdc": _objects("vdc", "What groups may use."),
-    "acl": _objects("acl", "Access rules."),
-    "zone": _objects("zone", "Zones."),
+    "secgroup": _objects("secgroup", "Security groups.", _SOME),
+    "vdc": _objects("vdc", "What groups may use.", _SOME),
+    "acl": _objects("acl", "Access rules.", _SOME),
+    "zone": _objects("zone", "Zones.", _SOME),
     "why": Entry(
         "Understand", "Why a VM is where it is, or still waits.", from_module("why", "why")
     ),

@@ -29,7 +29,7 @@ def why(vm: str, show_all: bool) -> None:
     if session.json:
         render.emit_json(answer)
         return
-    click.echo(f"VM {answer['vm']} is {answer['state']}: {answer['summary']}")
+    click.echo(f"VM {answer['vm']}: {answer['summary']}")
     rows = [row for host in answer["hosts"] for row in _host_rows(host, show_all)]
     if rows:
         click.echo()

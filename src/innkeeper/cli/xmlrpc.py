@@ -25,6 +25,13 @@ class Refused(CliError):
         self.server_code = server_code
 
 
+class NoSuchMethod(CliError):
+    """The front end does not have the method: it is older or smaller than the contract."""
+
+
+_UNKNOWN_METHOD = -506  # the fault code for it
+
+
 def encode_call(method: str, params: Sequence[Value]) -> bytes:
     """The body of a call."""
     values = "".join(f"<param>{_encode(value)}</param>" for value in params)
@@ -96,10 +103,10 @@ def _fault(struct: ET.Element) -> CliError:
         for member in struct.iterfind("member")
         if (value := member.find("value")) is not None
     }
-    return CliError(
-        f"the front end did not understand the call: {members.get('faultString')}"
-        f" (fault {members.get('faultCode')})"
-    )
+    code, text = members.get("faultCode"), members.get("faultString")
+    if code == _UNKNOWN_METHOD:
+        return NoSuchMethod(f"this front end cannot do that: {text}")
+    return CliError(f"the front end did not understand the call: {text} (fault {code})")
 
 
 def _decode(value: ET.Element) -> Value:
