@@ -7,8 +7,8 @@ submission (and stays the same over restarts). For each VM every filter gives a 
 best-scored host that is left is taken, and its capacity counts as taken for the VMs behind.
 What VMs have in common is worked out once: filters that depend on the VM's demand alone (requirements,
 clusters, kind of host) once for all VMs with that demand, and a request that fitted nowhere is not tried again
-in the same pass, as capacity only shrinks in it. Both hold only while a requirement does not ask for the load
-or the VMs of hosts, which the pass itself changes: such requirements are looked at again for every VM.
+in the same pass, as capacity only shrinks in it. A requirement that asks for the load or the VMs of hosts
+may change its answer with every VM that the pass places; what was worked out for it holds until the next one.
 The world is not changed: the pass counts what it takes in its snapshot (`snapshot.py`).
 """
 
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 #: Verdicts kept with a decision: of a VM that was placed, and of one that was not.
-SHOWN_OF_PLACED = 10
+SHOWN_OF_PLACED = 5
 SHOWN_OF_REFUSED = 50
 
 STRIPING = Policy()
@@ -107,29 +107,38 @@ class _Pass:
         self.policy = policy
         self.now = now
         self.placed = 0
-        self._fields: dict[Demand, _Field] = {}
-        self._stuck: dict[Request, tuple[str, dict[str, Any]]] = {}
+        #: What is known about demands and requests, each with the era in which it holds.
+        self._fields: dict[Demand, tuple[int, _Field]] = {}
+        self._stuck: dict[Request, tuple[int, str, dict[str, Any]]] = {}
 
     def decide(self, vm: Vm) -> Decision:
         request = self.snapshot.request(vm)
-        if (known := self._stuck.get(request)) is not None:
-            return Decision(vm.id, None, None, *known)
-        field = self._field(request)
+        era = self._era(request.demand)
+        known = self._stuck.get(request)
+        if known is not None and known[0] == era:
+            return Decision(vm.id, None, None, *known[1:])
+        field = self._field(request, era)
         mask, refused = _narrowed(self.snapshot, request, field.mask, BY_AMOUNT)
         story = self._story(request, {**field.refused, **refused})
         rows = mask.nonzero()[0]
         if rows.size:
             return self._placed(vm, request, rows, story)
-        return self._refused(vm, request, story)
+        reason = _why_nowhere(request, story["refused"], len(self.snapshot))
+        story["hosts"] = _nearest_misses(self.snapshot, request)
+        self._stuck[request] = era, reason, story
+        return Decision(vm.id, None, None, reason, story)
 
-    def _field(self, request: Request) -> _Field:
-        demand = request.demand
-        field = self._fields.get(demand)
-        if field is None:
-            everywhere = np.ones(len(self.snapshot), dtype=np.bool_)
-            field = _Field(*_narrowed(self.snapshot, request, everywhere, BY_DEMAND))
-            if not self.snapshot.load_matters(demand):
-                self._fields[demand] = field
+    def _era(self, demand: Demand) -> int:
+        """What is known about a demand holds until this changes."""
+        return self.snapshot.tick if self.snapshot.load_matters(demand) else -1
+
+    def _field(self, request: Request, era: int) -> _Field:
+        known = self._fields.get(request.demand)
+        if known is not None and known[0] == era:
+            return known[1]
+        everywhere = np.ones(len(self.snapshot), dtype=np.bool_)
+        field = _Field(*_narrowed(self.snapshot, request, everywhere, BY_DEMAND))
+        self._fields[request.demand] = era, field
         return field
 
     def _story(self, request: Request, refused: dict[str, int]) -> dict[str, Any]:
@@ -164,13 +173,6 @@ class _Pass:
         stores.take(datastore, request.disk)
         self.placed += 1
         return Decision(vm.id, host.id, datastore.id, reason, story)
-
-    def _refused(self, vm: Vm, request: Request, story: dict[str, Any]) -> Decision:
-        reason = _why_nowhere(request, story["refused"], len(self.snapshot))
-        story["hosts"] = _nearest_misses(self.snapshot, request)
-        if not self.snapshot.load_matters(request.demand):
-            self._stuck[request] = reason, story
-        return Decision(vm.id, None, None, reason, story)
 
 
 def _narrowed(

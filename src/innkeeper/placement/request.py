@@ -67,8 +67,11 @@ def priority(vm: Vm) -> float:
 
 def _wish(vm: Vm, *names: str) -> str:
     """The first of these attributes that the user wrote."""
-    texts = (t.get(name) for name in names for t in (vm.user_template, vm.template))
-    return next((text for text in texts if text), "")
+    for name in names:
+        for template in (vm.user_template, vm.template):
+            if name in template.attributes and (text := template.get(name)):
+                return text
+    return ""
 
 
 def _numbers(vectors: Iterable[Vector], name: str) -> frozenset[int]:
@@ -79,12 +82,14 @@ def _numbers(vectors: Iterable[Vector], name: str) -> frozenset[int]:
 def _clusters(vm: Vm) -> frozenset[int] | None:
     """The clusters that all images and networks of a VM have in common (CLUSTER_ID, comma-separated)."""
     vectors = (*vm.disks, *vm.nics, *vm.template.vectors("NIC_ALIAS"))
-    common: frozenset[int] | None = None
-    for text in {vector["CLUSTER_ID"] for vector in vectors if "CLUSTER_ID" in vector}:
-        listed = (as_int(part.strip()) for part in text.split(","))
-        own = frozenset(number for number in listed if number is not None)
-        common = own if common is None else common & own
-    return common
+    texts = {vector["CLUSTER_ID"] for vector in vectors if "CLUSTER_ID" in vector}
+    return frozenset.intersection(*map(_listed, texts)) if texts else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _listed(text: str) -> frozenset[int]:
+    found = (as_int(part.strip()) for part in text.split(","))
+    return frozenset(number for number in found if number is not None)
 
 
 def _system_space(disk: Vector) -> int:

@@ -39,7 +39,8 @@ class Snapshot:
 
     def __init__(self) -> None:
         self.stores = Stores()
-        self._tick = 0
+        #: Grows with every refresh and every VM taken or released.
+        self.tick = 0
         self._clusters: dict[int, Cluster] = {}
         self._datastores: dict[int, Datastore] = {}
         self._images: dict[int, Image] = {}
@@ -53,7 +54,7 @@ class Snapshot:
         ids = sorted(world.hosts.rows)
         if ids != self.ids:
             self._start(ids)
-        self._tick += 1
+        self.tick += 1
         changed = self._take_records(world)
         self._take_load(world)
         self._datastores = world.datastores.rows
@@ -75,8 +76,8 @@ class Snapshot:
         self._counts = np.zeros(size)
         self._rooms: list[Room] = []
         self._joined: dict[int, list[int]] = {}
-        self._record_ticks = np.full(size, self._tick, dtype=np.int64)
-        self._load_ticks = np.full(size, self._tick, dtype=np.int64)
+        self._record_ticks = np.full(size, self.tick, dtype=np.int64)
+        self._load_ticks = np.full(size, self.tick, dtype=np.int64)
         self._columns: dict[tuple[str, str], Column] = {}
 
     def _take_records(self, world: World) -> list[int]:
@@ -96,7 +97,7 @@ class Snapshot:
         self._clusters = dict(clusters)
         for row in changed:
             self._describe(row, hosts[row])
-        self._record_ticks[changed] = self._tick
+        self._record_ticks[changed] = self.tick
         return changed
 
     def _describe(self, row: int, host: Host) -> None:
@@ -113,7 +114,7 @@ class Snapshot:
         memory = np.fromiter((room.memory for room in rooms), np.float64, size)
         counts = np.fromiter((len(room.vms) for room in rooms), np.float64, size)
         differs = (cpu != self.used_cpu) | (memory != self.used_memory) | (counts != self._counts)
-        self._load_ticks[differs] = self._tick
+        self._load_ticks[differs] = self.tick
         self.used_cpu, self.used_memory, self._counts = cpu, memory, counts
         self.free_cpu, self.free_memory = self.max_cpu - cpu, self.max_memory - memory
         self._joined = {}
@@ -134,8 +135,8 @@ class Snapshot:
             self._add(row, -cpu, -memory, -1)
 
     def _add(self, row: int, cpu: int, memory: int, count: int) -> None:
-        self._tick += 1
-        self._load_ticks[row] = self._tick
+        self.tick += 1
+        self._load_ticks[row] = self.tick
         self.used_cpu[row] += cpu
         self.used_memory[row] += memory
         self.free_cpu[row] -= cpu
@@ -178,7 +179,7 @@ class Snapshot:
         return self._values(self._column("rank", text))
 
     def _values(self, column: Column) -> Numbers:
-        return column.values(self._record_ticks, self._load_ticks, self._tick, self._look)
+        return column.values(self._record_ticks, self._load_ticks, self.tick, self._look)
 
     def _column(self, kind: str, text: str) -> Column:
         column = self._columns.pop((kind, text), None)

@@ -42,8 +42,9 @@ def suits(datastore: Datastore, demand: Demand) -> bool:
 
 def has_room(datastore: Datastore, free: float, needed: int) -> bool:
     """Whether `needed` MiB fit into what is `free` of it; true where that is not to be looked at."""
-    unchecked = datastore.template.get("DATASTORE_CAPACITY_CHECK", "").upper() == "NO"
-    return unchecked or not datastore.total_mb or needed <= max(free, 0)
+    if not datastore.total_mb or needed <= max(free, 0):
+        return True
+    return datastore.template.get("DATASTORE_CAPACITY_CHECK", "").upper() == "NO"
 
 
 def rank_of(datastore: Datastore, demand: Demand) -> float:
