@@ -4,7 +4,6 @@ from innkeeper.api.xmlrpc.documents import measures
 from innkeeper.api.xmlrpc.documents.cache import Form, Parts
 from innkeeper.api.xmlrpc.documents.elements import cdata, ids, text
 from innkeeper.api.xmlrpc.documents.view import View
-from innkeeper.api.xmlrpc.wire import escape
 from innkeeper.model.objects import Host
 from innkeeper.model.template import as_int
 from innkeeper.model.world import World
@@ -60,4 +59,4 @@ def parts(view: View, record: Host) -> Parts:
     uses = (cluster.name if cluster else "", share, _disk_usage(view.world, vms), vms)
     head, end = view.cache.parts(HOST, record, uses)
     sample = view.monitoring.latest(Host.KIND, record.id)
-    return head, escape(measures.of_host(record.id, sample)), end
+    return head, measures.of_host(record.id, sample), end

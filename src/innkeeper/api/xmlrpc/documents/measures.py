@@ -1,39 +1,56 @@
-"""MONITORING elements, and the histories of samples (spec: xml-documents.md sections 1.4 and 2)."""
+"""MONITORING elements (spec: xml-documents.md sections 1.4 and 2), as bytes that are escaped already.
+
+They are in every body of every pool and new with each round, so they are filled into patterns that are made once for
+each set of names.
+"""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from innkeeper.api.xmlrpc.monitoring import Figures, Sample
+from innkeeper.api.xmlrpc.wire import escape
 from innkeeper.model.template import number
 
-_GROUPS = (
-    ("CAPACITY", ("FREE_CPU", "FREE_MEMORY", "USED_CPU", "USED_MEMORY")),
-    ("SYSTEM", ("NETRX", "NETTX")),
-)
+_CAPACITY = ("FREE_CPU", "FREE_MEMORY", "USED_CPU", "USED_MEMORY")
+_SYSTEM = ("NETRX", "NETTX")
 _SHORT = ("CPU", "MEMORY", "STATE")
 
-
-def _shown(value: int | float) -> str:
-    return str(value) if isinstance(value, int) else number(value)
+_OPEN, _CLOSE = escape("<MONITORING>"), escape("</MONITORING>")
 
 
-def _figures(names: Iterable[str], figures: Figures) -> str:
-    return "".join([f"<{name}><![CDATA[{_shown(figures[name])}]]></{name}>" for name in names])
+@lru_cache(maxsize=256)
+def _pattern(names: tuple[str, ...]) -> bytes:
+    return escape("".join([f"<{name}><![CDATA[%b]]></{name}>" for name in names]))
 
 
-def of_vm(vm_id: int, sample: Sample | None) -> str:
+@lru_cache(maxsize=256)
+def _sorted(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(names))
+
+
+def _shown(value: int | float) -> bytes:
+    return b"%d" % value if type(value) is int else number(value).encode()
+
+
+def _filled(names: Iterable[str], figures: Figures) -> bytes:
+    names = tuple(names)
+    return _pattern(names) % tuple([_shown(figures[name]) for name in names])
+
+
+def of_vm(vm_id: int, sample: Sample | None) -> bytes:
     """What stands inside the MONITORING of a VM, sorted by name."""
     if sample is None:
-        return ""
+        return b""
     when, figures = sample
     named = {**figures, "ID": vm_id, "TIMESTAMP": when}
-    return _figures(sorted(named), named)
+    return _filled(_sorted(tuple(named)), named)
 
 
-def of_vm_in_short(sample: Sample | None) -> str:
+def of_vm_in_short(sample: Sample | None) -> bytes:
     """What `vmpool.info` shows of it."""
     if sample is None:
-        return ""
-    return _figures((name for name in _SHORT if name in sample[1]), sample[1])
+        return b""
+    return _filled((name for name in _SHORT if name in sample[1]), sample[1])
 
 
 def last_poll(sample: Sample | None) -> bytes:
@@ -41,20 +58,21 @@ def last_poll(sample: Sample | None) -> bytes:
     return b"0" if sample is None else b"%d" % sample[0]
 
 
-def of_host(host_id: int, sample: Sample | None) -> str:
+def of_host(host_id: int, sample: Sample | None) -> bytes:
     """What stands inside the MONITORING of a host: its figures in two groups."""
     if sample is None:
-        return ""
+        return b""
     when, figures = sample
-    top = f"<TIMESTAMP>{when}</TIMESTAMP><ID>{host_id}</ID>"
-    return top + "".join([f"<{tag}>{_group(figures, stems)}</{tag}>" for tag, stems in _GROUPS])
+    top = escape(f"<TIMESTAMP>{when}</TIMESTAMP><ID>{host_id}</ID>")
+    return top + _group("CAPACITY", _CAPACITY, figures) + _group("SYSTEM", _SYSTEM, figures)
 
 
-def _group(figures: Figures, stems: tuple[str, ...]) -> str:
+def _group(tag: str, stems: tuple[str, ...], figures: Figures) -> bytes:
     """The figures of a group with what is derived from them (`FREE_CPU_FORECAST`, `NETRX_BW`, ...)."""
-    return _figures((name for name in sorted(figures) if name.startswith(stems)), figures)
+    names = (name for name in sorted(figures) if name.startswith(stems))
+    return escape(f"<{tag}>") + _filled(names, figures) + escape(f"</{tag}>")
 
 
-def element(inside: str) -> str:
+def element(inside: bytes) -> bytes:
     """One MONITORING of a history."""
-    return f"<MONITORING>{inside}</MONITORING>"
+    return _OPEN + inside + _CLOSE

@@ -15,7 +15,6 @@ from innkeeper.api.xmlrpc.documents.elements import (
     text,
 )
 from innkeeper.api.xmlrpc.documents.view import View
-from innkeeper.api.xmlrpc.wire import escape
 from innkeeper.model.objects import History, Vm
 from innkeeper.model.states import VmState
 from innkeeper.model.template import Vector
@@ -162,7 +161,7 @@ def long_parts(view: View, vm: Vm, *, all_history: bool) -> Parts:
     """The long body, with all history records or the last one only."""
     head, states, templates, history, last, end = _kept(view, LONG, vm)
     sample = view.monitoring.latest(Vm.KIND, vm.id)
-    measured = escape(measures.of_vm(vm.id, sample))
+    measured = measures.of_vm(vm.id, sample)
     records = history if all_history else last
     return head, measures.last_poll(sample), states, measured, templates, records, end
 
@@ -171,5 +170,5 @@ def short_parts(view: View, vm: Vm) -> Parts:
     """The short body."""
     head, middle, end = _kept(view, SHORT, vm)
     sample = view.monitoring.latest(Vm.KIND, vm.id)
-    measured = escape(measures.of_vm_in_short(sample))
+    measured = measures.of_vm_in_short(sample)
     return head, measures.last_poll(sample), middle, measured, end

@@ -6,14 +6,13 @@ from typing import Final
 from innkeeper.api.xmlrpc.documents.measures import element
 from innkeeper.api.xmlrpc.methods import Answer, Desk, pool
 from innkeeper.api.xmlrpc.monitoring import Sample
-from innkeeper.api.xmlrpc.wire import escape
 from innkeeper.model.objects import Record
 
 #: Instead of a number of seconds: all samples that are kept, or the last one of each object.
 KEPT: Final = -1
 LAST: Final = 0
 
-Render = Callable[[int, Sample | None], str]
+Render = Callable[[int, Sample | None], bytes]
 
 
 def answer(desk: Desk, records: Sequence[Record], render: Render, seconds: int) -> Answer:
@@ -21,7 +20,7 @@ def answer(desk: Desk, records: Sequence[Record], render: Render, seconds: int) 
 
     def parts(record: Record) -> Iterable[bytes]:
         found = _samples(desk, record, seconds)
-        return [escape(element(render(record.id, sample))) for sample in found]
+        return [element(render(record.id, sample)) for sample in found]
 
     return pool("MONITORING_DATA", records, parts)
 
