@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from zone import Zone
+from tests.real.zone import Zone
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from zone import NETWORK, Zone, wait_for
+from tests.real.zone import NETWORK, Zone, wait_for
 
 pytestmark = pytest.mark.real
 
