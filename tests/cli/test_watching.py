@@ -69,6 +69,40 @@ def test_waiting_for_a_broken_vm_ends_at_once_with_the_reason(
     assert "BOOT_FAILURE and will not get to RUNNING: the host said no" in outcome.err
 
 
+def test_a_name_of_a_vm_that_is_done_already_will_do_when_done_is_the_goal(
+    canned: CannedFrontEnd, inn: Inn
+) -> None:
+    pool = (
+        "<VM_POOL><VM><ID>2</ID><NAME>old</NAME></VM><VM><ID>3</ID><NAME>old</NAME></VM></VM_POOL>"
+    )
+    canned.methods |= {
+        "vmpool.info": lambda *args: [True, pool if args[3] == 6 else "<VM_POOL/>", 0],
+        "vm.info": vm_in(6, 0),
+    }
+    assert inn("vm", "wait", "old", "done").code == 0
+    assert canned.calls_of("vm.info") == [(3, False)]
+    assert inn("vm", "wait", "other", "done").code == 3
+    assert inn("vm", "wait", "old", "poweroff").code == 3
+
+
+def test_waiting_outlasts_a_front_end_that_restarts(
+    canned: CannedFrontEnd, inn: Inn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answers in the middle are those of a web server before it, not of the API."""
+    monkeypatch.setattr("innkeeper.cli.wait._LONGEST_PAUSE", 0.0)
+    answers = iter(["up", "down", "down", "up"])
+    genuine = canned.answer
+
+    def answer(method: str, *params: Any) -> list[Any]:
+        if next(answers) == "down":
+            return []
+        return genuine(method, *params)
+
+    monkeypatch.setattr(canned, "answer", answer)
+    canned.methods["vm.info"] = one_after_the_other(PROLOG, RUNNING)
+    assert inn("vm", "wait", "3").code == 0
+
+
 def test_a_failure_state_can_be_what_is_waited_for(canned: CannedFrontEnd, inn: Inn) -> None:
     canned.methods["vm.info"] = BROKEN
     assert inn("vm", "wait", "3", "--state", "fail").code == 0

@@ -28,22 +28,24 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "updateconf": ("Devices", "vm", "updateconf", "Change the context and devices."),
     },
     "host": {
-        "create": ("Objects", "create", "host_create", "Add a host."),
+        "create": ("Objects", "create_resources", "host_create", "Add a host."),
         "wait": ("Actions", "wait", "host_wait", "Wait for a state."),
         "flush": ("Actions", "host", "flush", "Disable and move the VMs away."),
     },
     "image": {
-        "create": ("Objects", "create", "image_create", "Register an image."),
+        "create": ("Objects", "create_resources", "image_create", "Register an image."),
         "wait": ("Actions", "wait", "image_wait", "Wait for a state."),
     },
     "network": {
-        "create": ("Objects", "create", "network_create", "Make a network."),
+        "create": ("Objects", "create_resources", "network_create", "Make a network."),
         "add-range": ("Addresses", "network", "add_range", "Add an address range."),
         "hold": ("Addresses", "network", "hold", "Keep addresses from being given."),
         "release": ("Addresses", "network", "release", "Let held addresses be given."),
         "reserve": ("Addresses", "network", "reserve", "Make a network of a part."),
     },
-    "datastore": {"create": ("Objects", "create", "datastore_create", "Make a datastore.")},
+    "datastore": {
+        "create": ("Objects", "create_resources", "datastore_create", "Make a datastore.")
+    },
     "template": {
         "create": ("Objects", "create", "template_create", "Register a template."),
         "instantiate": ("Actions", "create", "template_instantiate", "Make VMs from it."),
@@ -55,12 +57,14 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "quota": ("Actions", "quota", "user_quota", "Set limits."),
     },
     "group": {
-        "create": ("Objects", "create", "group_create", "Add a group."),
+        "create": ("Objects", "create_resources", "group_create", "Add a group."),
         "quota": ("Actions", "quota", "group_quota", "Set limits."),
     },
-    "cluster": {"create": ("Objects", "create", "cluster_create", "Make a cluster.")},
-    "secgroup": {"create": ("Objects", "create", "secgroup_create", "Make a security group.")},
-    "vdc": {"create": ("Objects", "create", "vdc_create", "Make a VDC.")},
+    "cluster": {"create": ("Objects", "create_resources", "cluster_create", "Make a cluster.")},
+    "secgroup": {
+        "create": ("Objects", "create_resources", "secgroup_create", "Make a security group.")
+    },
+    "vdc": {"create": ("Objects", "create_resources", "vdc_create", "Make a VDC.")},
     "acl": {
         "create": ("Objects", "acl", "create", "Add a rule."),
         "delete": ("Objects", "acl", "delete", "Delete rules."),

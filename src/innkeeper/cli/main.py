@@ -128,8 +128,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    code = build().main(arguments, prog_name="inn", standalone_mode=False, obj=Session())
-    return code if isinstance(code, int) else ExitCode.OK
+    """What click's own `main` does, but every way to end comes back to ours."""
+    root = build()
+    if "_INN_COMPLETE" in os.environ:
+        root.main(arguments, prog_name="inn")  # completes, and exits
+    try:
+        with root.make_context("inn", arguments, obj=Session()) as context:
+            root.invoke(context)
+            sys.stdout.flush()  # here a reader that went away is still an ordinary error
+    except click.exceptions.Exit as end:
+        sys.stdout.flush()
+        return end.exit_code
+    return ExitCode.OK
 
 
 def _usage(error: click.UsageError) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from innkeeper.cli import render, template_text
-from innkeeper.cli.create import address_range, gather
+from innkeeper.cli.create import gather
+from innkeeper.cli.create_resources import address_range
 from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.lazy import InnCommand, examples
 from innkeeper.cli.names import ObjectType, id_of

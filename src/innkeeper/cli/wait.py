@@ -11,7 +11,7 @@ import click
 
 from innkeeper.cli import render
 from innkeeper.cli.client import Client
-from innkeeper.cli.document import Element, object_data, parse, state_name, text_at
+from innkeeper.cli.document import Element, members, object_data, parse, state_name, text_at
 from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.generic import info
 from innkeeper.cli.lazy import InnCommand, command, examples
@@ -43,7 +43,7 @@ class _Watch:
         """The object once the test holds; an error when it cannot, or not in time."""
         pause = _FIRST_PAUSE
         while True:
-            element = parse(info(self._client, self._kind, self._number))
+            element = self._look()
             self._show(element)
             if test(element):
                 self._end_line()
@@ -51,6 +51,17 @@ class _Watch:
             self._check(element, hopeless, goal)
             time.sleep(min(pause, max(self._deadline - time.monotonic(), 0)))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _look(self) -> Element:
+        """The object as it is now. A front end that was there before may be away for a while."""
+        while True:
+            try:
+                return parse(info(self._client, self._kind, self._number))
+            except CliError as error:
+                away = error.code == ExitCode.UNREACHABLE and self._shown
+                if not away or time.monotonic() >= self._deadline:
+                    raise
+            time.sleep(_LONGEST_PAUSE)
 
     def _check(self, element: Element, hopeless: Test, goal: str) -> None:
         state = state_name(element)
@@ -119,8 +130,9 @@ def _cannot_reach(wanted: set[str]) -> Test:
     return hopeless
 
 
+_STATES = click.argument("states", nargs=-1, metavar="[STATE...]")
 _STATE = click.option(
-    "--state", "states", multiple=True, metavar="STATE", help="A state, long or short; any of them."
+    "--state", "more", multiple=True, metavar="STATE", help="A state, long or short; any of them."
 )
 _TIMEOUT = click.option(
     "--timeout", type=click.FloatRange(min=0), default=300.0, help="Seconds to wait (300)."
@@ -134,23 +146,29 @@ _TIMEOUT = click.option(
     "Ends with code 6 when that takes too long, with 1 when it has failed.",
     epilog=examples(
         "inn vm wait web",
-        "inn vm wait web --state poweroff --timeout 60",
+        "inn vm wait web poweroff --timeout 60",
         "inn vm wait web --address --port 80",
     ),
 )
 @click.argument("vm", type=ObjectType("vm"), metavar="VM")
+@_STATES
 @_STATE
 @click.option("--address", is_flag=True, help="Until a TCP port of its first address answers.")
 @click.option("--port", type=click.IntRange(1, 65535), help="A port that must accept.")
 @_TIMEOUT
 def vm_wait(
-    vm: str, states: tuple[str, ...], address: bool, port: int | None, timeout: float
+    vm: str,
+    states: tuple[str, ...],
+    more: tuple[str, ...],
+    address: bool,
+    port: int | None,
+    timeout: float,
 ) -> None:
     """Wait for a VM."""
     session = current()
-    kind = KINDS["vm"]
-    wanted = _check_states(kind, states or ("running",))
-    watch = _Watch(session, kind, id_of(session.client(), kind, vm), timeout)
+    wanted = _check_states(KINDS["vm"], states + more or ("running",))
+    number = _vm_number(session.client(), vm, wanted)
+    watch = _Watch(session, KINDS["vm"], number, timeout)
     hopeless = _cannot_reach(wanted)
     goal = " or ".join(sorted(wanted))
     if address or port:
@@ -160,6 +178,23 @@ def vm_wait(
     else:
         element = watch.until(lambda vm: state_name(vm) in wanted, hopeless, goal)
     _finish(session, element)
+
+
+_ALL_DONE = (-2, -1, -1, 6)  # the pool of all VMs in state DONE
+
+
+def _vm_number(client: Client, text: str, wanted: set[str]) -> int:
+    """The VM's number; by name also a VM that is done, where that is what is waited for."""
+    try:
+        return id_of(client, KINDS["vm"], text)
+    except CliError as error:
+        if error.code != ExitCode.NOT_FOUND or "DONE" not in wanted:
+            raise
+        done = members(parse(client.document("vmpool.info", *_ALL_DONE)), "VM")
+        numbers = [int(text_at(vm, "ID")) for vm in done if text_at(vm, "NAME") == text]
+        if not numbers:
+            raise
+        return max(numbers)
 
 
 def _answers(vm: Element, port: int | None) -> bool:
@@ -180,9 +215,11 @@ def _answers(vm: Element, port: int | None) -> bool:
 
 
 def _plain_wait(kind: Kind, usual: str, hopeless_states: frozenset[str]) -> InnCommand:
-    def callback(thing: str, states: tuple[str, ...], timeout: float) -> None:
+    def callback(
+        thing: str, states: tuple[str, ...], more: tuple[str, ...], timeout: float
+    ) -> None:
         session = current()
-        wanted = _check_states(kind, states or (usual,))
+        wanted = _check_states(kind, states + more or (usual,))
         watch = _Watch(session, kind, id_of(session.client(), kind, thing), timeout)
         element = watch.until(
             lambda found: state_name(found) in wanted,
@@ -193,7 +230,8 @@ def _plain_wait(kind: Kind, usual: str, hopeless_states: frozenset[str]) -> InnC
 
     params = [
         click.Argument(["thing"], type=ObjectType(kind.name), metavar=kind.name.upper()),
-        click.Option(["--state", "states"], multiple=True, metavar="STATE",
+        click.Argument(["states"], nargs=-1, metavar="[STATE...]"),
+        click.Option(["--state", "more"], multiple=True, metavar="STATE",
                      help=f"A state, long or short; any of them ({usual})."),
         click.Option(["--timeout"], type=click.FloatRange(min=0), default=300.0,
                      help="Seconds to wait (300)."),
