@@ -61,6 +61,17 @@ def test_a_vm_from_a_file_with_options_on_top(
     assert text == 'MEMORY=512\nDISK=[IMAGE="debian"]\nCPU="2"\nNAME="new"\n'
 
 
+def test_options_do_not_touch_the_insides_of_values(
+    front_end: CannedFrontEnd, inn: Inn, tmp_path: Path
+) -> None:
+    script = 'CONTEXT = [ START_SCRIPT = "#!/bin/sh\nNAME=inner\necho \\"$NAME\\" ]\n",\n  NAME = inner ]\n'
+    quoted = 'NOTE = "one [\nNAME = two\n"\n'
+    (tmp_path / "vm.txt").write_text(f'{quoted}Name = "old" # say\n{script}NAME=old\n')
+    inn("vm", "create", str(tmp_path / "vm.txt"), "--name", "new")
+    [(text, _)] = front_end.calls_of("vm.allocate")
+    assert text == f'{quoted}# say\n{script}NAME="new"\n'
+
+
 def test_a_vm_from_a_pipe(front_end: CannedFrontEnd, inn: Inn) -> None:
     inn("vm", "create", stdin="CPU=1\nMEMORY=64\n")
     inn("vm", "create", "-", "--name", "n", stdin="CPU=1\nMEMORY=64\n")

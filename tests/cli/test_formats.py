@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from innkeeper.cli import formats, states
 from innkeeper.cli.acl import encode_rule
 from innkeeper.cli.filters import Filter
-from innkeeper.cli.template_text import quote
+from innkeeper.cli.template_text import single, vector
+from innkeeper.model.template import Template
 
 
 @pytest.mark.parametrize(
@@ -65,12 +66,23 @@ def test_no_text_breaks_a_filter(cell: str) -> None:
         Filter.parse(condition).accepts(cell)
 
 
-@given(st.text().filter(lambda text: not text.endswith("\\") and "]]>" not in text))
-def test_a_quoted_value_ends_only_at_its_last_quote(text: str) -> None:
-    quoted = quote(text)
-    assert quoted[0] == quoted[-1] == '"'
-    assert quoted[1:-1].replace('\\"', "").count('"') == 0
-    assert quoted[1:-1].replace('\\"', '"') == text.replace('\\"', '"') or "\\" in text
+writable = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cn", "Cs"])).filter(
+    lambda text: not text.endswith("\\") and "]]>" not in text
+)
+
+
+filled = writable.filter(lambda text: text.strip(" "))
+
+
+@given(writable)
+def test_the_front_end_reads_back_what_is_written(text: str) -> None:
+    assert Template.parse(single("a", text)).get("A") == text.strip(" ")
+
+
+@given(filled, filled)
+def test_the_front_end_reads_back_vectors_too(first: str, second: str) -> None:
+    [found] = Template.parse(vector("disk", {"image": first, "x": second})).vectors("DISK")
+    assert found == {"IMAGE": first.strip(" "), "X": second.strip(" ")}
 
 
 @pytest.mark.parametrize(

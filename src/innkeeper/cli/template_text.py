@@ -86,15 +86,33 @@ def read_input(file: str | None, or_stdin: bool = True) -> str:
     return ""
 
 
+# A single attribute with its value, or a bracket; the texts of values are never looked into.
+_TOKEN = re.compile(
+    r"""^[ \t]*(?P<name>\w+)[ \t]*=[ \t]*(?:"(?:\\"|[^"])*"|[^\s"\[\],=#]+)[ \t]*\n?"""
+    r"""|"(?:\\"|[^"])*"|\#[^\n]*|(?P<open>\[)|(?P<close>\])""",
+    re.MULTILINE,
+)
+
+
 def combine(text: str, options: str) -> str:
     """Template text with lines from options; an option replaces the text's line of that name."""
     if not text.strip() or not options:
         return text if text.strip() else options
     if text.lstrip().startswith("<"):
         raise CliError("options cannot be added to a template in XML form", ExitCode.USAGE)
-    for name in re.findall(r"^(\w+)=\"", options, re.MULTILINE):
-        text = re.sub(rf"(?im)^[ \t]*{name}[ \t]*=(?!\s*\[).*\n?", "", text)
-    return text.rstrip("\n") + "\n" + options
+    names = {match["name"].upper() for match in _TOKEN.finditer(options) if match["name"]}
+    return _without(text, names).rstrip("\n") + "\n" + options
+
+
+def _without(text: str, names: set[str]) -> str:
+    """The text without its single attributes of these names; those inside vectors stay."""
+    kept, position, depth = [], 0, 0
+    for match in _TOKEN.finditer(text):
+        depth += bool(match["open"]) - bool(match["close"])
+        if depth == 0 and match["name"] and match["name"].upper() in names:
+            kept.append(text[position : match.start()])
+            position = match.end()
+    return "".join([*kept, text[position:]])
 
 
 def edit(text: str) -> str:
