@@ -85,6 +85,7 @@ class Links:
 def as_guest(vm: Vm) -> Guest:
     """A VM as the simulated host should have it."""
     guest = Guest(vm.generation)
+    guest.started = vm.generation
     now = phase(vm)
     guest.folder = True
     guest.saved = now in _SAVED

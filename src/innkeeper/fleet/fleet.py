@@ -4,15 +4,18 @@ Theory of operation
 -------------------
 Every host that is not offline has a *station*: a task that opens a link, says hello, asks what is there, reports the
 host up, and waits until the link is lost, to begin again with growing pauses. A host counts as down when no link
-stands for `GRACE` seconds (at once when the very first attempt fails). An instruction waits for its station's link,
-is sent, sent again when the answer does not come in time or the link is lost (verbs are idempotent), and ends in
-exactly one Reply: the agent's, `timeout`, or `unreachable` when the host is declared down. Before every sending it is
-compared with the operation: what is not under way any more is dropped.
+stands for `GRACE` seconds (at once when the very first attempt fails). Whatever an agent is asked while the link is
+opened has its time limit: a host that takes connections and says nothing is down too. An instruction waits for its
+station's link, is sent, sent again when the answer does not come in time or the link is lost (verbs are idempotent),
+and ends in exactly one Reply: the agent's, `timeout`, `failed` when links are lost over it again and again, or
+`unreachable` when the host is declared down. Before every sending it is compared with the operation: what is not
+under way any more is dropped.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from innkeeper.lifecycle.messages import (
@@ -36,12 +39,18 @@ log = logging.getLogger(__name__)
 
 #: Seconds without a link after which a host counts as down.
 GRACE = 30.0
+#: Seconds that opening a link may take; a hello may try out the accelerator first.
+OPENING = 120.0
+#: Seconds that ending a link may take.
+CLOSING = 15.0
 #: Seconds between pings, and how long an answer may take.
 HEARTBEAT = 10.0
 #: Pauses between attempts to connect.
 FIRST_PAUSE, LAST_PAUSE = 0.5, 15.0
 #: How often an instruction that is not answered in time is sent in all.
 SENDINGS = 3
+#: How many links may be lost over one instruction: it may be what kills the agent.
+LOSSES = 10
 #: Seconds between comparisons of a host's inventory with the world.
 INVENTORY_EVERY = 300.0
 
@@ -55,16 +64,37 @@ class Connector(Protocol):
 
 
 class Station:
-    """One place's link, and whether it counts as down."""
+    """One place's link, and whether it counts as down.
+
+    `settled` is set while a link stands or the place counts as down: then an instruction knows where it is.
+    """
 
     def __init__(self, place: int) -> None:
         self.place = place
         self.link: Link | None = None
-        self.up = asyncio.Event()
-        self.down = asyncio.Event()
+        self.up = False
+        self.down = False
+        self.settled = asyncio.Event()
+        self.was_up = False
         self.why = ""
         self.task: asyncio.Task[None] | None = None
-        self.ready = asyncio.Event()
+
+    def set_up(self) -> None:
+        """A link stands."""
+        self.up = self.was_up = True
+        self.down = False
+        self.settled.set()
+
+    def set_lost(self) -> None:
+        """No link stands (any more)."""
+        self.up = False
+        if not self.down:
+            self.settled.clear()
+
+    def set_down(self) -> None:
+        """It counts as down."""
+        self.down = True
+        self.settled.set()
 
 
 class Fleet:
@@ -102,33 +132,36 @@ class Fleet:
         host = self.world.hosts.get(host_id)
         wanted = host is not None and host.state is not HostState.OFFLINE
         station = self.stations.get(host_id)
-        if wanted and station is None:
+        if wanted and station is None and not self._closing:
             self._open(host_id)
         elif not wanted and station is not None:
+            del self.stations[host_id]
             self._spawn(
-                self._close(station, "the host is offline" if host else "the host is deleted")
+                self._end(station, "the host is offline" if host else "the host is deleted")
             )
 
     def _open(self, place: int) -> Station:
         station = self.stations[place] = Station(place)
         station.task = asyncio.create_task(self._keep(station))
+        station.task.add_done_callback(_report)
         return station
 
-    async def _close(self, station: Station, why: str) -> None:
-        self.stations.pop(station.place, None)
+    async def _end(self, station: Station, why: str) -> None:
+        """Ends a station for good."""
         station.why = why
-        station.down.set()
+        station.set_down()
         if station.task is not None:
             station.task.cancel()
-        if station.link is not None:
-            await station.link.close()
+        await _close(station.link)
 
     async def close(self) -> None:
         """Ends all links. Guests go on."""
         self._closing = True
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*(self._close(s, "closing") for s in list(self.stations.values())))
+        stations = list(self.stations.values())
+        self.stations.clear()
+        await asyncio.gather(*(self._end(station, "closing") for station in stations))
 
     async def _keep(self, station: Station) -> None:
         """Keeps a station's link up for as long as the station is there."""
@@ -139,26 +172,27 @@ class Fleet:
             try:
                 await self._serve(station)
                 pause, lost_at = FIRST_PAUSE, None
-            except (OSError, LinkLost, AgentError, TimeoutError, ValueError, KeyError) as error:
+            except TimeoutError:
+                station.why = f"its agent does not answer within {OPENING:g} s"
+            except (OSError, LinkLost, AgentError, ValueError, KeyError) as error:
                 station.why = str(error) or type(error).__name__
             finally:
                 await self._drop(station)
-            first = lost_at is None and not station.ready.is_set()
+            first = lost_at is None and not station.was_up
             lost_at = loop.time() if lost_at is None else lost_at
-            if not station.down.is_set() and (first or loop.time() - lost_at >= GRACE):
+            if not station.down and (first or loop.time() - lost_at >= GRACE):
                 self._declare_down(station)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_PAUSE)
 
     async def _drop(self, station: Station) -> None:
-        station.up.clear()
+        station.set_lost()
         link, station.link = station.link, None
-        if link is not None:
-            await link.close()
+        await _close(link)
 
     def _declare_down(self, station: Station) -> None:
         log.warning("place %d is down: %s", station.place, station.why)
-        station.down.set()
+        station.set_down()
         if station.place >= 0:
             self.take(HostDown(station.place, f"no agent: {station.why}"))
 
@@ -168,16 +202,16 @@ class Fleet:
         def on_event(message: dict[str, Any]) -> None:
             self._event(station.place, message)
 
-        link = await self.connect(station.place, self.world.hosts.get(station.place), on_event)
-        station.link = link
-        facts = await link.request("hello", self.hello(station.place))
-        inventory = await link.request("observe", {}) if station.place >= 0 else {}
-        station.down.clear()
-        station.up.set()
-        station.ready.set()
+        async with asyncio.timeout(OPENING):
+            link = await self.connect(station.place, self.world.hosts.get(station.place), on_event)
+            station.link = link
+            facts = await link.request("hello", self.hello(station.place))
+            inventory = await link.request("observe", {}) if station.place >= 0 else {}
+        station.set_up()
         if station.place >= 0:
             self.take(HostUp(station.place, facts, inventory))
-            await link.request("monitor", {"interval": self.monitor_every})
+            async with asyncio.timeout(OPENING):
+                await link.request("monitor", {"interval": self.monitor_every})
         await self._heartbeats(station, link, facts)
         station.why = link.lost.result() if link.lost.done() else "no answer to a ping"
 
@@ -187,14 +221,16 @@ class Fleet:
             await asyncio.wait({link.lost}, timeout=HEARTBEAT)
             if link.lost.done():
                 return
+            rounds += 1
             try:
-                await asyncio.wait_for(link.request("ping", {}), HEARTBEAT)
+                async with asyncio.timeout(HEARTBEAT):
+                    await link.request("ping", {})
+                if station.place >= 0 and rounds % int(INVENTORY_EVERY / HEARTBEAT) == 0:
+                    async with asyncio.timeout(OPENING):
+                        inventory = await link.request("observe", {})
+                    self.take(HostUp(station.place, facts, inventory))
             except (TimeoutError, LinkLost):
                 return
-            rounds += 1
-            if station.place >= 0 and rounds % int(INVENTORY_EVERY / HEARTBEAT) == 0:
-                inventory = await link.request("observe", {})
-                self.take(HostUp(station.place, facts, inventory))
 
     # -- instructions
 
@@ -203,11 +239,11 @@ class Fleet:
         for instruction in instructions:
             self._spawn(self._carry(instruction))
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         if self._closing:
             work.close()
             return
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -240,6 +276,9 @@ class Fleet:
             result = outcome
         except AgentError as error:
             code, message = error.code, error.message
+        except Exception as error:  # our defect must not leave the operation waiting for ever
+            log.exception("carrying %s to place %d", instruction.verb, instruction.place)
+            code, message = "failed", f"the front end failed: {error!r}"
         if code:
             log.info("%s at %d: %s (%s)", instruction.verb, instruction.place, message, code)
         if instruction.operation >= 0:
@@ -257,7 +296,7 @@ class Fleet:
 
     async def _send(self, instruction: Instruction) -> dict[str, Any] | None:
         """The agent's answer; None when nobody waits for it any more. Raises AgentError."""
-        sendings = 0
+        sendings = losses = 0
         while self._current(instruction):
             station = self._station(instruction.place)
             if station is None:
@@ -266,10 +305,13 @@ class Fleet:
             if not self._current(instruction):
                 break
             try:
-                return await asyncio.wait_for(
-                    self._request(link, instruction.verb, instruction.args), instruction.timeout
-                )
-            except LinkLost:
+                async with asyncio.timeout(instruction.timeout):
+                    return await self._request(link, instruction)
+            except LinkLost as lost:
+                losses += 1
+                if losses >= LOSSES:
+                    text = f"the link was lost {LOSSES} times before the answer came: {lost}"
+                    raise AgentError("failed", text) from None
                 await asyncio.sleep(0)
             except TimeoutError:
                 sendings += 1
@@ -280,19 +322,15 @@ class Fleet:
 
     async def _link(self, station: Station) -> Link:
         """The station's link, as soon as it stands; unreachable when the place is declared down."""
-        while station.link is None or not station.up.is_set():
-            if station.down.is_set():
+        while station.link is None or not station.up:
+            if station.down:
                 raise AgentError("unreachable", f"no agent there: {station.why}")
-            waits = [asyncio.ensure_future(event.wait()) for event in (station.up, station.down)]
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
+            await station.settled.wait()
         return station.link
 
-    async def _request(self, link: Link, verb: str, args: dict[str, Any]) -> dict[str, Any]:
-        """Asks; brings the files that the host says it misses, and asks again."""
+    async def _request(self, link: Link, instruction: Instruction) -> dict[str, Any] | None:
+        """Asks; brings the files that the host says it misses, and asks again, if it is still to be done."""
+        verb, args = instruction.verb, instruction.args
         try:
             return await link.request(verb, args)
         except AgentError as error:
@@ -301,8 +339,8 @@ class Fleet:
             origin = next((o for b, o in origins.items() if b and o and missing.endswith(b)), None)
             if error.code != "missing" or origin is None:
                 raise
-            await link.upload(origin, missing)
-        return await link.request(verb, args)
+        await _upload(link, origin, missing)
+        return await link.request(verb, args) if self._current(instruction) else None
 
     async def ask(
         self, place: int, verb: str, args: dict[str, Any], timeout: float = 30.0
@@ -312,7 +350,8 @@ class Fleet:
         if station is None or station.link is None:
             raise AgentError("unreachable", "the host has no agent at the moment")
         try:
-            return await asyncio.wait_for(station.link.request(verb, args), timeout)
+            async with asyncio.timeout(timeout):
+                return await station.link.request(verb, args)
         except (LinkLost, TimeoutError) as error:
             raise AgentError("unreachable", str(error) or "no answer in time") from None
 
@@ -335,3 +374,28 @@ class Fleet:
             self.take(Sampled(place, vms))
         for listener in self.listeners:
             listener(place, message)
+
+
+async def _close(link: Link | None) -> None:
+    """Ends a link; one whose other end is dead must not hold us up."""
+    if link is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING):
+                await link.close()
+
+
+async def _upload(link: Link, origin: str, missing: str) -> None:
+    try:
+        await link.upload(origin, missing)
+    except (LinkLost, AgentError):
+        raise
+    except Exception as error:  # of whatever carries the link: a full disk there, a file gone here
+        text = f"bringing {origin} failed: {error or type(error).__name__}"
+        raise AgentError("failed", text) from error
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    """A station that ends by itself is a defect: the loop's handler shall hear of it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        context = {"message": "a station ended", "exception": error, "task": task}
+        task.get_loop().call_exception_handler(context)

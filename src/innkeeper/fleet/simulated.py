@@ -1,11 +1,12 @@
 """A host that lives inside the front end: the driver `dummy` (OpenNebula's users know it by that name).
 
-It keeps the promises of a real agent (idempotent verbs, generations, what is left over after which verb) with guests
-that do nothing. Operations take no time unless `times` says otherwise: seconds by verb.
+It keeps the promises of a real agent (docs/agent-protocol.md): idempotent verbs, generations, requests for one VM
+in their order, one agent at a time, and what is left over after which verb. Its guests do nothing. Verbs take no
+time unless `times` says otherwise: seconds by verb ("*": all others).
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .link import AgentError, LinkLost, OnEvent, Result
@@ -14,19 +15,33 @@ CPUS = 8
 MEMORY_KIB = 16 << 20
 
 
-class Guest:
-    """What the host knows about one VM."""
+#: Arguments that name what requests wait behind one another for.
+_QUEUES = ("vm", "into", "path")
 
-    __slots__ = ("cpu", "folder", "generation", "memory", "networks", "saved", "state")
+
+class Guest:
+    """What the host knows about one VM.
+
+    `generation` is the highest that was seen, `started` the one that the domain was started with.
+    """
+
+    __slots__ = ("cpu", "folder", "generation", "memory", "networks", "saved", "started", "state")
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
+        self.started = 0
         self.state = "off"
         self.folder = False
         self.saved = False
         self.networks: set[int] = set()
         self.cpu = 0.0
         self.memory = 0
+
+    def seen(self) -> tuple[int, str]:
+        """Generation and state as the agent reports them."""
+        if self.state == "off":
+            return self.generation, "saved" if self.saved else "off"
+        return self.started, self.state
 
 
 class SimulatedHost:
@@ -39,7 +54,8 @@ class SimulatedHost:
         self.guests: dict[int, Guest] = {}
         self.gone: dict[int, int] = {}
         self.files: set[str] = set()
-        self.listener: OnEvent | None = None
+        self.agent: SimulatedLink | None = None
+        self._verbs: dict[str, Callable[[dict[str, Any]], Result | None]] = {}
 
     @property
     def facts(self) -> Result:
@@ -58,11 +74,13 @@ class SimulatedHost:
 
     def perform(self, verb: str, args: dict[str, Any]) -> Result:
         """Does what the verb says; raises AgentError."""
-        method = getattr(self, "_" + verb.replace(".", "_"), None)
+        method = self._verbs.get(verb)
         if method is None:
-            raise AgentError("unknown-verb", f"there is no verb {verb}")
-        result: Result = method(args) or {}
-        return result
+            method = getattr(self, "_" + verb.replace(".", "_"), None)
+            if method is None:
+                raise AgentError("unknown-verb", f"there is no verb {verb}")
+            self._verbs[verb] = method
+        return method(args) or {}
 
     # -- the host as a whole
 
@@ -76,26 +94,23 @@ class SimulatedHost:
         """Rounds of monitoring are asked for by the link."""
 
     def _observe(self, args: dict[str, Any]) -> Result:
-        vms = [
-            {
-                "vm": number,
-                "generation": guest.generation,
-                "state": self._state(guest),
-                "folder": guest.folder,
-            }
-            for number, guest in self.guests.items()
-        ]
-        return {"vms": vms, "networks": [], "strays": []}
-
-    @staticmethod
-    def _state(guest: Guest) -> str:
-        return "saved" if guest.saved and guest.state == "off" else guest.state
+        vms = []
+        users: dict[int, list[int]] = {}
+        for number, guest in self.guests.items():
+            generation, state = guest.seen()
+            vms.append(
+                {"vm": number, "generation": generation, "state": state, "folder": guest.folder}
+            )
+            for network in guest.networks:
+                users.setdefault(network, []).append(number)
+        networks = [{"network": network, "vms": users[network]} for network in sorted(users)]
+        return {"vms": vms, "networks": networks, "strays": []}
 
     def metrics(self) -> Result:
         """One round of monitoring."""
-        running = [(n, g) for n, g in self.guests.items() if g.state == "running"]
-        memory = sum(guest.memory for _, guest in running) * 1024
-        cpu = round(sum(guest.cpu for _, guest in running) * 100)
+        running = [guest for guest in self.guests.values() if guest.state == "running"]
+        memory = sum(guest.memory for guest in running) * 1024
+        cpu = round(sum(guest.cpu for guest in running) * 100)
         return {
             "event": "metrics",
             "host": {
@@ -106,108 +121,128 @@ class SimulatedHost:
                 "net_rx": 0,
                 "net_tx": 0,
             },
-            "vms": [
-                {
-                    "vm": number,
-                    "generation": guest.generation,
-                    "state": "running",
-                    "cpu": guest.cpu * 100,
-                    "memory_kib": guest.memory * 1024,
-                }
-                for number, guest in running
-            ],
+            "vms": [_measured(number, guest) for number, guest in self.guests.items()],
         }
 
     # -- one VM
 
-    def _guest(self, args: dict[str, Any], *, make: bool = True) -> Guest:
+    def _admit(self, args: dict[str, Any]) -> Guest | None:
+        """What there is of the VM; refuses a stale request."""
         number, generation = int(args["vm"]), int(args["generation"])
         guest = self.guests.get(number)
         newest = guest.generation if guest else self.gone.get(number, 0)
         if generation < newest:
             text = f"VM {number} is at generation {newest}, the request says {generation}"
             raise AgentError("stale", text)
+        if guest is not None:
+            guest.generation = generation
+        return guest
+
+    def _made(self, args: dict[str, Any]) -> Guest:
+        """The VM's folder, made if it is missing."""
+        guest = self._admit(args)
         if guest is None:
-            guest = Guest(generation)
-            if make:
-                self.guests[number] = guest
-        guest.generation = generation
+            guest = self.guests[int(args["vm"])] = Guest(int(args["generation"]))
+        guest.folder = True
+        return guest
+
+    def _needed(self, args: dict[str, Any]) -> Guest:
+        guest = self._admit(args)
+        if guest is None or not guest.folder:
+            raise AgentError("refused", f"VM {args['vm']} has no disks here")
         return guest
 
     def _network_ensure(self, args: dict[str, Any]) -> None:
-        self._guest(args).networks.update(n["network"] for n in args["networks"])
+        self._made(args).networks.update(network["network"] for network in args["networks"])
 
     def _network_release(self, args: dict[str, Any]) -> None:
-        guest = self._guest(args, make=False)
-        guest.networks.clear()
-        self._forget_empty(int(args["vm"]), guest)
-
-    def _forget_empty(self, number: int, guest: Guest) -> None:
-        if not guest.folder and not guest.networks and guest.state == "off":
-            self.guests.pop(number, None)
-            self.gone[number] = guest.generation
+        guest = self._admit(args)
+        if guest is not None:
+            guest.networks.clear()
 
     def _disk_ensure(self, args: dict[str, Any]) -> None:
-        self._guest(args).folder = True
+        self._made(args)
 
     def _context_ensure(self, args: dict[str, Any]) -> None:
-        self._guest(args).folder = True
+        self._made(args)
 
     def _domain_ensure(self, args: dict[str, Any]) -> Result:
-        guest = self._guest(args)
-        guest.cpu = args["domain"]["cpu_shares"] / 1024
-        guest.memory = args["domain"]["memory_mib"]
-        guest.saved = False
-        self._set_state(args, guest, "running", "booted")
-        return {"domain": args["domain"]["name"]}
+        guest = self._needed(args)
+        domain = args["domain"]
+        if guest.state == "running" and guest.started != guest.generation:
+            self._set_state(args, guest, "off", "destroyed")
+        if guest.state != "running":
+            guest.cpu = domain["cpu_shares"] / 1024
+            guest.memory = domain["memory_mib"]
+            guest.saved = False
+            self._start(args, guest, "booted")
+        return {"domain": domain["name"]}
 
     def _domain_restore(self, args: dict[str, Any]) -> Result:
-        guest = self._guest(args)
-        if guest.state != "running" and not guest.saved:
-            raise AgentError("refused", f"VM {args['vm']} has no checkpoint")
-        guest.saved = False
-        self._set_state(args, guest, "running", "restored")
+        guest = self._needed(args)
+        if guest.state == "running" and guest.started != guest.generation:
+            raise AgentError("refused", f"VM {args['vm']} runs, with generation {guest.started}")
+        if guest.state != "running":
+            if not guest.saved:
+                raise AgentError("refused", f"VM {args['vm']} has no checkpoint")
+            guest.saved = False
+            self._start(args, guest, "restored")
         return {"domain": f"one-{args['vm']}"}
 
     def _domain_shutdown(self, args: dict[str, Any]) -> None:
-        self._set_state(args, self._guest(args, make=False), "off", "shutdown")
+        self._stop(args, "shutdown")
 
     def _domain_destroy(self, args: dict[str, Any]) -> None:
-        self._set_state(args, self._guest(args, make=False), "off", "destroyed")
+        self._stop(args, "destroyed")
+
+    def _stop(self, args: dict[str, Any], reason: str) -> None:
+        guest = self._admit(args)
+        if guest is not None:
+            self._set_state(args, guest, "off", reason)
 
     def _domain_save(self, args: dict[str, Any]) -> None:
-        guest = self._guest(args)
+        guest = self._needed(args)
         if guest.state != "running" and not guest.saved:
             raise AgentError("refused", f"VM {args['vm']} does not run")
         guest.saved = True
         self._set_state(args, guest, "off", "saved")
 
     def _domain_reboot(self, args: dict[str, Any]) -> None:
-        if self._guest(args, make=False).state != "running":
+        guest = self._admit(args)
+        if guest is None or guest.state != "running":
             raise AgentError("refused", f"VM {args['vm']} does not run")
 
     def _vm_remove(self, args: dict[str, Any]) -> None:
+        guest = self._admit(args)
         number = int(args["vm"])
-        guest = self._guest(args, make=False)
-        self._set_state(args, guest, "off", "destroyed")
-        self.guests.pop(number, None)
-        self.gone[number] = guest.generation
+        if guest is not None:
+            self._set_state(args, guest, "off", "destroyed")
+            del self.guests[number]
+        self.gone[number] = int(args["generation"])
+
+    def _vm_adopt(self, args: dict[str, Any]) -> None:
+        if self._admit(args) is None:
+            self.gone[int(args["vm"])] = int(args["generation"])
+
+    def _start(self, args: dict[str, Any], guest: Guest, reason: str) -> None:
+        guest.started = guest.generation
+        self._set_state(args, guest, "running", reason)
 
     def _set_state(self, args: dict[str, Any], guest: Guest, state: str, reason: str) -> None:
-        if guest.state == state:
-            return
-        guest.state = state
-        self.tell(int(args["vm"]), guest, reason)
+        if guest.state != state:
+            guest.state = state
+            self.changed(int(args["vm"]), guest, reason)
 
-    def tell(self, number: int, guest: Guest, reason: str) -> None:
-        """Pushes a domain event to whoever listens."""
-        if self.listener is not None:
-            self.listener(
+    def changed(self, number: int, guest: Guest, reason: str) -> None:
+        """A guest started or stopped: pushes a domain event to whoever listens."""
+        if self.agent is not None:
+            state = "saved" if guest.state == "off" and guest.saved else guest.state
+            self.agent.tell(
                 {
                     "event": "domain",
                     "vm": number,
-                    "generation": guest.generation,
-                    "state": self._state(guest),
+                    "generation": guest.started,
+                    "state": state,
                     "reason": reason,
                 }
             )
@@ -229,46 +264,112 @@ class SimulatedHost:
         return {"data": "", "offset": 0, "size": 0}
 
 
+def _measured(number: int, guest: Guest) -> Result:
+    generation, state = guest.seen()
+    found: Result = {"vm": number, "generation": generation, "state": state}
+    if state == "running":
+        found |= {"cpu": guest.cpu * 100, "memory_kib": guest.memory * 1024}
+    return found
+
+
 class SimulatedLink:
-    """A link to a simulated host."""
+    """A link to a simulated host.
+
+    The host does what it was asked although nobody waits any more: only the answer is lost with the link. A new
+    link takes the host over: what an older one had asked for and what is not done by then is not done any more.
+    """
 
     def __init__(self, host: SimulatedHost, on_event: OnEvent, times: Mapping[str, float]) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.host = host
+        self._loop = asyncio.get_running_loop()
         self._on_event = on_event
         self._times = times
-        self._rounds: asyncio.Task[None] | None = None
-        host.listener = on_event
+        self._rounds: asyncio.TimerHandle | None = None
+        self._busy_until: dict[object, float] = {}
+        self._waiting: dict[asyncio.Future[Result], None] = {}
+        host.agent = self
 
     async def request(self, verb: str, args: dict[str, Any]) -> Result:
         if self.lost.done():
             raise LinkLost(self.lost.result())
-        seconds = self._times.get(verb, self._times.get("*", 0.0))
-        if seconds:
-            await asyncio.sleep(seconds)
+        delay = self._delay(verb, args)
+        if not delay:
+            return self._perform(verb, args)
+        return await self._answer(delay, verb, args)
+
+    def _seconds(self, verb: str) -> float:
+        return self._times.get(verb, self._times.get("*", 0.0))
+
+    def _delay(self, verb: str, args: dict[str, Any]) -> float:
+        """Seconds until it is done: its own, behind what was asked before for the same VM or file."""
+        seconds = self._seconds(verb)
+        if not (seconds or self._busy_until):
+            return 0.0
+        queue = next((args[name] for name in _QUEUES if name in args), None)
+        if queue is None:
+            return seconds
+        now = self._loop.time()
+        done = max(now, self._busy_until.pop(queue, now)) + seconds
+        while self._busy_until and next(iter(self._busy_until.values())) <= now:
+            del self._busy_until[next(iter(self._busy_until))]
+        if done > now:
+            self._busy_until[queue] = done
+        return done - now
+
+    async def _answer(self, delay: float, verb: str, args: dict[str, Any]) -> Result:
+        answer: asyncio.Future[Result] = self._loop.create_future()
+        self._waiting[answer] = None
+        self._loop.call_later(delay, self._work, answer, verb, args)
+        try:
+            return await answer
+        finally:
+            self._waiting.pop(answer, None)
+
+    def _work(self, answer: "asyncio.Future[Result]", verb: str, args: dict[str, Any]) -> None:
+        if self.host.agent is not self:
+            return
+        try:
+            result = self._perform(verb, args)
+        except AgentError as error:
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(result)
+
+    def _perform(self, verb: str, args: dict[str, Any]) -> Result:
         if verb == "monitor":
             self._monitor(float(args["interval"]))
         return self.host.perform(verb, args)
+
+    def tell(self, message: Result) -> None:
+        """An event of the host."""
+        if not self.lost.done():
+            self._on_event(message)
 
     def _monitor(self, interval: float) -> None:
         if self._rounds is not None:
             self._rounds.cancel()
             self._rounds = None
-        if interval:
-            self._rounds = asyncio.create_task(self._monitor_every(interval))
-
-    async def _monitor_every(self, interval: float) -> None:
-        while not self.lost.done():
-            self._on_event(self.host.metrics())
-            await asyncio.sleep(interval)
+        if interval and not self.lost.done():
+            self._rounds = self._loop.call_later(interval, self._monitor, interval)
+            self.tell(self.host.metrics())
 
     async def upload(self, source: str, target: str) -> None:
         """Simulated disks have no content."""
 
-    async def close(self) -> None:
+    def cut(self, why: str) -> None:
+        """The link is lost."""
         if self._rounds is not None:
             self._rounds.cancel()
+            self._rounds = None
         if not self.lost.done():
-            self.lost.set_result("closed")
-        if self.host.listener is self._on_event:
-            self.host.listener = None
+            self.lost.set_result(why)
+        for answer in list(self._waiting):
+            if not answer.done():
+                answer.set_exception(LinkLost(why))
+                answer.exception()  # whoever waited may be gone
+
+    async def close(self) -> None:
+        self.cut("closed")
