@@ -40,15 +40,15 @@ Ts = TypeVarTuple("Ts")
 START = 1_800_000_000.0
 
 
-class Deadlock(RuntimeError):  # noqa: N818
+class Deadlock(RuntimeError):
     """Nothing is ready, no timer is set, and the program is not done."""
 
 
-class Standstill(RuntimeError):  # noqa: N818
+class Standstill(RuntimeError):
     """Callbacks run without end while time does not move."""
 
 
-class RealWorldRefused(RuntimeError):  # noqa: N818
+class RealWorldRefused(RuntimeError):
     """Something asked the virtual loop for a thread, a socket, a process or a signal."""
 
 

@@ -1,0 +1,104 @@
+"""When nothing is under way any more: does the world agree with the machines, and is anything left over?"""
+
+from collections.abc import Iterator
+
+from innkeeper.fleet.simulated import Guest
+from innkeeper.lifecycle.machine import phase
+from innkeeper.model.objects import Vm
+from innkeeper.model.states import HostState, VmState
+from innkeeper.model.world import World
+from innkeeper.placement.decide import place
+
+from .invariants import Violation
+from .machines import IMAGES, Machine, describe
+
+#: What a machine shows of a VM in each phase in which it may rest; no folder is "gone".
+SHOWN = {
+    "INIT": "gone",
+    "PENDING": "gone",
+    "HOLD": "gone",
+    "CLONING": "gone",
+    "CLONING_FAILURE": "gone",
+    "PROLOG_FAILURE": "gone",
+    "BOOT_FAILURE": "gone",
+    "RUNNING": "running",
+    "POWEROFF": "off",
+    "SUSPENDED": "saved",
+    "DONE": "gone",
+}
+#: Phases about which nothing is promised: the VM's host is away, or did not do what it was asked.
+UNSURE = frozenset({"UNKNOWN", "EPILOG_FAILURE"})
+
+
+def disagreements(world: World, machines: dict[str, Machine]) -> Iterator[Violation]:
+    """Where world and machines differ although every host that is looked after has been heard."""
+    yield from _at_work(world)
+    heard = {
+        host.name: host.id
+        for host in world.hosts
+        if host.state in (HostState.MONITORED, HostState.DISABLED) and not host.error
+    }
+    names = {number: name for name, number in heard.items()}
+    for vm in world.vms:
+        place = vm.place
+        if place is not None and place.host_id in names:
+            yield from _differs(vm, machines[names[place.host_id]].guests.get(vm.id))
+    for name in heard:
+        for number, guest in machines[name].guests.items():
+            place = world.vms[number].place
+            if place is None or place.host_id != heard[name]:
+                yield Violation(
+                    ("vm", number), f"lies on {name}, where it is not: {describe(guest)}"
+                )
+
+
+def _at_work(world: World) -> Iterator[Violation]:
+    for operation in world.operations:
+        text = f"{operation.name} has not ended, at step {operation.step}"
+        yield Violation((operation.target_kind, operation.target), text)
+    for number in world.pending.cloning:
+        yield Violation(("vm", number), "waits for images, and none is being made")
+
+
+def _differs(vm: Vm, guest: Guest | None) -> Iterator[Violation]:
+    now = phase(vm)
+    if now in UNSURE:
+        return
+    shown = "gone" if guest is None else guest.seen()[1]
+    if shown != SHOWN[now]:
+        said = "nothing" if guest is None else describe(guest)
+        yield Violation(("vm", vm.id), f"is {now}, and its machine has {said}")
+    if now == "RUNNING" and guest is not None:
+        needed = {int(nic["NETWORK_ID"]) for nic in vm.nics}
+        if not needed <= guest.networks:
+            text = f"runs without its networks: needs {needed}, has {guest.networks}"
+            yield Violation(("vm", vm.id), text)
+
+
+def starving(world: World, now: float) -> Iterator[Violation]:
+    """VMs that wait although there is a place for them: somebody forgot to look."""
+    for decision in place(world, now):
+        if decision.host is not None:
+            yield Violation(("vm", decision.vm), f"waits, and fits on host {decision.host}")
+
+
+def left_over(world: World, machines: dict[str, Machine]) -> Iterator[Violation]:
+    """What is left although all VMs are DONE and all images deleted."""
+    for vm in world.vms:
+        if vm.state is not VmState.DONE:
+            yield Violation(("vm", vm.id), f"is {phase(vm)}, not DONE")
+    for image in world.images:
+        yield Violation(("image", image.id), f"is still there, {image.state.name}")
+    for host in world.hosts:
+        room = world.occupancy.of(host.id)
+        if room.cpu or room.memory or room.vms:
+            yield Violation(
+                ("host", host.id), f"{room.cpu} CPU and {room.memory} KiB are still taken"
+            )
+    for network in world.networks:
+        if vms := world.leases.vms_of(network.id):
+            yield Violation(("network", network.id), f"leases are left: {vms}")
+    for machine in machines.values():
+        if left := machine.left():
+            kind = "image" if machine.name == IMAGES else "host"
+            yield Violation((kind, -1), f"{machine.name} still has {', '.join(left)}")

@@ -1,0 +1,182 @@
+"""How to come to the start of each operation, start it, and end everything afterwards."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from innkeeper.commands import images, networks, vms
+from innkeeper.lifecycle.machine import phase
+from innkeeper.model.errors import Refusal
+from innkeeper.model.objects import Image, Vm
+from innkeeper.model.states import ImageState, VmState
+from innkeeper.model.world import World
+
+from .zone import Zone
+
+Target = tuple[str, int]
+
+NETWORK = "NAME=net\nVN_MAD=bridge\nAR=[TYPE=IP4,IP=10.0.0.1,SIZE=100]"
+IMAGE = "NAME=img\nSIZE=100"
+MACHINE = """NAME=vm
+CPU=1
+MEMORY=512
+NIC=[NETWORK=net]
+DISK=[IMAGE=img]
+DISK=[TYPE=fs,SIZE=10]
+CONTEXT=[NETWORK=YES]"""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`prepare` leads to where `start` starts the operation; `reached` tells whether it got to its goal."""
+
+    prepare: Callable[[Zone], Awaitable[Target]]
+    start: Callable[[Zone, int], Awaitable[None]]
+    reached: Callable[[World, int], bool]
+
+
+# ---- steps of scenarios ----------------------------------------------------------------------
+
+
+async def _network(zone: Zone) -> None:
+    await zone.do(lambda tx: networks.allocate(tx, zone.admin, NETWORK, -1))
+
+
+async def _image(zone: Zone) -> Target:
+    number = await zone.do(lambda tx: images.allocate(tx, zone.admin, IMAGE, 1, False, ()))
+    await zone.until(zone.idle, 600, "the image is ready")
+    return Image.KIND, number
+
+
+async def _nothing_yet(zone: Zone) -> Target:
+    return Image.KIND, zone.world.counters.get(Image.KIND, 0)
+
+
+async def _held(zone: Zone) -> Target:
+    await _network(zone)
+    await _image(zone)
+    number = await zone.do(lambda tx: vms.allocate(tx, zone.admin, MACHINE, True))
+    return Vm.KIND, number
+
+
+async def _running(zone: Zone) -> Target:
+    target = await _held(zone)
+    await zone.do(lambda tx: vms.act(tx, zone.admin, "release", target[1]))
+    await until_phase(zone, target[1], "RUNNING")
+    return target
+
+
+async def until_phase(zone: Zone, vm: int, wanted: str) -> None:
+    """Waits until a VM is somewhere."""
+    await zone.until(lambda: phase(zone.world.vms[vm]) == wanted, 600, f"VM {vm} is {wanted}")
+
+
+def _after(action: str, wanted: str) -> Callable[[Zone], Awaitable[Target]]:
+    async def prepare(zone: Zone) -> Target:
+        target = await _running(zone)
+        await zone.do(lambda tx: vms.act(tx, zone.admin, action, target[1]))
+        await until_phase(zone, target[1], wanted)
+        return target
+
+    return prepare
+
+
+async def _unknown(zone: Zone) -> Target:
+    """A VM whose guest runs, and whose front end has lost sight of it."""
+    target = await _running(zone)
+    machine = zone.machine_of(zone.world.vms[target[1]].history[-1].host_id)
+    machine.cut_off(agent_ends=True)
+    await until_phase(zone, target[1], "UNKNOWN")
+    return target
+
+
+def _act(action: str) -> Callable[[Zone, int], Awaitable[None]]:
+    async def start(zone: Zone, number: int) -> None:
+        await zone.do(lambda tx: vms.act(tx, zone.admin, action, number))
+
+    return start
+
+
+def _recover(how: int) -> Callable[[Zone, int], Awaitable[None]]:
+    async def start(zone: Zone, number: int) -> None:
+        await zone.do(lambda tx: vms.recover(tx, zone.admin, number, how))
+
+    return start
+
+
+async def _import(zone: Zone, _: int) -> None:
+    await zone.do(lambda tx: images.allocate(tx, zone.admin, IMAGE, 1, False, ()))
+
+
+async def _origin(zone: Zone) -> Target:
+    await _image(zone)
+    return await _nothing_yet(zone)
+
+
+async def _clone(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: images.clone(tx, zone.admin, number - 1, "copy", -1))
+
+
+async def _delete_image(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: images.delete(tx, zone.admin, number, False))
+
+
+# ---- goals -------------------------------------------------------------------------------------
+
+
+def _in(wanted: str) -> Callable[[World, int], bool]:
+    return lambda world, number: phase(world.vms[number]) == wanted
+
+
+def _ready(world: World, number: int) -> bool:
+    return world.images[number].state is ImageState.READY
+
+
+def _gone(world: World, number: int) -> bool:
+    return number not in world.images
+
+
+#: Procedure -> scenario. The sweep fails for a procedure that has none.
+SCENARIOS: dict[str, Scenario] = {
+    "deploy": Scenario(_held, _act("release"), _in("RUNNING")),
+    "poweroff": Scenario(_running, _act("poweroff"), _in("POWEROFF")),
+    "reboot": Scenario(_running, _act("reboot"), _in("RUNNING")),
+    "suspend": Scenario(_running, _act("suspend"), _in("SUSPENDED")),
+    "boot": Scenario(_after("poweroff", "POWEROFF"), _act("resume"), _in("RUNNING")),
+    "restore": Scenario(_after("suspend", "SUSPENDED"), _act("resume"), _in("RUNNING")),
+    "terminate": Scenario(_running, _act("terminate"), _in("DONE")),
+    "epilog": Scenario(_after("poweroff", "POWEROFF"), _act("terminate"), _in("DONE")),
+    "delete": Scenario(_running, _recover(3), _in("DONE")),
+    "recreate": Scenario(_running, _recover(4), _in("RUNNING")),
+    "image import": Scenario(_nothing_yet, _import, _ready),
+    "image clone": Scenario(_origin, _clone, _ready),
+    "image delete": Scenario(_image, _delete_image, _gone),
+}
+
+
+# ---- ending everything -----------------------------------------------------------------------
+
+
+async def end_everything(zone: Zone) -> None:
+    """Ends all VMs and deletes all images, as an administrator with patience does."""
+    for vm in list(zone.world.vms):
+        if vm.state is not VmState.DONE:
+            await _end_vm(zone, vm.id)
+    await zone.until(zone.idle, 3600, "all VMs have ended")
+    for vm in list(zone.world.vms):
+        if vm.state is not VmState.DONE:
+            await _recover(3)(zone, vm.id)
+    await zone.until(zone.idle, 3600, "all VMs have ended")
+    for image in list(zone.world.images):
+        await _force_image_out(zone, image.id)
+    await zone.until(zone.idle, 3600, "all images are deleted")
+
+
+async def _force_image_out(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: images.delete(tx, zone.admin, number, True))
+
+
+async def _end_vm(zone: Zone, number: int) -> None:
+    try:
+        await zone.do(lambda tx: vms.act(tx, zone.admin, "terminate-hard", number))
+    except Refusal:
+        await zone.do(lambda tx: vms.recover(tx, zone.admin, number, 3))
