@@ -1,0 +1,434 @@
+"""Every document against the contract, in the states in which it has something to show."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from innkeeper.model.states import ImageState
+from tests.api.xmlrpc.cloud import ALICE, BOB, IMAGE, NETWORK, VM, Cloud, texts
+from tests.api.xmlrpc.documents import schema
+
+FULL = f"""
+{VM}\nVCPU = 2\nLABELS = blue\nHYPERVISOR = kvm
+DISK = [ IMAGE_ID = 0 ]\nDISK = [ TYPE = fs, SIZE = 10 ]
+NIC = [ NETWORK_ID = 0 ]\nNIC = [ NETWORK_ID = 0, IP = 10.1.0.4 ]
+GRAPHICS = [ TYPE = vnc ]\nCONTEXT = [ NETWORK = YES ]
+"""
+
+
+def furnished(cloud: Cloud) -> int:
+    """A network, an image and a running VM that uses both; returns the VM."""
+    cloud.do("one.vn.allocate", NETWORK, -1)
+    cloud.add_image()
+    vm = cloud.add_running(FULL)
+    cloud.measure(0)
+    return vm
+
+
+# ---- VMs --------------------------------------------------------------------------------------
+
+
+def test_a_pending_vm(cloud: Cloud) -> None:
+    vm = cloud.xml("one.vm.info", cloud.add_vm())
+    schema.check(vm, schema.VM)
+    assert vm.findtext("STATE") == "1"
+    assert len(vm.find("HISTORY_RECORDS") or ()) == 0
+
+
+def test_a_running_vm(cloud: Cloud) -> None:
+    vm = cloud.xml("one.vm.info", furnished(cloud))
+    schema.check(vm, schema.VM)
+    assert (vm.findtext("STATE"), vm.findtext("LCM_STATE")) == ("3", "3")
+    assert (vm.findtext("UNAME"), vm.findtext("GNAME")) == ("oneadmin", "oneadmin")
+    assert vm.findtext("LAST_POLL") == vm.findtext("MONITORING/TIMESTAMP") == "1700000000"
+    assert vm.findtext("MONITORING/CPU") == "50"
+    assert vm.findtext("TEMPLATE/TM_MAD_SYSTEM") == "dummy"
+    assert vm.findtext("TEMPLATE/VMID") == "0"
+    assert vm.findtext("USER_TEMPLATE/HYPERVISOR") == "kvm"
+    assert texts(vm, "TEMPLATE/NIC/IP") == ["10.0.0.1", "10.1.0.4"]
+
+
+def test_a_terminated_vm_keeps_its_body(cloud: Cloud) -> None:
+    number = furnished(cloud)
+    cloud.do("one.vm.action", "terminate-hard", number)
+    cloud.settle()
+    vm = cloud.xml("one.vm.info", number)
+    schema.check(vm, schema.VM)
+    assert vm.findtext("STATE") == "6"
+    assert vm.findtext("ETIME") == "1700000000"
+    assert vm.findtext("HISTORY_RECORDS/HISTORY/ACTION") == "28"
+
+
+def test_vm_info_has_all_history_and_pools_the_last_record(cloud: Cloud) -> None:
+    number = furnished(cloud)
+    for action in ("poweroff-hard", "resume"):
+        cloud.do("one.vm.action", action, number)
+        cloud.settle()
+    assert texts(cloud.xml("one.vm.info", number), "HISTORY_RECORDS/HISTORY/SEQ") == ["0", "1"]
+    for method in ("info", "infoextended"):
+        pool = cloud.xml(f"one.vmpool.{method}", -2, -1, -1, -1)
+        assert texts(pool, "VM/HISTORY_RECORDS/HISTORY/SEQ") == ["1"]
+
+
+def test_the_short_body(cloud: Cloud) -> None:
+    furnished(cloud)
+    cloud.add_vm()
+    pool = cloud.xml("one.vmpool.info", -2, -1, -1, -1)
+    assert pool.tag == "VM_POOL"
+    assert texts(pool, "VM/ID") == ["1", "0"]
+    for vm in pool:
+        schema.check(vm, schema.VM_SHORT)
+    full = pool[1]
+    assert texts(full, "TEMPLATE/DISK/IMAGE") == ["disk", ""]
+    assert texts(full, "TEMPLATE/NIC/NETWORK") == ["net", "net"]
+    assert full.findtext("TEMPLATE/GRAPHICS/TYPE") == "vnc"
+    assert full.findtext("TEMPLATE/VCPU") == "2"
+    assert full.findtext("USER_TEMPLATE/LABELS") == "blue"
+    assert full.find("USER_TEMPLATE/HYPERVISOR") is None
+    assert full.findtext("MONITORING/CPU") == "50"
+    assert pool[0].findtext("TEMPLATE/VCPU") == ""
+
+
+def test_the_extended_pool_has_the_long_body(cloud: Cloud) -> None:
+    number = furnished(cloud)
+    (vm,) = cloud.xml("one.vmpool.infoextended", -2, -1, -1, -1)
+    schema.check(vm, schema.VM)
+    assert ET.tostring(vm) == ET.tostring(cloud.xml("one.vm.info", number))
+    (vm,) = cloud.xml("one.vmpool.infoset", "0", True)
+    schema.check(vm, schema.VM)
+    (vm,) = cloud.xml("one.vmpool.infoset", "0", False)
+    schema.check(vm, schema.VM_SHORT)
+
+
+def test_locks_are_shown(cloud: Cloud) -> None:
+    number = furnished(cloud)
+    cloud.do("one.vm.lock", number, 2, False)
+    vm = cloud.xml("one.vm.info", number)
+    schema.check(vm, schema.VM)
+    assert [child.text for child in vm.find("LOCK") or ()] == ["2", "0", "1700000000", "-1"]
+    (short,) = cloud.xml("one.vmpool.info", -2, -1, -1, -1)
+    schema.check(short, schema.VM_SHORT)
+    assert short.findtext("LOCK/LOCKED") == "2"
+    for what, notation in (
+        ("image", schema.IMAGE),
+        ("vn", schema.VNET),
+    ):
+        cloud.do(f"one.{what}.lock", 0, 1, False)
+        document = cloud.xml(f"one.{what}.info", 0)
+        schema.check(document, notation)
+        assert document.findtext("LOCK/LOCKED") == "1"
+
+
+# ---- hosts, clusters, datastores --------------------------------------------------------------
+
+
+def test_a_new_host(cloud: Cloud) -> None:
+    host = cloud.xml("one.host.info", cloud.do("one.host.allocate", "node", "kvm", "kvm", -1))
+    schema.check(host, schema.HOST)
+    assert host.findtext("STATE") == "0"
+    assert [child.tag for child in host.find("TEMPLATE") or ()] == ["RESERVED_CPU", "RESERVED_MEM"]
+    assert len(host.find("MONITORING") or ()) == 0
+
+
+def test_a_host_at_work(cloud: Cloud) -> None:
+    furnished(cloud)
+    host = cloud.xml("one.host.info", 0)
+    schema.check(host, schema.HOST)
+    share = {child.tag: child.text for child in host.find("HOST_SHARE") or ()}
+    assert (share["CPU_USAGE"], share["TOTAL_CPU"], share["MAX_CPU"]) == ("50", "800", "800")
+    assert (share["MEM_USAGE"], share["TOTAL_MEM"]) == (str(128 * 1024), str(16 << 20))
+    assert share["RUNNING_VMS"] == "1"
+    assert host.findtext("HOST_SHARE/DATASTORES/DISK_USAGE") == "110"
+    assert texts(host, "VMS/ID") == ["0"]
+    assert host.findtext("MONITORING/CAPACITY/USED_CPU") == "50"
+    assert host.findtext("TEMPLATE/HYPERVISOR") == "dummy"
+
+
+def test_what_is_reserved_is_not_offered(cloud: Cloud) -> None:
+    number = cloud.add_host()
+    cloud.do("one.host.update", number, 'RESERVED_CPU = 200\nRESERVED_MEM = "50%"', 1)
+    host = cloud.xml("one.host.info", number)
+    assert host.findtext("HOST_SHARE/MAX_CPU") == "600"
+    assert host.findtext("HOST_SHARE/MAX_MEM") == str(8 << 20)
+    assert host.findtext("HOST_SHARE/TOTAL_CPU") == "800"
+
+
+def test_the_error_of_a_host_is_in_its_template(cloud: Cloud) -> None:
+    from innkeeper.lifecycle.messages import HostDown
+
+    number = cloud.add_host()
+    cloud.core.take(HostDown(number, "no answer <for> 30 s"))
+    host = cloud.xml("one.host.info", number)
+    assert host.findtext("STATE") == "3"
+    assert host.findtext("TEMPLATE/ERROR") == "no answer <for> 30 s"
+
+
+def test_the_host_pool(cloud: Cloud) -> None:
+    furnished(cloud)
+    cloud.add_host("other")
+    pool = cloud.xml("one.hostpool.info")
+    assert (pool.tag, texts(pool, "HOST/NAME")) == ("HOST_POOL", ["other", "node-of-0"])
+    for host in pool:
+        schema.check(host, schema.HOST)
+
+
+def test_clusters(cloud: Cloud) -> None:
+    furnished(cloud)
+    number = cloud.do("one.cluster.allocate", "east")
+    cloud.do("one.cluster.addhost", number, 0)
+    cloud.do("one.cluster.adddatastore", number, 2)
+    cloud.do("one.cluster.addvnet", number, 0)
+    cluster = cloud.xml("one.cluster.info", number)
+    schema.check(cluster, schema.CLUSTER)
+    assert texts(cluster, "HOSTS/ID") == ["0"]
+    assert texts(cluster, "DATASTORES/ID") == ["2"]
+    assert texts(cluster, "VNETS/ID") == ["0"]
+    pool = cloud.xml("one.clusterpool.info")
+    assert (pool.tag, texts(pool, "CLUSTER/NAME")) == ("CLUSTER_POOL", ["east", "default"])
+    for cluster in pool:
+        schema.check(cluster, schema.CLUSTER)
+    assert texts(pool[1], "DATASTORES/ID") == ["0", "1", "2"]
+
+
+def test_datastores(cloud: Cloud) -> None:
+    cloud.add_image()
+    datastore = cloud.xml("one.datastore.info", 1)
+    schema.check(datastore, schema.DATASTORE)
+    assert texts(datastore, "IMAGES/ID") == ["0"]
+    assert (datastore.findtext("TYPE"), datastore.findtext("BASE_PATH")) == ("0", "/ds/1")
+    pool = cloud.xml("one.datastorepool.info")
+    assert pool.tag == "DATASTORE_POOL"
+    assert texts(pool, "DATASTORE/NAME") == ["files", "default", "system"]
+    assert texts(pool, "DATASTORE/TYPE") == ["2", "0", "1"]
+    for datastore in pool:
+        schema.check(datastore, schema.DATASTORE)
+
+
+# ---- images -----------------------------------------------------------------------------------
+
+
+def test_an_image_through_its_states(cloud: Cloud) -> None:
+    number = cloud.do("one.image.allocate", IMAGE, 1)
+    states = [cloud.xml("one.image.info", number)]
+    cloud.settle()
+    states.append(cloud.xml("one.image.info", number))
+    vm = cloud.add_vm(f"{VM}\nDISK=[IMAGE_ID={number}]")
+    states.append(cloud.xml("one.image.info", number))
+    cloud.do("one.vm.recover", vm, 3)
+    states.append(cloud.xml("one.image.info", number))
+    for image in states:
+        schema.check(image, schema.IMAGE)
+    shown = [ImageState(int(image.findtext("STATE") or "")).name for image in states]
+    assert shown == ["LOCKED", "READY", "USED", "READY"]
+    assert [image.findtext("RUNNING_VMS") for image in states] == ["0", "0", "1", "0"]
+    assert [texts(image, "VMS/ID") for image in states] == [[], [], ["0"], []]
+
+
+def test_a_clone_shows_while_it_is_made(cloud: Cloud) -> None:
+    number = cloud.add_image()
+    copy = cloud.do("one.image.clone", number, "copy", -1)
+    during = cloud.xml("one.image.info", number)
+    cloud.settle()
+    after = cloud.xml("one.image.info", number)
+    assert (during.findtext("CLONING_OPS"), texts(during, "CLONES/ID")) == ("1", [str(copy)])
+    assert (after.findtext("CLONING_OPS"), texts(after, "CLONES/ID")) == ("0", [])
+
+
+def test_the_image_pool(cloud: Cloud) -> None:
+    cloud.add_image()
+    cloud.add_image(IMAGE.replace("disk", "other"))
+    pool = cloud.xml("one.imagepool.info", -2, -1, -1)
+    assert (pool.tag, texts(pool, "IMAGE/NAME")) == ("IMAGE_POOL", ["other", "disk"])
+    for image in pool:
+        schema.check(image, schema.IMAGE)
+        assert image.findtext("DATASTORE") == "default"
+
+
+# ---- networks ---------------------------------------------------------------------------------
+
+
+def test_a_network_with_leases(cloud: Cloud) -> None:
+    furnished(cloud)
+    cloud.do("one.vn.hold", 0, "LEASES = [ IP = 10.0.0.5 ]")
+    network = cloud.xml("one.vn.info", 0)
+    schema.check(network, schema.VNET)
+    assert network.findtext("USED_LEASES") == "3"
+    first, second = network.findall("AR_POOL/AR")
+    assert (first.findtext("MAC_END"), first.findtext("IP_END")) == (
+        "02:00:0a:00:00:0a",
+        "10.0.0.10",
+    )
+    assert texts(first, "LEASES/LEASE/IP") == ["10.0.0.1", "10.0.0.5"]
+    assert texts(first, "LEASES/LEASE/VM") == ["0", "-1"]
+    assert (first.findtext("USED_LEASES"), second.findtext("USED_LEASES")) == ("2", "1")
+    # EUI-64 of 02:00:0a:01:00:01 (RFC 4291): the universal bit flips, ff:fe in the middle.
+    assert second.findtext("IP6_GLOBAL") == "2001:db8::aff:fe01:1"
+    assert second.findtext("IP6_GLOBAL_END") == "2001:db8::aff:fe01:a"
+    assert second.findtext("IP6_ULA") == "fd00::aff:fe01:1"
+    assert texts(second, "LEASES/LEASE/IP6_LINK") == ["fe80::aff:fe01:4"]
+
+
+def test_the_network_pool_says_what_is_allocated(cloud: Cloud) -> None:
+    furnished(cloud)
+    cloud.do("one.vn.hold", 0, "LEASES = [ IP = 10.0.0.5 ]")
+    (network,) = cloud.xml("one.vnpool.info", -2, -1, -1)
+    schema.check(network, schema.VNET_POOLED)
+    vm, held = 0x1000000000, 0x10FFFFFFFF
+    assert texts(network, "AR_POOL/AR/ALLOCATED") == [f" 0 {vm} 4 {held}", f" 3 {vm}"]
+    assert network.findtext("USED_LEASES") == "3"
+
+
+def test_others_leases_are_not_shown(cloud: Cloud) -> None:
+    cloud.do("one.vn.allocate", NETWORK, -1)
+    for who in (ALICE, BOB):
+        cloud.add_vm(f"{VM}\nNIC=[NETWORK_ID=0]", session=who)
+    network = cloud.xml("one.vn.info", 0, session=ALICE)
+    schema.check(network, schema.VNET)
+    assert network.findtext("USED_LEASES") == "2"
+    assert texts(network, "AR_POOL/AR/LEASES/LEASE/VM") == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("ar", "ends"),
+    [
+        ("TYPE=ETHER,SIZE=4,MAC=02:00:00:00:00:10", {"MAC_END": "02:00:00:00:00:13"}),
+        (
+            "TYPE=IP6_STATIC,SIZE=3,IP6=2001:db8::1,PREFIX_LENGTH=64,MAC=02:00:00:00:00:10",
+            {"MAC_END": "02:00:00:00:00:12", "IP6_END": "2001:db8::3"},
+        ),
+    ],
+)
+def test_address_ranges_of_other_types(cloud: Cloud, ar: str, ends: dict[str, str]) -> None:
+    cloud.do("one.vn.allocate", f"NAME=n\nVN_MAD=dummy\nBRIDGE=br0\nAR=[{ar}]", -1)
+    network = cloud.xml("one.vn.info", 0)
+    schema.check(network, schema.VNET)
+    found = network.find("AR_POOL/AR")
+    assert found is not None
+    assert {child.tag: child.text for child in found if child.tag.endswith("_END")} == ends
+
+
+# ---- templates, users, groups -----------------------------------------------------------------
+
+
+def test_templates(cloud: Cloud) -> None:
+    number = cloud.do("one.template.allocate", f"{VM}\nEMPTY = \nV = [ A = 1 ]")
+    cloud.do("one.template.lock", number, 3, False)
+    template = cloud.xml("one.template.info", number)
+    schema.check(template, schema.VMTEMPLATE)
+    names = [child.tag for child in template.find("TEMPLATE") or ()]
+    assert names == ["CPU", "EMPTY", "MEMORY", "V"]
+    pool = cloud.xml("one.templatepool.info", -2, -1, -1)
+    assert pool.tag == "VMTEMPLATE_POOL"
+    schema.check(pool[0], schema.VMTEMPLATE)
+
+
+def test_an_extended_template_tells_of_images_and_networks(cloud: Cloud) -> None:
+    cloud.add_image()
+    cloud.do("one.vn.allocate", NETWORK, -1)
+    text = f'{VM}\nDISK=[IMAGE=disk,IMAGE_UNAME=oneadmin]\nDISK=[IMAGE_ID=77]\nNIC=[NETWORK="net"]'
+    number = cloud.do("one.template.allocate", text)
+    template = cloud.xml("one.template.info", number, True)
+    schema.check(template, schema.VMTEMPLATE)
+    assert texts(template, "TEMPLATE/DISK/IMAGE_ID") == ["0", "77"]
+    assert texts(template, "TEMPLATE/DISK/SIZE") == ["100"]
+    assert texts(template, "TEMPLATE/NIC/NETWORK_ID") == ["0"]
+    plain = cloud.xml("one.template.info", number, False)
+    assert texts(plain, "TEMPLATE/DISK/IMAGE_ID") == ["77"]
+
+
+def test_users(cloud: Cloud) -> None:
+    cloud.do("one.user.login", "alice", "", 600, session=ALICE)
+    cloud.do("one.user.update", 2, "EMAIL = a@example.org", 1)
+    user = cloud.xml("one.user.info", -1, session=ALICE)
+    schema.check(user, schema.USER)
+    assert (user.findtext("ID"), user.findtext("NAME"), user.findtext("GNAME")) == (
+        "2",
+        "alice",
+        "users",
+    )
+    assert user.findtext("LOGIN_TOKEN/EXPIRATION_TIME") == "1700000600"
+    assert user.findtext("TEMPLATE/EMAIL") == "a@example.org"
+    assert texts(user, "GROUPS/ID") == ["1"]
+
+
+def test_the_user_pool_has_quotas_as_siblings(cloud: Cloud) -> None:
+    pool = list(cloud.xml("one.userpool.info"))
+    schema.check_children(pool[-1:], schema.USER_POOL_END, "USER_POOL")
+    pairs = [pool[i : i + 2] for i in range(0, len(pool) - 1, 2)]
+    for pair in pairs:
+        schema.check_children(pair, schema.USER_POOLED, "USER_POOL")
+        assert pair[0].findtext("ID") == pair[1].findtext("ID")
+    assert [user.findtext("NAME") for user, _ in pairs] == [
+        "bob", "alice", "serveradmin", "oneadmin",
+    ]  # fmt: skip
+
+
+def test_groups(cloud: Cloud) -> None:
+    group = cloud.xml("one.group.info", -1, session=ALICE)
+    schema.check(group, schema.GROUP)
+    assert (group.findtext("NAME"), texts(group, "USERS/ID")) == ("users", ["2", "3"])
+    pool = list(cloud.xml("one.grouppool.info"))
+    schema.check_children(pool[-1:], schema.GROUP_POOL_END, "GROUP_POOL")
+    for i in range(0, len(pool) - 1, 3):
+        schema.check_children(pool[i : i + 3], schema.GROUP_POOLED, "GROUP_POOL")
+    assert len(pool) == 2 * 3 + 1
+
+
+# ---- samples ----------------------------------------------------------------------------------
+
+
+def test_histories_of_samples(cloud: Cloud) -> None:
+    number = furnished(cloud)
+    for _ in range(2):
+        cloud.clock.now += 30
+        cloud.measure(0)
+    inside = re.search(r"MONITORING(\{.*?\}),SCHED_ACTIONS", schema.VM)
+    assert inside
+    one = cloud.xml("one.vm.monitoring", number)
+    pool = cloud.xml("one.vmpool.monitoring", -2, -1)
+    assert ET.tostring(one) == ET.tostring(pool)
+    assert one.tag == "MONITORING_DATA"
+    schema.check_children(list(one), f"MONITORING*{inside[1]}", "MONITORING_DATA")
+    assert texts(one, "MONITORING/TIMESTAMP") == ["1700000000", "1700000030", "1700000060"]
+    last = cloud.xml("one.vmpool.monitoring", -2, 0)
+    assert texts(last, "MONITORING/TIMESTAMP") == ["1700000060"]
+    recent = cloud.xml("one.vmpool.monitoring", -2, 45)
+    assert texts(recent, "MONITORING/TIMESTAMP") == ["1700000030", "1700000060"]
+
+    hosts = cloud.xml("one.host.monitoring", 0)
+    schema.check_children(list(hosts), schema.HOST_MONITORING, "MONITORING_DATA")
+    assert len(hosts) == 3
+    assert len(cloud.xml("one.hostpool.monitoring", 0)) == 1
+    assert len(cloud.xml("one.hostpool.monitoring")) == 3
+
+
+# ---- what users write -------------------------------------------------------------------------
+
+HOSTILE = "<VM> & ]]> \r\n 'x' \"y\" \u00e4\u4e2d\U0001f600 \x07 <![CDATA["
+
+
+def test_hostile_text_comes_back_as_it_was(cloud: Cloud) -> None:
+    """Control characters cannot be in XML and become a question mark; `]]>` is refused in templates."""
+    from innkeeper.model.objects import Image
+
+    number = cloud.add_image()
+    image = cloud.world.images[number]
+
+    def spoil(tx: object) -> Image:
+        return tx.change(image, path=HOSTILE, template=image.template.with_("A", HOSTILE))  # type: ignore[attr-defined]
+
+    cloud.core.transact(spoil)
+    shown = cloud.xml("one.image.info", number)
+    schema.check(shown, schema.IMAGE)
+    assert shown.findtext("PATH") == HOSTILE.replace("\x07", "?")
+    assert (shown.findtext("TEMPLATE/A") or "").startswith("<VM> & ]]> \r\n 'x'")
+
+
+def test_free_text_stands_in_cdata(cloud: Cloud) -> None:
+    furnished(cloud)
+    text = cloud.do("one.image.info", 0)
+    for tag in ("SOURCE", "PATH", "FORMAT", "FS", "DEV_PREFIX"):
+        assert re.search(rf"<{tag}><!\[CDATA\[", text)
+    assert "\n" not in text
+    assert not text.startswith("<?xml")

@@ -1,0 +1,188 @@
+"""For every method a call that succeeds: what it needs is made first. Tests go over this table and the methods' own."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.api.xmlrpc.cloud import NETWORK, VM, Cloud
+
+Make = Callable[[Cloud], list[Any]]
+
+
+def network(cloud: Cloud) -> int:
+    """A network that is free."""
+    number: int = cloud.do("one.vn.allocate", NETWORK, -1)
+    return number
+
+
+def template(cloud: Cloud) -> int:
+    """A VM template."""
+    number: int = cloud.do("one.template.allocate", VM)
+    return number
+
+
+def datastore(cloud: Cloud) -> int:
+    """An image datastore without images."""
+    text = "NAME = more\nTYPE = IMAGE_DS\nDS_MAD = dummy\nTM_MAD = dummy"
+    number: int = cloud.do("one.datastore.allocate", text, -1)
+    return number
+
+
+def cluster(cloud: Cloud) -> int:
+    """An empty cluster."""
+    number: int = cloud.do("one.cluster.allocate", "east")
+    return number
+
+
+def held(cloud: Cloud) -> int:
+    """A network with 10.0.0.5 on hold."""
+    number = network(cloud)
+    cloud.do("one.vn.hold", number, "LEASES=[IP=10.0.0.5]")
+    return number
+
+
+def locked(what: str, make: Callable[[Cloud], int]) -> Callable[[Cloud], int]:
+    """An object with a lock on it."""
+
+    def made(cloud: Cloud) -> int:
+        number = make(cloud)
+        cloud.do(f"one.{what}.lock", number, 1, False)
+        return number
+
+    return made
+
+
+def alice(_: Cloud) -> int:
+    """A user."""
+    return 2
+
+
+def spare_group(cloud: Cloud) -> int:
+    """A group without users."""
+    number: int = cloud.do("one.group.allocate", "spare")
+    return number
+
+
+def system_datastore(_: Cloud) -> int:
+    """The system datastore."""
+    return 0
+
+
+def on(make: Callable[[Cloud], int], *more: Any) -> Make:
+    """The number of what is made, and more parameters."""
+    return lambda cloud: [make(cloud), *more]
+
+
+def just(*params: Any) -> Make:
+    """Parameters that need nothing."""
+    return lambda _: list(params)
+
+
+def everything(what: str, make: Callable[[Cloud], int]) -> dict[str, Make]:
+    """What owned objects have in common."""
+    return {
+        f"one.{what}.info": on(make),
+        f"one.{what}.update": on(make, "A = 1", 1),
+        f"one.{what}.rename": on(make, "renamed"),
+        f"one.{what}.chmod": on(make, 1, 1, 0, 1, 0, 0, -1, -1, -1),
+        f"one.{what}.chown": on(make, 2, 1),
+    }
+
+
+def locking(what: str, make: Callable[[Cloud], int]) -> dict[str, Make]:
+    """Lock and unlock."""
+    return {
+        f"one.{what}.lock": on(make, 2, False),
+        f"one.{what}.unlock": on(locked(what, make)),
+    }
+
+
+EXAMPLES: dict[str, Make] = {
+    "one.cluster.allocate": just("west"),
+    "one.cluster.delete": on(cluster),
+    "one.cluster.info": on(cluster),
+    "one.cluster.update": on(cluster, "A = 1", 0),
+    "one.cluster.rename": on(cluster, "renamed"),
+    "one.cluster.addhost": lambda cloud: [cluster(cloud), cloud.add_host()],
+    "one.cluster.delhost": lambda cloud: [0, cloud.add_host()],
+    "one.cluster.adddatastore": on(cluster, 1),
+    "one.cluster.deldatastore": just(0, 1),
+    "one.cluster.addvnet": lambda cloud: [cluster(cloud), network(cloud)],
+    "one.cluster.delvnet": lambda cloud: [0, network(cloud)],
+    "one.clusterpool.info": just(),
+    "one.datastore.allocate": just("NAME=ds\nDS_MAD=dummy\nTM_MAD=dummy", -1),
+    "one.datastore.delete": on(datastore),
+    "one.datastore.enable": just(0, False),
+    **everything("datastore", datastore),
+    "one.datastorepool.info": just(),
+    "one.group.allocate": just("staff"),
+    "one.group.delete": on(spare_group),
+    "one.group.info": just(1),
+    "one.group.update": just(1, "A = 1", 1),
+    "one.grouppool.info": just(),
+    "one.host.allocate": just("node", "kvm", "kvm", -1),
+    "one.host.delete": on(Cloud.add_host),
+    "one.host.info": on(Cloud.add_host),
+    "one.host.update": on(Cloud.add_host, "A = 1", 1),
+    "one.host.rename": on(Cloud.add_host, "renamed"),
+    "one.host.status": on(Cloud.add_host, 1),
+    "one.host.monitoring": on(Cloud.add_host),
+    "one.hostpool.info": just(),
+    "one.hostpool.monitoring": just(-1),
+    "one.image.allocate": just("NAME=i\nTYPE=DATABLOCK\nSIZE=10", 1),
+    "one.image.clone": on(Cloud.add_image, "copy"),
+    "one.image.delete": on(Cloud.add_image),
+    "one.image.enable": on(Cloud.add_image, False),
+    "one.image.persistent": on(Cloud.add_image, True),
+    "one.image.chtype": on(Cloud.add_image, "OS"),
+    **everything("image", Cloud.add_image),
+    **locking("image", Cloud.add_image),
+    "one.imagepool.info": just(-2, -1, -1),
+    "one.vn.allocate": just(NETWORK, -1),
+    "one.vn.delete": on(network),
+    "one.vn.add_ar": on(network, "AR=[TYPE=IP4,IP=10.9.0.1,SIZE=5]"),
+    "one.vn.rm_ar": on(network, 1),
+    "one.vn.update_ar": on(network, "AR=[AR_ID=0,SIZE=20]"),
+    "one.vn.hold": on(network, "LEASES=[IP=10.0.0.5]"),
+    "one.vn.release": on(held, "LEASES=[IP=10.0.0.5]"),
+    **everything("vn", network),
+    **locking("vn", network),
+    "one.vnpool.info": just(-2, -1, -1),
+    "one.system.version": just(),
+    "one.system.config": just(),
+    "one.template.allocate": just(VM),
+    "one.template.clone": on(template, "copy"),
+    "one.template.delete": on(template),
+    "one.template.instantiate": on(template, "made"),
+    **everything("template", template),
+    **locking("template", template),
+    "one.templatepool.info": just(-2, -1, -1),
+    "one.user.allocate": just("carol", "secret", "core", [1]),
+    "one.user.delete": on(alice),
+    "one.user.info": on(alice),
+    "one.user.update": on(alice, "A = 1", 1),
+    "one.user.passwd": on(alice, "other"),
+    "one.user.login": just("alice", "", 60),
+    "one.user.chgrp": lambda cloud: [2, spare_group(cloud)],
+    "one.userpool.info": just(),
+    "one.vm.allocate": just(VM),
+    "one.vm.action": lambda cloud: ["hold", cloud.add_vm()],
+    "one.vm.deploy": lambda cloud: [cloud.add_vm(), cloud.add_host()],
+    "one.vm.recover": on(Cloud.add_vm, 3),
+    "one.vm.monitoring": on(Cloud.add_vm),
+    **everything("vm", Cloud.add_vm),
+    **locking("vm", Cloud.add_vm),
+    "one.vmpool.info": just(-2, -1, -1, -1),
+    "one.vmpool.infoextended": just(-2, -1, -1, -1),
+    "one.vmpool.infoset": just("0,1", True),
+    "one.vmpool.monitoring": just(-2),
+}
+
+#: Methods that answer a text or a document; all others answer a number.
+ANSWERS_TEXT = frozenset(
+    name for name in EXAMPLES if name.rpartition(".")[2] in
+    ("info", "infoextended", "infoset", "monitoring", "version", "config", "login")
+)  # fmt: skip
+#: Methods whose answer is the number of something new.
+ANSWERS_NEW = frozenset(
+    name for name in EXAMPLES if name.rpartition(".")[2] in ("allocate", "clone", "instantiate")
+)
