@@ -1,5 +1,6 @@
 """The front end: every room wired to its neighbours. It runs under any event loop, clock and journal."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +16,11 @@ from innkeeper.commands.core import Core
 from innkeeper.commands.monitoring import Monitoring
 from innkeeper.commands.scheduling import Scheduler
 from innkeeper.fleet.fleet import Connector, Fleet
+from innkeeper.fleet.link import AgentError
+from innkeeper.lifecycle.messages import FRONT_END, StoreMeasured
 from innkeeper.model.clock import Clock
+from innkeeper.model.objects import Datastore
+from innkeeper.model.states import DatastoreType
 from innkeeper.model.world import World
 from innkeeper.placement.decide import Policy
 from innkeeper.store.journal import EventRow, Journal
@@ -24,6 +29,10 @@ from innkeeper.store.samples import Samples
 from .connect import is_local
 from .guests import FleetGuests
 from .settings import Settings
+
+
+#: Seconds between looks at how full datastores are.
+STORES_EVERY, STORES_AGAIN = 60.0, 1.0
 
 
 class MakeConnector(Protocol):
@@ -65,6 +74,7 @@ class FrontEnd:
         self.authenticator = Authenticator(
             self.world, clock, passwords, blocking or self.core.blocking
         )
+        self._measuring: asyncio.Task[None] | None = None
         self.core.dispatch = self.fleet.dispatch
         self.core.wake = self.scheduler.wake
         self.core.followers.append(self._follow)
@@ -79,7 +89,9 @@ class FrontEnd:
         host = self.world.hosts.get(place)
         if place < 0:
             return self.data / "front-end"
-        return self.data / "host" if host and is_local(host.name) else Path("/var/lib/innkeeper/host")
+        return (
+            self.data / "host" if host and is_local(host.name) else Path("/var/lib/innkeeper/host")
+        )
 
     def _follow(self, events: tuple[EventRow, ...]) -> None:
         """Hosts come, go and change: their stations follow."""
@@ -111,6 +123,26 @@ class FrontEnd:
         """Goes on with what was under way, and opens links to all hosts."""
         self.fleet.start()
         self.core.resume()
+        self._measuring = asyncio.create_task(self._measure_stores())
+
+    async def _measure_stores(self) -> None:
+        """Looks how full the datastores on the front end are, again and again."""
+        while True:
+            measured = True
+            for datastore in list(self.world.datastores):
+                if not datastore.simulated and datastore.type is not DatastoreType.SYSTEM:
+                    measured = await self._measure_store(datastore) and measured
+            await asyncio.sleep(STORES_EVERY if measured else STORES_AGAIN)
+
+    async def _measure_store(self, datastore: Datastore) -> bool:
+        """False when the agent is away (at the start, for one)."""
+        try:
+            found = await self.fleet.ask(FRONT_END, "store.stat", {"path": datastore.base_path})
+        except AgentError:
+            return False
+        figures = (int(found[key]) for key in ("total_mib", "free_mib", "used_mib"))
+        self.core.take(StoreMeasured(datastore.id, *figures))
+        return True
 
     def application(self) -> Application:
         """The door to the outside."""
@@ -128,5 +160,7 @@ class FrontEnd:
 
     async def stop(self) -> None:
         """Ends the links and closes the journal. Guests go on."""
+        if self._measuring is not None:
+            self._measuring.cancel()
         await self.fleet.close()
         self.core.journal.close()

@@ -19,7 +19,16 @@ from innkeeper.model.world import Transaction
 
 from . import engine
 from .machine import move, phase
-from .messages import DomainSeen, Event, HostDown, HostUp, Instruction, Reply, Sampled
+from .messages import (
+    DomainSeen,
+    Event,
+    HostDown,
+    HostUp,
+    Instruction,
+    Reply,
+    Sampled,
+    StoreMeasured,
+)
 from .stays import stamped
 
 #: Seconds after its start in which a guest's absence from a list means nothing.
@@ -40,6 +49,8 @@ def take(tx: Transaction, event: Event) -> None:
         _domain_seen(tx, event)
     elif isinstance(event, Sampled):
         _sampled(tx, event)
+    elif isinstance(event, StoreMeasured):
+        _store_measured(tx, event)
 
 
 def set_state(tx: Transaction, host: Host, state: HostState, error: str = "") -> Host:
@@ -178,3 +189,14 @@ def _observed(tx: Transaction, vm: Vm, state: str, reason: str) -> None:
 
 def _log(tx: Transaction, vm: Vm, state: str, reason: str) -> None:
     tx.log(vm, "observed", state=state, why=reason)
+
+
+def _store_measured(tx: Transaction, event: StoreMeasured) -> None:
+    """Placement looks at a datastore's room: it is kept, but not written anew for every megabyte."""
+    datastore = tx.world.datastores.get(event.datastore)
+    if datastore is None:
+        return
+    moved = abs(datastore.free_mb - event.free) > event.total // 200
+    if moved or datastore.total_mb != event.total:
+        tx.change(datastore, total_mb=event.total, free_mb=event.free, used_mb=event.used)
+        tx.wake = True

@@ -74,4 +74,13 @@ class Sampled(msgspec.Struct, frozen=True):
     vms: tuple[tuple[int, int, str], ...]
 
 
-Event = Reply | HostUp | HostDown | DomainSeen | Sampled
+class StoreMeasured(msgspec.Struct, frozen=True):
+    """How full a datastore on the front end is, in MiB."""
+
+    datastore: int
+    total: int
+    free: int
+    used: int
+
+
+Event = Reply | HostUp | HostDown | DomainSeen | Sampled | StoreMeasured
