@@ -8,11 +8,11 @@ What a guest says while nobody listens is in its serial log.
 from __future__ import annotations
 
 import base64
-import contextlib
 import itertools
 import os
 import select
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +29,9 @@ class _Terminal:
         self.descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         self.consoles: set[int] = set()
         self._received = received
+        # Held while the descriptor is used or closed: its number may be another file's afterwards.
+        self._lock = threading.Lock()
+        self._gone = False
         self._wake_reader, self._wake_writer = os.pipe2(os.O_CLOEXEC)
         threading.Thread(target=self._read, name=f"console {path}", daemon=True).start()
 
@@ -44,8 +47,10 @@ class _Terminal:
                 break
             self._received(self, data)
         self._received(self, None)
-        for descriptor in (self.descriptor, self._wake_reader):
-            os.close(descriptor)
+        with self._lock:
+            self._gone = True
+            os.close(self.descriptor)
+        os.close(self._wake_reader)
 
     def _wait(self, event: int) -> bool:
         """Waits until the terminal is ready; False when the console is to be closed."""
@@ -56,13 +61,23 @@ class _Terminal:
 
     def write(self, data: bytes, seconds: float = 10.0) -> None:
         """Writes to the guest, which may be slow to take it; RefusedError when it does not."""
-        poll = select.poll()
-        poll.register(self.descriptor, select.POLLOUT)
+        deadline = time.monotonic() + seconds
         while data:
-            if not poll.poll(seconds * 1000):
-                raise RefusedError("the guest does not read its serial port")
-            with contextlib.suppress(BlockingIOError):
-                data = data[os.write(self.descriptor, data) :]
+            written = self._write_some(data)
+            data = data[written:]
+            if not written:
+                if time.monotonic() > deadline:
+                    raise RefusedError("the guest does not read its serial port")
+                time.sleep(0.02)
+
+    def _write_some(self, data: bytes) -> int:
+        with self._lock:
+            if self._gone:
+                raise RefusedError("the console was closed")
+            try:
+                return os.write(self.descriptor, data)
+            except BlockingIOError:
+                return 0
 
     def close(self) -> None:
         os.close(self._wake_writer)

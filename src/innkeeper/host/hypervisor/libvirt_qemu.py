@@ -35,6 +35,18 @@ _SETTLE = 120.0
 #: Seconds after which the power button is pressed again: a guest that boots does not hear it.
 _PRESS_AGAIN = 5.0
 
+# Numbers of libvirt's virDomainState (and of the reason for being paused), from libvirt-domain.h:
+# no state, running, blocked, paused, shutting down, suspended by power management. Others are off.
+_STATES = {
+    0: "starting",
+    1: "running",
+    2: "running",
+    3: "paused",
+    4: "running",
+    7: "paused",
+}
+_STARTING_UP = (3, 11)
+
 
 @dataclasses.dataclass(frozen=True)
 class Mark:
@@ -335,18 +347,9 @@ def state_of(domain: Any) -> str:
 
 def state_word(state: int, reason: int) -> str:
     """The protocol's word for libvirt's state and reason numbers."""
-    module = libvirt()
-    if state == module.VIR_DOMAIN_PAUSED and reason == module.VIR_DOMAIN_PAUSED_STARTING_UP:
+    if (state, reason) == _STARTING_UP:
         return "starting"
-    words = {
-        module.VIR_DOMAIN_NOSTATE: "starting",
-        module.VIR_DOMAIN_RUNNING: "running",
-        module.VIR_DOMAIN_BLOCKED: "running",
-        module.VIR_DOMAIN_SHUTDOWN: "running",
-        module.VIR_DOMAIN_PAUSED: "paused",
-        module.VIR_DOMAIN_PMSUSPENDED: "paused",
-    }
-    return words.get(state, "off")
+    return _STATES.get(state, "off")
 
 
 def pid_of(vm: int) -> int | None:

@@ -1,0 +1,96 @@
+"""libvirt's events as the front end is told them, with the right generation."""
+
+from __future__ import annotations
+
+import queue
+from typing import Any
+
+import pytest
+
+from innkeeper.host.hypervisor import events
+from innkeeper.host.hypervisor.events import Watcher, meaning
+
+
+class Host:
+    """What lives on a host, as the watcher asks for it."""
+
+    def __init__(self) -> None:
+        self.marks: dict[int, int] = {}
+        self.told: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.watcher = Watcher(
+            self.told.put,
+            lambda name: self.marks.get(int(name.removeprefix("one-"))),
+            lambda: dict(self.marks),
+        )
+
+    def next(self) -> tuple[int, int, str, str]:
+        said = self.told.get(timeout=60)
+        assert said["event"] == "domain"
+        return said["vm"], said["generation"], said["state"], said["reason"]
+
+
+@pytest.mark.parametrize(
+    ("event", "detail", "expected"),
+    [
+        (events.STARTED, 0, ("running", "booted")),
+        (events.STARTED, 2, ("running", "restored")),
+        (events.SUSPENDED, 2, ("paused", "io-error")),
+        (events.RESUMED, 0, ("running", "resumed")),
+        (events.STOPPED, 0, ("off", "shutdown")),
+        (events.STOPPED, 1, ("off", "destroyed")),
+        (events.STOPPED, 2, ("crashed", "crashed")),
+        (events.STOPPED, 4, ("saved", "saved")),
+        (events.STOPPED, 5, ("off", "failed")),
+        (events.STOPPED, 99, ("off", "stopped")),
+        (events.CRASHED, 0, ("crashed", "crashed")),
+        (events.SHUTDOWN, 0, None),
+        (0, 0, None),
+    ],
+)
+def test_meanings(event: int, detail: int, expected: tuple[str, str] | None) -> None:
+    assert meaning(event, detail) == expected
+
+
+def test_the_end_is_told_with_the_generation_of_the_start() -> None:
+    host = Host()
+    host.marks[12] = 3
+    host.watcher.occurred("one-12", 1, events.STARTED, 0)
+    assert host.next() == (12, 3, "running", "booted")
+    # A newer one takes its place before the end of the old one is looked at.
+    host.marks[12] = 4
+    host.watcher.occurred("one-12", -1, events.STOPPED, 1)
+    host.watcher.occurred("one-12", 2, events.STARTED, 0)
+    assert host.next() == (12, 3, "off", "destroyed")
+    assert host.next() == (12, 4, "running", "booted")
+    assert host.watcher.generation(12) == 4
+
+
+def test_domains_of_others_are_not_told() -> None:
+    host = Host()
+    host.marks[5] = 1
+    host.watcher.occurred("one-12", 1, events.STARTED, 0)
+    host.watcher.occurred("one-12", -1, events.STOPPED, 0)
+    host.watcher.occurred("their-vm", 2, events.STARTED, 0)
+    host.watcher.occurred("one-5", 3, events.STARTED, 0)
+    assert host.next()[0] == 5
+
+
+def test_what_happened_while_nobody_listened_is_told_afterwards() -> None:
+    host = Host()
+    host.marks = {1: 1, 2: 7}
+    host.watcher.resync()
+    host.watcher.occurred("one-1", 1, events.RESUMED, 0)
+    assert host.next() == (1, 1, "running", "resumed")
+    host.marks = {1: 1, 3: 2}
+    host.watcher.resync()
+    assert host.next() == (2, 7, "off", "failed")
+    assert host.next() == (3, 2, "running", "started")
+
+
+def test_a_mark_that_cannot_be_read_does_not_stop_the_watcher() -> None:
+    host = Host()
+    host.watcher.occurred("one-", 1, events.STARTED, 0)
+    host.watcher._generation_of = lambda name: 1 // 0 if name == "one-1" else 1
+    host.watcher.occurred("one-1", 1, events.STARTED, 0)
+    host.watcher.occurred("one-2", 1, events.STARTED, 0)
+    assert host.next()[0] == 2
