@@ -147,7 +147,7 @@ class Cloud:
     def state(self) -> tuple[Any, ...]:
         """All objects, and how far numbers are given: equal states mean that nothing changed."""
         tables = {name: dict(table.rows) for name, table in self.world.tables.items()}
-        return tables, dict(self.world.counters)
+        return tables, {name: count for name, count in self.world.counters.items() if count}
 
     # ---- hosts and guests
 
