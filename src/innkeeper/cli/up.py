@@ -87,11 +87,13 @@ def down(data: str | None, purge: bool) -> None:
     stopped = _power_off(folder, progress)
     process.stop(folder, progress)
     traces = cleanup.clear(folder, purge, progress)
-    folder.note_stopped(stopped | traces.awake)
-    if left := cleanup.remains(folder, traces):
-        raise CliError(block("Still there:", left))
+    left = cleanup.remains(folder, traces, progress)
     if purge:
         shutil.rmtree(folder.root)
+    else:
+        folder.note_stopped(stopped | traces.awake)
+    if left:
+        raise CliError(block("Still there:", left))
     click.echo(
         "Down: no process, interface or firewall rule is left."
         + (f" {folder.root} is removed." if purge else f" Everything is kept in {folder.root}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from innkeeper.cli.local.folder import DataFolder
 from innkeeper.cli.local.progress import Progress
 
 _SHUTDOWN_SECONDS = 60
+_GONE_SECONDS = 10
 _AWAKE = frozenset({"running", "paused", "starting"})
 _TABLE = ["inet", "innkeeper"]
 
@@ -78,8 +80,22 @@ def _end(helper: Agent, who: dict[str, Any]) -> None:
         helper.request("domain.destroy", who)
 
 
-def remains(folder: DataFolder, traces: Traces) -> list[str]:
-    """What is still there of all that, one line each; empty when nothing is."""
+def remains(folder: DataFolder, traces: Traces, progress: Progress) -> list[str]:
+    """What is still there of all that, one line each; empty when nothing is.
+
+    The kernel takes a moment to remove the interface of a guest that has ended: it is waited for.
+    """
+    try:
+        progress.wait(
+            "nothing to be left", lambda: not found(folder, traces) or None, _GONE_SECONDS
+        )
+    except CliError:
+        return found(folder, traces)
+    return []
+
+
+def found(folder: DataFolder, traces: Traces) -> list[str]:
+    """What is there of all that at this moment."""
     return [
         *_processes(folder),
         *(f"interface {name}" for name in _interfaces(traces)),
@@ -108,7 +124,7 @@ def _works_on(folder: DataFolder, words: list[str]) -> bool:
 
 
 def _interfaces(traces: Traces) -> list[str]:
-    names = [path.name for path in Path("/sys/class/net").iterdir()]
+    names = [name for _, name in socket.if_nameindex()]
     taps = tuple(f"one-{number}-" for number in traces.vms)
     return [name for name in names if name in traces.bridges or name.startswith(taps)]
 

@@ -16,6 +16,8 @@ from innkeeper.cli.xmlrpc import Refused
 BOOT_SECONDS = 600
 _SETTLE_SECONDS = 120
 _POWEROFF_SECONDS = 60
+# The recover operation of the API that repeats the step that failed.
+_RECOVER_BY_RETRY = 2
 
 RESUMABLE = frozenset({"POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"})
 # States in which nothing of the VM runs on a host.
@@ -67,11 +69,14 @@ def on_host(client: Client, host: str) -> list[Guest]:
 
 
 def resume(client: Client, number: int, progress: Progress) -> None:
-    """Start the VM again if it is off."""
+    """Start the VM again if it is off, and try again what failed before."""
     guest = look(client, number)
     if guest.state in RESUMABLE:
         progress.say(f"{guest}: {guest.state}, resuming it")
         client.call("vm.action", "resume", number)
+    elif guest.failed:
+        progress.say(f"{guest}: {guest.state}, trying again")
+        client.call("vm.recover", number, _RECOVER_BY_RETRY)
 
 
 def wait_until_it_answers(client: Client, number: int, progress: Progress) -> Guest:
@@ -79,8 +84,9 @@ def wait_until_it_answers(client: Client, number: int, progress: Progress) -> Gu
 
     def probe() -> Guest | None:
         guest = look(client, number)
-        if guest.failed:
-            raise CliError(f"{guest} failed ({guest.state}): {guest.message or 'no reason given'}")
+        if guest.failed or guest.state in RESUMABLE | {"DONE"}:
+            reason = guest.message or "no reason given, see `inn vm show`"
+            raise CliError(f"{guest} did not start ({guest.state}): {reason}")
         waiting = f" ({guest.message})" if guest.state == "PENDING" and guest.message else ""
         if guest.state != "RUNNING":
             progress.say(f"{guest}: {guest.state}{waiting}")
