@@ -29,7 +29,7 @@ from .request import Demand, Request, priority, request_of, unreadable
 from .scores import basis, scores
 from .snapshot import Snapshot, snapshot_of
 from .stores import best, reaches, suits
-from .verdicts import checks
+from .verdicts import checks_of
 
 __all__ = [
     "FILTERS",
@@ -79,7 +79,7 @@ def fits(world: World, vm: Vm, host: Host) -> tuple[Check, ...]:
     """Every check of one host for a VM, as of now; what the VM itself takes there is left out."""
     snapshot = snapshot_of(world)
     snapshot.release(vm)
-    return checks(snapshot, request_of(vm), snapshot.rows[host.id])
+    return checks_of(snapshot, request_of(vm), snapshot.rows[host.id])
 
 
 def system_datastore(world: World, host: Host, vm: Vm) -> Datastore | None:

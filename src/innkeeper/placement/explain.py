@@ -22,7 +22,7 @@ from .records import Explanation, HostVerdict, Policy
 from .request import Request, request_of
 from .scores import scores
 from .snapshot import Snapshot, snapshot_of
-from .verdicts import checks, masks
+from .verdicts import checks, checks_of, masks
 
 #: What lets a VM go on that does not wait for placement.
 _NEXT = {
@@ -83,9 +83,9 @@ def _verdicts(
             snapshot.hosts[row].name,
             "refused" if failures[row] else "fits",
             None if failures[row] else float(values[row]),
-            checks(snapshot, request, row, answers),
+            found,
         )
-        for row in order
+        for row, found in zip(order, checks(snapshot, request, order, answers), strict=True)
     )
 
 
@@ -129,7 +129,7 @@ def _own_host(
         return HostVerdict(place.host_id, place.hostname, "chosen", score, ()), ()
     snapshot.release(vm)
     request = msgspec.structs.replace(request_of(vm), disk=0)
-    found = checks(snapshot, request, row)
+    found = checks_of(snapshot, request, row)
     remedies = (_BY_NAME[c.name].remedy(snapshot, request, row) for c in found if not c.ok)
     own = HostVerdict(place.host_id, snapshot.hosts[row].name, "chosen", score, found)
     return own, tuple(line for line in remedies if line)

@@ -27,10 +27,11 @@ OneHost = Callable[[Snapshot, Request, int], str]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One condition. `needed` and `had` are for people; `remedy` says what would make this host pass, if
+    """One condition that a host must meet.
 
-    anything could (empty: nothing short of another host or another VM). `cause` is how a VM's message puts it.
-    `left` is the capacity that the filter compares with, for those that are about an amount.
+    `cause` is how the message of a VM that fits nowhere puts a failure. `needed` and `had` are for people.
+    `remedy` says what would make a host that fails pass (empty: nothing short of another host or another VM).
+    `left` is the capacity that the filter compares with, for those that are about CPU or memory.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Checks and verdicts of single hosts, put into words. The filters' masks decide; this only tells."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from .columns import Mask
 from .filters import FILTERS
@@ -15,16 +15,17 @@ def masks(snapshot: Snapshot, request: Request) -> list[Mask]:
 
 
 def checks(
-    snapshot: Snapshot, request: Request, row: int, answers: Sequence[Mask] | None = None
-) -> tuple[Check, ...]:
-    """Every check of one host."""
-    answers = masks(snapshot, request) if answers is None else answers
-    return tuple(
-        Check(
-            each.name,
-            each.needed(snapshot, request),
-            each.had(snapshot, request, row),
-            bool(mask[row]),
+    snapshot: Snapshot, request: Request, rows: Iterable[int], answers: Sequence[Mask]
+) -> Iterator[tuple[Check, ...]]:
+    """Every check of these hosts, one after the other, by the answers that `masks` gave."""
+    needed = [each.needed(snapshot, request) for each in FILTERS]
+    for row in rows:
+        yield tuple(
+            Check(each.name, text, each.had(snapshot, request, row), bool(mask[row]))
+            for each, text, mask in zip(FILTERS, needed, answers, strict=True)
         )
-        for each, mask in zip(FILTERS, answers, strict=True)
-    )
+
+
+def checks_of(snapshot: Snapshot, request: Request, row: int) -> tuple[Check, ...]:
+    """Every check of one host."""
+    return next(checks(snapshot, request, (row,), masks(snapshot, request)))
