@@ -1,12 +1,10 @@
 """Amounts as people write them."""
 
+from innkeeper.model.template import number as plain
+
+__all__ = ["cores", "counted", "disk", "memory", "plain", "span"]
+
 _STEPS = ("KiB", "MiB", "GiB", "TiB", "PiB")
-
-
-def plain(value: float) -> str:
-    """A number with two decimals at most, none when it is whole."""
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
 
 
 def memory(kib: float) -> str:
