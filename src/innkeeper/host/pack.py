@@ -5,6 +5,7 @@ The same sources give the same bytes, so the hash of the file says which agent a
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -16,14 +17,15 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def build(path: Path) -> Path:
-    """Writes the agent to ``path`` and gives that path back."""
+    """Writes the agent to ``path`` and gives that path back. One that runs is not disturbed."""
     package = Path(__file__).parent
     files = {
         f"{PACKAGE}/{source.relative_to(package).as_posix()}": source.read_bytes()
         for source in package.rglob("*.py")
     }
     files["__main__.py"] = _MAIN.encode()
-    with path.open("wb") as out:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with part.open("wb") as out:
         out.write(b"#!/usr/bin/python3\n")
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in sorted(files):
@@ -31,5 +33,5 @@ def build(path: Path) -> Path:
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
                 archive.writestr(entry, files[name])
-    path.chmod(0o755)
-    return path
+    part.chmod(0o755)
+    return part.replace(path)
