@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -232,8 +232,10 @@ async def load(url: str, bodies: Sequence[bytes], clients: int, calls: int) -> R
     )
 
 
-async def load_apart(url: str, bodies: Sequence[bytes], clients: int, calls: int) -> Report:
-    """`load` in a process of its own."""
+async def load_apart(
+    url: str, bodies: Sequence[bytes], clients: int, calls: int, within: float = 300.0
+) -> Report:
+    """`load` in a process of its own. RuntimeError if that is not done `within` seconds."""
     job = {
         "url": url,
         "bodies": [body.decode() for body in bodies],
@@ -247,7 +249,12 @@ async def load_apart(url: str, bodies: Sequence[bytes], clients: int, calls: int
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    output, _ = await process.communicate(json.dumps(job).encode())
+    try:
+        async with asyncio.timeout(within):
+            output, _ = await process.communicate(json.dumps(job).encode())
+    except TimeoutError:
+        process.kill()
+        raise RuntimeError(f"the load generator was not done within {within} s") from None
     if process.returncode:
         raise RuntimeError(f"the load generator ended with {process.returncode}")
     return Report(**json.loads(output))
@@ -269,7 +276,7 @@ def typed(text: str) -> str | int | bool:
         return text.removeprefix("s:")
 
 
-def call_body(method: str, *parameters: object) -> bytes:
+def call_body(method: str, *parameters: Any) -> bytes:
     return xmlrpc.client.dumps(tuple(parameters), method).encode()
 
 

@@ -49,18 +49,6 @@ class CallError(Exception):
         self.code = code
 
 
-_PARENTS: Final[dict[str, tuple[str, ...]]] = {
-    "methodCall": ("",),
-    "methodName": ("methodCall",),
-    "params": ("methodCall",),
-    "param": ("params",),
-    "value": ("param", "data", "member"),
-    "array": ("value",),
-    "data": ("array",),
-    "struct": ("value",),
-    "member": ("struct",),
-    "name": ("member",),
-}
 _SPACE: Final = " \t\r\n"
 _METHOD_NAME: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,200}")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}")
@@ -157,6 +145,41 @@ _SCALARS: Final[dict[str, Callable[[str], XmlRpcValue]]] = {
 }
 
 
+def _missing() -> _Missing:
+    return _MISSING
+
+
+def _two_missing() -> list[_Missing]:
+    return [_MISSING, _MISSING]
+
+
+_SLOTS: Final[dict[str, Callable[[], Any]]] = {
+    "params": list,
+    "data": list,
+    "struct": dict,
+    "member": _two_missing,
+}
+_CHILDREN: Final[dict[str, tuple[str, ...]]] = {
+    "": ("methodCall",),
+    "methodCall": ("methodName", "params"),
+    "methodName": (),
+    "params": ("param",),
+    "param": ("value",),
+    "value": ("array", "struct", *_SCALARS),
+    "array": ("data",),
+    "data": ("value",),
+    "struct": ("member",),
+    "member": ("name", "value"),
+    "name": (),
+    **dict.fromkeys(_SCALARS, ()),
+}
+_NEW_SLOT: Final[dict[str, dict[str, Callable[[], Any]]]] = {
+    parent: {child: _SLOTS.get(child, _missing) for child in children}
+    for parent, children in _CHILDREN.items()
+}
+"""By the open element and the one that starts in it: what makes the slot of the latter."""
+
+
 class _Reader:
     """Expat's handlers. `tags` and `slots` run in parallel, one entry for each open element.
 
@@ -193,15 +216,15 @@ class _Reader:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         tags = self.tags
-        parent = tags[-1]
-        if parent not in _PARENTS.get(tag, ()) and not (parent == "value" and tag in _SCALARS):
-            raise CallError(f"<{tag[:40]}> has no place in {_place(parent)}")
+        new_slot = _NEW_SLOT[tags[-1]].get(tag)
+        if new_slot is None:
+            raise CallError(f"<{tag[:40]}> has no place in {_place(tags[-1])}")
         if self.text:
-            self.expect_no_text(parent)
+            self.expect_no_text(tags[-1])
         if len(tags) > DEEPEST:
             raise CallError(f"nested deeper than {DEEPEST} elements")
         tags.append(tag)
-        self.slots.append(_new_slot(tag))
+        self.slots.append(new_slot())
 
     def expect_no_text(self, tag: str) -> None:
         text = "".join(self.text)
@@ -323,16 +346,6 @@ _ENDS: Final[dict[str, Callable[[_Reader, Any], None]]] = {
 
 def _place(tag: str) -> str:
     return f"<{tag}>" if tag else "the document"
-
-
-def _new_slot(tag: str) -> Any:
-    if tag in ("data", "params"):
-        return []
-    if tag == "struct":
-        return {}
-    if tag == "member":
-        return [_MISSING, _MISSING]
-    return _MISSING
 
 
 def _decoded_utf16(body: bytes) -> bytes | str:
