@@ -1,13 +1,16 @@
 """How links are opened: simulated hosts in the process, this machine's agent as a child, others by SSH."""
 
 import asyncio
+import contextlib
+import functools
 import socket
 from pathlib import Path
 
+from innkeeper.fleet.keys import KnownHosts, ensure_key
 from innkeeper.fleet.link import Link, OnEvent
 from innkeeper.fleet.local import open_local
 from innkeeper.fleet.simulated import Guest, SimulatedHost, SimulatedLink
-from innkeeper.fleet.ssh import open_ssh
+from innkeeper.fleet.ssh import Door, open_ssh
 from innkeeper.host import pack
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.messages import FRONT_END, SIMULATED
@@ -31,37 +34,32 @@ class Links:
     def __init__(self, world: World, data: Path, settings: Settings) -> None:
         self.world = world
         self.data = data
-        self.settings = settings
         self.simulated: dict[int, SimulatedHost] = {}
+        self._times = settings.simulation.times
+        self._key = data / settings.ssh.key
+        self._known = KnownHosts(data / settings.ssh.known_hosts)
         self._agent: Path | None = None
+        # An administrator may want to hand out its public half before there are hosts.
+        with contextlib.suppress(OSError):
+            ensure_key(self._key)
 
     async def __call__(self, place: int, host: Host | None, on_event: OnEvent) -> Link:
+        link: Link
         if place == SIMULATED or (host is not None and host.simulated):
-            return SimulatedLink(
-                self._simulated(place, host), on_event, self.settings.simulation.times
-            )
-        if place == FRONT_END or (host is not None and is_local(host.name)):
-            link: Link = await open_local(
-                await self._packed(), self.data / "log" / "agent.log", on_event
-            )
-            return link
-        if host is None:
+            link = SimulatedLink(self._simulated(place, host), on_event, self._times)
+        elif place == FRONT_END or (host is not None and is_local(host.name)):
+            link = await open_local(await self._packed(), self._log("agent.log"), on_event)
+        elif host is None:
             raise OSError("there is no such host")
-        ssh = self.settings.ssh
-        try:
-            return await open_ssh(
-                host.name,
-                self.data / ssh.key,
-                self.data / ssh.known_hosts,
-                await self._packed(),
-                on_event,
-            )
-        except (OSError, TimeoutError):
-            raise
-        except (
-            Exception
-        ) as error:  # asyncssh's own errors: a host that refuses is down, not our defect
-            raise OSError(f"SSH to {host.name}: {error}") from error
+        else:
+            ensure_key(self._key)
+            door = Door(host.name, self._key, self._known)
+            log = self._log(f"agent-{host.name}.log")
+            link = await open_ssh(door, await self._packed(), log, on_event)
+        return link
+
+    def _log(self, name: str) -> Path:
+        return self.data / "log" / name
 
     async def _packed(self) -> Path:
         """The agent as one file, packed once a start."""
@@ -96,4 +94,13 @@ def as_guest(vm: Vm) -> Guest:
 
 def is_local(name: str) -> bool:
     """Is this the machine that the front end runs on?"""
-    return name in LOCAL_NAMES or name in (socket.gethostname(), socket.getfqdn())
+    own = socket.gethostname()
+    if name in LOCAL_NAMES or name == own:
+        return True
+    # Asking for the full name may ask a name server: only for a name that may be it.
+    return name.partition(".")[0] == own.partition(".")[0] and name == _full_name(own)
+
+
+@functools.cache
+def _full_name(own: str) -> str:
+    return socket.getfqdn(own)

@@ -2,20 +2,20 @@
 
 Theory of operation
 -------------------
-Every host that is not offline has a *station*: a task that opens a link, says hello, asks what is there, reports the
-host up, and waits until the link is lost, to begin again with growing pauses. A host counts as down when no link
-stands for `GRACE` seconds (at once when the very first attempt fails). Whatever an agent is asked while the link is
-opened has its time limit: a host that takes connections and says nothing is down too. An instruction waits for its
-station's link, is sent, sent again when the answer does not come in time or the link is lost (verbs are idempotent),
-and ends in exactly one Reply: the agent's, `timeout`, `failed` when links are lost over it again and again, or
-`unreachable` when the host is declared down. Before every sending it is compared with the operation: what is not
-under way any more is dropped.
+Every host that is not offline has a station (`station.py`), which keeps a link to its agent. An instruction waits for
+its station's link, is sent, sent again when the answer does not come in time or the link is lost (verbs are
+idempotent), and ends in exactly one Reply: the agent's, `timeout`, `failed` when links are lost over it again and
+again, or `unreachable` when the host is declared down, taken offline or deleted. Before every sending it is compared
+with the operation: what is not under way any more is dropped, without a Reply. The same instruction again (a restarted
+step) while one is on its way adds nothing.
+
+Instructions leave in the order in which they came. At most `WINDOW` are with one agent at once, so that a time limit
+tells about the agent and not about the length of our queue.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 
 from innkeeper.lifecycle.messages import (
@@ -28,31 +28,24 @@ from innkeeper.lifecycle.messages import (
     Instruction,
     Reply,
     Sampled,
-)  # fmt: skip
+)
 from innkeeper.model.objects import Host
 from innkeeper.model.states import HostState
 from innkeeper.model.world import World
 
+from .bases import Bases
 from .link import AgentError, Link, LinkLost, OnEvent
+from .station import Garbled, Message, Station
 
 log = logging.getLogger(__name__)
 
-#: Seconds without a link after which a host counts as down.
-GRACE = 30.0
-#: Seconds that opening a link may take; a hello may try out the accelerator first.
-OPENING = 120.0
-#: Seconds that ending a link may take.
-CLOSING = 15.0
-#: Seconds between pings, and how long an answer may take.
-HEARTBEAT = 10.0
-#: Pauses between attempts to connect.
-FIRST_PAUSE, LAST_PAUSE = 0.5, 15.0
 #: How often an instruction that is not answered in time is sent in all.
 SENDINGS = 3
 #: How many links may be lost over one instruction: it may be what kills the agent.
 LOSSES = 10
-#: Seconds between comparisons of a host's inventory with the world.
-INVENTORY_EVERY = 300.0
+
+Listener = Callable[[int, Message], None]
+_Key = tuple[int, int, bool, int]
 
 
 class Connector(Protocol):
@@ -63,50 +56,16 @@ class Connector(Protocol):
         ...
 
 
-class Station:
-    """One place's link, and whether it counts as down.
-
-    `settled` is set while a link stands or the place counts as down: then an instruction knows where it is.
-    """
-
-    def __init__(self, place: int) -> None:
-        self.place = place
-        self.link: Link | None = None
-        self.up = False
-        self.down = False
-        self.settled = asyncio.Event()
-        self.was_up = False
-        self.why = ""
-        self.task: asyncio.Task[None] | None = None
-
-    def set_up(self) -> None:
-        """A link stands."""
-        self.up = self.was_up = True
-        self.down = False
-        self.settled.set()
-
-    def set_lost(self) -> None:
-        """No link stands (any more)."""
-        self.up = False
-        if not self.down:
-            self.settled.clear()
-
-    def set_down(self) -> None:
-        """It counts as down."""
-        self.down = True
-        self.settled.set()
-
-
 class Fleet:
-    """Every agent of the zone."""
+    """Every agent of the zone. What agents say goes to `take`; rounds of monitoring go to `measured` as well."""
 
     def __init__(
         self,
         world: World,
         connect: Connector,
         take: Callable[[Event], None],
-        hello: Callable[[int], dict[str, Any]],
-        measured: Callable[[int, dict[str, Any]], None],
+        hello: Callable[[int], Message],
+        measured: Callable[[int, Message], None],
         monitor_every: float = 30.0,
     ) -> None:
         self.world = world
@@ -116,8 +75,11 @@ class Fleet:
         self.measured = measured
         self.monitor_every = monitor_every
         self.stations: dict[int, Station] = {}
-        self.listeners: list[Callable[[int, dict[str, Any]], None]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.listeners: list[Listener] = []
+        self._bases = Bases()
+        self._carried: set[_Key] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._ends: dict[asyncio.Task[None], None] = {}
         self._closing = False
 
     # -- stations
@@ -128,130 +90,114 @@ class Fleet:
             self.refresh(host.id)
 
     def refresh(self, host_id: int) -> None:
-        """Looks at a host again: it may be new, gone, taken offline or brought back."""
+        """Looks at a host again: it may be new, gone, renamed, taken offline or brought back."""
         host = self.world.hosts.get(host_id)
-        wanted = host is not None and host.state is not HostState.OFFLINE
+        wanted = host is not None and host.state is not HostState.OFFLINE and not self._closing
         station = self.stations.get(host_id)
-        if wanted and station is None and not self._closing:
-            self._open(host_id)
-        elif not wanted and station is not None:
+        if station is not None and not (wanted and host is not None and station.name == host.name):
             del self.stations[host_id]
-            self._spawn(
-                self._end(station, "the host is offline" if host else "the host is deleted")
-            )
+            self._spawn(self._ends, station.close("the host was renamed" if wanted else "closed"))
+            station = None
+        if wanted and host is not None and station is None:
+            self._open(host_id, host.name, patient=not _unknown(host))
 
-    def _open(self, place: int) -> Station:
-        station = self.stations[place] = Station(place)
-        station.task = asyncio.create_task(self._keep(station))
-        station.task.add_done_callback(_report)
+    def _open(self, place: int, name: str, *, patient: bool) -> Station:
+        station = self.stations[place] = Station(place, name, self, patient=patient)
         return station
-
-    async def _end(self, station: Station, why: str) -> None:
-        """Ends a station for good."""
-        station.why = why
-        station.set_down()
-        if station.task is not None:
-            station.task.cancel()
-        await _close(station.link)
 
     async def close(self) -> None:
         """Ends all links. Guests go on."""
         self._closing = True
-        for task in list(self._tasks):
+        for task in self._tasks:
             task.cancel()
         stations = list(self.stations.values())
         self.stations.clear()
-        await asyncio.gather(*(self._end(station, "closing") for station in stations))
+        await asyncio.gather(*(station.close("closing") for station in stations))
+        await asyncio.gather(*self._tasks, *self._ends, return_exceptions=True)
+        await self._bases.close()
 
-    async def _keep(self, station: Station) -> None:
-        """Keeps a station's link up for as long as the station is there."""
-        pause = FIRST_PAUSE
-        lost_at: float | None = None
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                await self._serve(station)
-                pause, lost_at = FIRST_PAUSE, None
-            except TimeoutError:
-                station.why = f"its agent does not answer within {OPENING:g} s"
-            except (OSError, LinkLost, AgentError, ValueError, KeyError) as error:
-                station.why = str(error) or type(error).__name__
-            finally:
-                await self._drop(station)
-            first = lost_at is None and not station.was_up
-            lost_at = loop.time() if lost_at is None else lost_at
-            if not station.down and (first or loop.time() - lost_at >= GRACE):
-                self._declare_down(station)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LAST_PAUSE)
+    # -- what stations ask and tell (station.Owner)
 
-    async def _drop(self, station: Station) -> None:
-        station.set_lost()
-        link, station.link = station.link, None
-        await _close(link)
+    def open_link(self, place: int, on_event: OnEvent) -> Awaitable[Link]:
+        """Opens a link to a place."""
+        return self.connect(place, self.world.hosts.get(place), on_event)
 
-    def _declare_down(self, station: Station) -> None:
-        log.warning("place %d is down: %s", station.place, station.why)
-        station.set_down()
-        if station.place >= 0:
-            self.take(HostDown(station.place, f"no agent: {station.why}"))
+    def greeting(self, place: int) -> Message:
+        """The arguments of `hello`."""
+        return self.hello(place)
 
-    async def _serve(self, station: Station) -> None:
-        """One life of a link: hello, what is there, then heartbeats until it is lost."""
+    def came_up(self, place: int, facts: Message, inventory: Message) -> None:
+        """A host's link stands."""
+        self.take(HostUp(place, facts, inventory))
 
-        def on_event(message: dict[str, Any]) -> None:
-            self._event(station.place, message)
+    def went_down(self, place: int, why: str) -> None:
+        """A place counts as down."""
+        if place >= 0:
+            self.take(HostDown(place, f"no agent: {why}"))
 
-        async with asyncio.timeout(OPENING):
-            link = await self.connect(station.place, self.world.hosts.get(station.place), on_event)
-            station.link = link
-            facts = await link.request("hello", self.hello(station.place))
-            inventory = await link.request("observe", {}) if station.place >= 0 else {}
-        station.set_up()
-        if station.place >= 0:
-            self.take(HostUp(station.place, facts, inventory))
-            async with asyncio.timeout(OPENING):
-                await link.request("monitor", {"interval": self.monitor_every})
-        await self._heartbeats(station, link, facts)
-        station.why = link.lost.result() if link.lost.done() else "no answer to a ping"
-
-    async def _heartbeats(self, station: Station, link: Link, facts: dict[str, Any]) -> None:
-        rounds = 0
-        while not link.lost.done():
-            await asyncio.wait({link.lost}, timeout=HEARTBEAT)
-            if link.lost.done():
-                return
-            rounds += 1
-            try:
-                async with asyncio.timeout(HEARTBEAT):
-                    await link.request("ping", {})
-                if station.place >= 0 and rounds % int(INVENTORY_EVERY / HEARTBEAT) == 0:
-                    async with asyncio.timeout(OPENING):
-                        inventory = await link.request("observe", {})
-                    self.take(HostUp(station.place, facts, inventory))
-            except (TimeoutError, LinkLost):
-                return
+    def said(self, place: int, message: Message) -> None:
+        """An agent said something by itself. Raises Garbled."""
+        kind = message.get("event")
+        if kind == "domain":
+            self.take(_domain_seen(place, message))
+        elif kind == "metrics":
+            sampled = _sampled(place, message)
+            self.measured(place, message)
+            self.take(sampled)
+        for listener in list(self.listeners):
+            listener(place, message)
 
     # -- instructions
 
     def dispatch(self, instructions: Sequence[Instruction]) -> None:
         """Carries instructions to their places."""
         for instruction in instructions:
-            self._spawn(self._carry(instruction))
+            key = _key(instruction)
+            if instruction.operation < 0 or key not in self._carried:
+                self._carried.add(key)
+                self._spawn(self._tasks, self._carry(instruction))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(
+        self, group: dict[asyncio.Task[None], None], work: Coroutine[Any, Any, None]
+    ) -> None:
         if self._closing:
             work.close()
             return
         task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        group[task] = None
+        task.add_done_callback(lambda done: group.pop(done, None))
 
-    def _station(self, place: int) -> Station | None:
-        station = self.stations.get(place)
-        if station is None and place in (FRONT_END, SIMULATED):
-            station = self._open(place)
-        return station
+    async def _carry(self, instruction: Instruction) -> None:
+        try:
+            reply = await self._outcome(instruction)
+        finally:
+            self._carried.discard(_key(instruction))
+        if reply is not None and instruction.operation >= 0:
+            try:
+                self.take(reply)
+            except Exception as error:
+                self._report("taking a reply", instruction, error)
+
+    async def _outcome(self, instruction: Instruction) -> Reply | None:
+        """What became of it; None when nobody waits for it any more."""
+        if instruction.delay:
+            await asyncio.sleep(instruction.delay)
+        try:
+            result = await self._send(instruction)
+            return None if result is None else _reply(instruction, result=result)
+        except AgentError as error:
+            code, message = error.code, error.message
+        except Exception as error:  # our defect must not leave the operation waiting for ever
+            self._report("carrying", instruction, error)
+            code, message = "failed", f"the front end failed: {error!r}"
+        log.info("%s at %d: %s (%s)", instruction.verb, instruction.place, message, code)
+        return _reply(instruction, code=code, message=message)
+
+    def _report(self, doing: str, instruction: Instruction, error: Exception) -> None:
+        """Our own defect: the loop's handler shall hear of it."""
+        text = f"{doing} {instruction.verb} (operation {instruction.operation}), place {instruction.place}"
+        context = {"message": text, "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
 
     def _current(self, instruction: Instruction) -> bool:
         """Is this still what its operation waits for?"""
@@ -265,137 +211,131 @@ class Fleet:
             and operation.tries == instruction.tries
         )
 
-    async def _carry(self, instruction: Instruction) -> None:
-        if instruction.delay:
-            await asyncio.sleep(instruction.delay)
-        code, message, result = "", "", {}
-        try:
-            outcome = await self._send(instruction)
-            if outcome is None:
-                return
-            result = outcome
-        except AgentError as error:
-            code, message = error.code, error.message
-        except Exception as error:  # our defect must not leave the operation waiting for ever
-            log.exception("carrying %s to place %d", instruction.verb, instruction.place)
-            code, message = "failed", f"the front end failed: {error!r}"
-        if code:
-            log.info("%s at %d: %s (%s)", instruction.verb, instruction.place, message, code)
-        if instruction.operation >= 0:
-            self.take(
-                Reply(
-                    operation=instruction.operation,
-                    step=instruction.step,
-                    undoing=instruction.undoing,
-                    tries=instruction.tries,
-                    code=code,
-                    message=message,
-                    result=result,
-                )
-            )
-
     async def _send(self, instruction: Instruction) -> dict[str, Any] | None:
         """The agent's answer; None when nobody waits for it any more. Raises AgentError."""
-        sendings = losses = 0
+        errand = _Errand(instruction)
         while self._current(instruction):
             station = self._station(instruction.place)
-            if station is None:
-                raise AgentError("unreachable", "the host is gone or offline")
-            link = await self._link(station)
-            if not self._current(instruction):
-                break
+            link = await station.linked()
+            if link is None or not self._current(instruction):
+                continue
             try:
-                async with asyncio.timeout(instruction.timeout):
-                    return await self._request(link, instruction)
+                args = await self._addressed(errand, link)
+                async with station.window:
+                    if station.link is link and self._current(instruction):
+                        async with asyncio.timeout(instruction.timeout):
+                            return await link.request(instruction.verb, args)
             except LinkLost as lost:
-                losses += 1
-                if losses >= LOSSES:
-                    text = f"the link was lost {LOSSES} times before the answer came: {lost}"
-                    raise AgentError("failed", text) from None
-                await asyncio.sleep(0)
+                errand.lost(lost)
             except TimeoutError:
-                sendings += 1
-                if sendings >= SENDINGS:
-                    text = f"no answer in {instruction.timeout:g} s, {SENDINGS} times"
-                    raise AgentError("timeout", text) from None
+                errand.late()
+            except AgentError as error:
+                await self._provide(errand, error, link)
         return None
 
-    async def _link(self, station: Station) -> Link:
-        """The station's link, as soon as it stands; unreachable when the place is declared down."""
-        while station.link is None or not station.up:
-            if station.down:
-                raise AgentError("unreachable", f"no agent there: {station.why}")
-            await station.settled.wait()
-        return station.link
+    async def _addressed(self, errand: "_Errand", link: Link) -> dict[str, Any]:
+        """The arguments, as they are for a host that does or does not see the front end's files."""
+        if link.shares_files:
+            return errand.instruction.args
+        args, errand.origins = await self._bases.named(errand.instruction.args)
+        return args
 
-    async def _request(self, link: Link, instruction: Instruction) -> dict[str, Any] | None:
-        """Asks; brings the files that the host says it misses, and asks again, if it is still to be done."""
-        verb, args = instruction.verb, instruction.args
+    async def _provide(self, errand: "_Errand", error: AgentError, link: Link) -> None:
+        """Brings the base that the host says it misses. Any other answer is the end, and raised again."""
+        target = str(error.detail.get("file", ""))
+        digest = target.rpartition("/")[2]
+        origin = errand.origins.pop(digest, None) if error.code == "missing" else None
+        if origin is None or digest in errand.brought:
+            raise error
         try:
-            return await link.request(verb, args)
-        except AgentError as error:
-            origins = {disk.get("base"): disk.get("origin") for disk in args.get("disks", ())}
-            missing = str(error.detail.get("file", ""))
-            origin = next((o for b, o in origins.items() if b and o and missing.endswith(b)), None)
-            if error.code != "missing" or origin is None:
-                raise
-        await _upload(link, origin, missing)
-        return await link.request(verb, args) if self._current(instruction) else None
+            await self._bases.bring(errand.instruction.place, link, origin, target, digest)
+            errand.brought.add(digest)
+        except LinkLost as lost:
+            errand.lost(lost)
+
+    def _station(self, place: int) -> Station:
+        """The place's station; AgentError `unreachable` when it has none and shall have none."""
+        if place not in self.stations and not self._closing:
+            if place in (FRONT_END, SIMULATED):
+                return self._open(place, "front end", patient=True)
+            self.refresh(place)
+        station = self.stations.get(place)
+        if station is None:
+            gone = place not in self.world.hosts
+            raise AgentError("unreachable", f"the host is {'deleted' if gone else 'offline'}")
+        return station
 
     async def ask(
         self, place: int, verb: str, args: dict[str, Any], timeout: float = 30.0
     ) -> dict[str, Any]:
         """A question to an agent that changes nothing (logs, consoles); raises AgentError."""
-        station = self._station(place)
-        if station is None or station.link is None:
+        link = self._station(place).link
+        if link is None:
             raise AgentError("unreachable", "the host has no agent at the moment")
         try:
             async with asyncio.timeout(timeout):
-                return await station.link.request(verb, args)
-        except (LinkLost, TimeoutError) as error:
-            raise AgentError("unreachable", str(error) or "no answer in time") from None
-
-    # -- what agents say by themselves
-
-    def _event(self, place: int, message: dict[str, Any]) -> None:
-        kind = message.get("event")
-        if kind == "domain":
-            self.take(
-                DomainSeen(
-                    place, int(message["vm"]), int(message["generation"]), str(message["state"]),
-                    str(message.get("reason", "")),
-                )
-            )  # fmt: skip
-        elif kind == "metrics":
-            vms = tuple(
-                (int(vm["vm"]), int(vm["generation"]), str(vm["state"])) for vm in message["vms"]
-            )
-            self.measured(place, message)
-            self.take(Sampled(place, vms))
-        for listener in self.listeners:
-            listener(place, message)
+                return await link.request(verb, args)
+        except LinkLost as error:
+            raise AgentError("unreachable", str(error)) from None
+        except TimeoutError:
+            raise AgentError("unreachable", f"no answer in {timeout:g} s") from None
 
 
-async def _close(link: Link | None) -> None:
-    """Ends a link; one whose other end is dead must not hold us up."""
-    if link is not None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSING):
-                await link.close()
+class _Errand:
+    """What has happened to an instruction on its way."""
+
+    def __init__(self, instruction: Instruction) -> None:
+        self.instruction = instruction
+        self.origins: dict[str, str] = {}
+        self.brought: set[str] = set()
+        self._sendings = 0
+        self._losses = 0
+
+    def lost(self, lost: LinkLost) -> None:
+        """A link was lost over it."""
+        self._losses += 1
+        if self._losses >= LOSSES:
+            text = f"the link was lost {LOSSES} times before the answer came: {lost}"
+            raise AgentError("failed", text)
+
+    def late(self) -> None:
+        """An answer did not come in time."""
+        self._sendings += 1
+        if self._sendings >= SENDINGS:
+            text = f"no answer in {self.instruction.timeout:g} s, {SENDINGS} times"
+            raise AgentError("timeout", text)
 
 
-async def _upload(link: Link, origin: str, missing: str) -> None:
-    try:
-        await link.upload(origin, missing)
-    except (LinkLost, AgentError):
-        raise
-    except Exception as error:  # of whatever carries the link: a full disk there, a file gone here
-        text = f"bringing {origin} failed: {error or type(error).__name__}"
-        raise AgentError("failed", text) from error
+def _unknown(host: Host) -> bool:
+    """Is it a host that nothing is known of, or only that it is down?"""
+    return host.state in (HostState.INIT, HostState.ERROR)
 
 
-def _report(task: "asyncio.Task[None]") -> None:
-    """A station that ends by itself is a defect: the loop's handler shall hear of it."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        context = {"message": "a station ended", "exception": error, "task": task}
-        task.get_loop().call_exception_handler(context)
+def _key(instruction: Instruction) -> _Key:
+    return (instruction.operation, instruction.step, instruction.undoing, instruction.tries)
+
+
+def _reply(instruction: Instruction, **outcome: Any) -> Reply:
+    operation, step, undoing, tries = _key(instruction)
+    return Reply(operation=operation, step=step, undoing=undoing, tries=tries, **outcome)
+
+
+def _domain_seen(place: int, message: Message) -> DomainSeen:
+    vm, generation, state = _vm_state(message)
+    return DomainSeen(place, vm, generation, state, str(message.get("reason", "")))
+
+
+def _sampled(place: int, message: Message) -> Sampled:
+    vms, host = message.get("vms"), message.get("host", {})
+    if not isinstance(vms, list) or not isinstance(host, dict):
+        raise Garbled(f"metrics must have host and vms, not {message!r:.200}")
+    return Sampled(place, tuple(_vm_state(vm) for vm in vms))
+
+
+def _vm_state(said: Any) -> tuple[int, int, str]:
+    """VM, generation and state of what an agent said about a guest."""
+    if isinstance(said, dict):
+        vm, generation, state = said.get("vm"), said.get("generation"), said.get("state")
+        if type(vm) is int and type(generation) is int and isinstance(state, str):
+            return vm, generation, state
+    raise Garbled(f"a guest must have vm, generation and state, not {said!r:.200}")

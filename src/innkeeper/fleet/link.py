@@ -1,15 +1,17 @@
 """A link to one agent: requests out, replies and events in (docs/agent-protocol.md)."""
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
+
+import msgspec
 
 log = logging.getLogger(__name__)
 
-#: Longest line of the protocol, in bytes.
+#: Longest line of the protocol, in bytes, its end included.
 LINE_LIMIT = 4 << 20
+_PIECE = 1 << 16
 
 Result = dict[str, Any]
 OnEvent = Callable[[dict[str, Any]], None]
@@ -20,7 +22,7 @@ class LinkLost(Exception):
 
 
 class AgentError(Exception):
-    """The agent answered that it did not do it; `code` is one of the protocol's."""
+    """The agent answered that it did not do it; `code` is one of the protocol's, `detail` the whole answer."""
 
     def __init__(self, code: str, message: str, detail: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -30,16 +32,23 @@ class AgentError(Exception):
 
 
 class Link(Protocol):
-    """What the fleet needs of a link, whatever carries it."""
+    """What the fleet needs of a link, whatever carries it.
+
+    `lost` gets the reason when the link ends. `shares_files`: the front end's paths mean the same files there.
+    """
 
     lost: "asyncio.Future[str]"
+    shares_files: bool
 
     async def request(self, verb: str, args: dict[str, Any]) -> Result:
-        """Asks and waits for the answer; raises AgentError or LinkLost."""
+        """Asks and waits for the answer; raises AgentError or LinkLost. Requests leave in the order of the calls."""
         ...
 
-    async def upload(self, source: str, target: str) -> None:
-        """Brings a file of the front end to the host."""
+    async def upload(self, source: str, target: str, sha256: str) -> None:
+        """Brings a file of the front end to the host, whole and with this hash, or not at all.
+
+        Raises OSError with the reason, or LinkLost.
+        """
         ...
 
     async def close(self) -> None:
@@ -47,79 +56,124 @@ class Link(Protocol):
         ...
 
 
-class StreamLink:
-    """A link over a pair of byte streams: a child process's, or an SSH channel's."""
+class Source(Protocol):
+    """Bytes from the agent."""
 
-    def __init__(
-        self,
-        reader: "asyncio.StreamReader | Any",
-        writer: "asyncio.StreamWriter | Any",
-        on_event: OnEvent,
-        on_close: Callable[[], Any],
-        upload: Callable[[str, str], Any],
-    ) -> None:
+    async def read(self, n: int) -> bytes:
+        """Up to n bytes; none at the end."""
+        ...
+
+
+class Sink(Protocol):
+    """Bytes to the agent."""
+
+    def write(self, data: bytes) -> None:
+        """Queues bytes."""
+        ...
+
+    async def drain(self) -> None:
+        """Waits while too much is queued; raises when the other end is gone."""
+        ...
+
+
+class Carrier(Protocol):
+    """What runs the agent: a child process, or an SSH connection with a process at its end."""
+
+    shares_files: bool
+
+    async def epitaph(self) -> str:
+        """Why the agent's output ended, as far as can be told in a short time."""
+        ...
+
+    async def upload(self, source: str, target: str, sha256: str) -> None:
+        """See `Link.upload`."""
+        ...
+
+    async def close(self) -> None:
+        """Ends the agent, and waits for its end."""
+        ...
+
+
+class StreamLink:
+    """A link over a pair of byte streams."""
+
+    def __init__(self, reader: Source, writer: Sink, carrier: Carrier, on_event: OnEvent) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.shares_files = carrier.shares_files
         self._reader = reader
         self._writer = writer
+        self._carrier = carrier
         self._on_event = on_event
-        self._on_close = on_close
-        self._upload = upload
         self._next = 0
         self._waiting: dict[int, asyncio.Future[Result]] = {}
+        self._turn = asyncio.Lock()
+        self._closed = False
         self._task = asyncio.create_task(self._read())
 
     async def request(self, verb: str, args: dict[str, Any]) -> Result:
-        if self.lost.done():
-            raise LinkLost(self.lost.result())
         self._next += 1
         number = self._next
+        line = msgspec.json.encode({"id": number, "verb": verb, "args": args}) + b"\n"
+        if len(line) > LINE_LIMIT:
+            text = f"{verb}: the request has {len(line)} bytes, a line may have {LINE_LIMIT}"
+            raise AgentError("bad-args", text)
+        await self._write(line)
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
-        line = json.dumps({"id": number, "verb": verb, "args": args}, separators=(",", ":"))
         try:
-            self._writer.write(line.encode() + b"\n")
             return await answer
-        except (OSError, BrokenPipeError) as error:
-            self._end(f"writing to the agent failed: {error}")
-            raise LinkLost(str(error)) from error
         finally:
             self._waiting.pop(number, None)
 
-    async def upload(self, source: str, target: str) -> None:
-        await self._upload(source, target)
+    async def _write(self, line: bytes) -> None:
+        """Writes when what was written before has found its way; one after the other, in the order of the calls."""
+        async with self._turn:
+            if not self.lost.done():
+                try:
+                    await self._writer.drain()
+                    self._writer.write(line)
+                except Exception as error:  # whatever the carrier's library calls it
+                    self._end(f"writing to the agent failed: {error or type(error).__name__}")
+            if self.lost.done():
+                raise LinkLost(self.lost.result())
+
+    async def upload(self, source: str, target: str, sha256: str) -> None:
+        if self.lost.done():
+            raise LinkLost(self.lost.result())
+        await self._carrier.upload(source, target, sha256)
 
     async def close(self) -> None:
         self._end("closed")
-        self._task.cancel()
-        closed = self._on_close()
-        if asyncio.iscoroutine(closed):
-            await closed
+        if not self._closed:
+            self._closed = True
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            await self._carrier.close()
 
     async def _read(self) -> None:
         try:
-            while line := await self._reader.readline():
+            async for line in lines(self._reader):
                 self._take(line)
-            self._end("the agent ended")
-        except (OSError, ValueError, asyncio.IncompleteReadError) as error:
-            self._end(f"reading from the agent failed: {error}")
+            self._end(await self._carrier.epitaph())
+        except Exception as error:  # whatever the carrier's library calls it
+            self._end(f"reading from the agent failed: {error or type(error).__name__}")
 
-    def _take(self, line: bytes | str) -> None:
+    def _take(self, line: bytes) -> None:
         try:
-            message = json.loads(line)
-        except ValueError:
-            log.warning("the agent sent a line that is not JSON: %.200r", line)
+            message = msgspec.json.decode(line, type=dict[str, Any])
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            log.warning("the agent sent a line that is not a JSON object: %.200r", line)
             return
         if "event" in message:
-            self._on_event(message)
+            try:
+                self._on_event(message)
+            except Exception:
+                log.exception("taking an event of the agent: %.200r", message)
             return
-        answer = self._waiting.get(message.get("id", -1))
-        if answer is None or answer.done():
-            return
-        if message.get("ok"):
-            answer.set_result(message.get("result") or {})
-        else:
-            code, text = str(message.get("code", "failed")), str(message.get("message", ""))
-            answer.set_exception(AgentError(code, text, message))
+        number = message.get("id")
+        answer = self._waiting.get(number) if isinstance(number, int) else None
+        if answer is not None and not answer.done():
+            _settle(answer, message)
 
     def _end(self, why: str) -> None:
         if not self.lost.done():
@@ -128,3 +182,33 @@ class StreamLink:
             if not answer.done():
                 answer.set_exception(LinkLost(why))
         self._waiting.clear()
+
+
+def _settle(answer: "asyncio.Future[Result]", message: dict[str, Any]) -> None:
+    """Hands an answer to whoever waits for it."""
+    result = message.get("result")
+    if message.get("ok") is True and isinstance(result, dict | None):
+        answer.set_result(result or {})
+    elif message.get("ok") is False:
+        code, text = str(message.get("code", "failed")), str(message.get("message", ""))
+        answer.set_exception(AgentError(code, text, message))
+    else:
+        text = f"the agent's answer makes no sense: {message!r:.200}"
+        answer.set_exception(AgentError("failed", text))
+
+
+async def lines(source: Source) -> AsyncIterator[bytes]:
+    """The whole lines of a stream, without their ends; one that is too long is left out, as is an unfinished last."""
+    held: list[bytes] = []
+    size = 0
+    while piece := await source.read(_PIECE):
+        *ends, rest = piece.split(b"\n")
+        for end in ends:
+            size += len(end)
+            if size < LINE_LIMIT:
+                yield b"".join((*held, end))
+            else:
+                log.warning("the agent sent a line of %d bytes, %d are allowed", size, LINE_LIMIT)
+            held, size = [], 0
+        size += len(rest)
+        held = [*held, rest] if size < LINE_LIMIT else []

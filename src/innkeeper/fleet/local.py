@@ -1,53 +1,107 @@
 """The link to the agent on this machine: a child process."""
 
 import asyncio
+import contextlib
 import logging
 import os
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from .link import LINE_LIMIT, OnEvent, StreamLink
+from .link import OnEvent, StreamLink
 
 log = logging.getLogger(__name__)
 
 #: The distribution's own Python: it is the one that has the libvirt bindings.
 PYTHON = "/usr/bin/python3"
+#: Seconds that an agent has to end by itself, and to tell why it ended.
+PATIENCE, LAST_WORDS = 10.0, 2.0
+#: Bytes of the log's end in which its last line is looked for.
+_TAIL = 2000
 
 
 async def open_local(agent: Path, log_file: Path, on_event: OnEvent) -> StreamLink:
-    """Starts the agent as a child of ours; it ends when its standard input closes."""
+    """Starts the agent as a child of ours; it ends when its standard input closes. Raises OSError."""
+    return await open_child([PYTHON, str(agent)], log_file, on_event)
+
+
+async def open_child(command: Sequence[str], log_file: Path, on_event: OnEvent) -> StreamLink:
+    """Starts a command that speaks the agent's protocol. Raises OSError."""
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
-            PYTHON,
-            str(agent),
+            *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
-            limit=LINE_LIMIT,
             start_new_session=True,
             env={"PATH": os.defpath + ":/usr/sbin:/sbin:/usr/local/sbin", "LC_ALL": "C.UTF-8"},
         )
+    assert process.stdout is not None and process.stdin is not None
+    return StreamLink(process.stdout, process.stdin, Child(process, log_file), on_event)
 
-    async def close() -> None:
-        if process.stdin is not None:
-            process.stdin.close()
+
+class Child:
+    """The agent's process."""
+
+    shares_files = True
+
+    def __init__(self, process: asyncio.subprocess.Process, log_file: Path) -> None:
+        self._process = process
+        self._log_file = log_file
+
+    async def epitaph(self) -> str:
+        """How the process ended, and the last line of its log."""
+        if not await self._ends_within(LAST_WORDS):
+            return "the agent closed its output"
+        return ended(self._process.returncode, last_line(self._log_file))
+
+    async def upload(self, source: str, target: str, sha256: str) -> None:
+        """Nothing is brought to this machine: it has the front end's files."""
+        raise OSError(f"there is no {source}")
+
+    async def close(self) -> None:
+        """Closes the agent's input and waits for its end; kills it when it does not end by itself."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), 10)
+            if not await self._ends_within(PATIENCE):
+                log.warning("the agent (process %d) did not end by itself", self._process.pid)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        await self._process.wait()
+        await self._empty()
+
+    async def _ends_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._process.wait()
         except TimeoutError:
-            log.warning("the agent (pid %d) did not end by itself", process.pid)
-            process.kill()
-            await process.wait()
+            return False
+        return True
 
-    async def upload(source: str, target: str) -> None:
-        await asyncio.to_thread(copy_beside, Path(source), Path(target))
+    async def _empty(self) -> None:
+        """Reads what it left in its pipe, without which the pipe is never closed here."""
+        assert self._process.stdout is not None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                while await self._process.stdout.read(1 << 16):
+                    pass
 
-    return StreamLink(process.stdout, process.stdin, on_event, close, upload)
+
+def ended(status: int | None, last: str) -> str:
+    """The reason that a process's end is, for people."""
+    how = f"was killed by signal {-status}" if status is not None and status < 0 else "ended"
+    how += f" with exit status {status}" if status else ""
+    return f"the agent {how}" + (f": {last}" if status and last else "")
 
 
-def copy_beside(source: Path, target: Path) -> None:
-    """Copies a file so that the target is there whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    shutil.copyfile(source, part)
-    part.rename(target)
+def last_line(path: Path) -> str:
+    """The last line of a log."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -279,6 +279,8 @@ class SimulatedLink:
     link takes the host over: what an older one had asked for and what is not done by then is not done any more.
     """
 
+    shares_files = True
+
     def __init__(self, host: SimulatedHost, on_event: OnEvent, times: Mapping[str, float]) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.host = host
@@ -356,7 +358,7 @@ class SimulatedLink:
             self._rounds = self._loop.call_later(interval, self._monitor, interval)
             self.tell(self.host.metrics())
 
-    async def upload(self, source: str, target: str) -> None:
+    async def upload(self, source: str, target: str, sha256: str) -> None:
         """Simulated disks have no content."""
 
     def cut(self, why: str) -> None:

@@ -1,115 +1,191 @@
-"""The link to an agent on another machine: one SSH connection, one process on it.
+"""The link to an agent on another machine: one SSH connection, one process at its end.
 
-The agent's zip file is brought along when the host does not have this very version. A host whose key is not known
-yet is taken at its word the first time; from then on its key must stay the same.
+The agent's zip file is brought along when the host does not have this very version. All goes over the one connection:
+when it is lost, the host's sshd closes the agent's input, and the agent ends.
 """
 
 import asyncio
+import contextlib
 import hashlib
+import logging
+import shlex
+from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
-from .link import LINE_LIMIT, OnEvent, StreamLink
-from .local import PYTHON
+from .keys import PORT, Doorkeeper, KnownHosts
+from .link import OnEvent, StreamLink
+from .local import LAST_WORDS, PYTHON, ended
+from .transfer import put, put_small
+
+log = logging.getLogger(__name__)
 
 #: Where a host keeps agents; one file a version, so that a running one is never overwritten.
 FOLDER = "/var/lib/innkeeper"
 CONNECT_TIMEOUT = 20.0
+#: Seconds that an orderly end of the connection may take.
+FAREWELL = 5.0
+#: Lines of the agent's log that are kept for the reason of its end.
+_LOG_LINES = 20
 
 
-async def open_ssh(
-    address: str, key: Path, known_hosts: Path, agent: Path, on_event: OnEvent
-) -> StreamLink:
-    """Connects to a host as root and starts the agent there."""
-    connection = await _connect(address, key, known_hosts)
+@dataclass(frozen=True)
+class Door:
+    """How a host is entered: as root at `name`, with our key."""
+
+    name: str
+    key: Path
+    known: KnownHosts
+    port: int = PORT
+    folder: str = FOLDER
+
+
+async def open_ssh(door: Door, agent: Path, log_file: Path, on_event: OnEvent) -> StreamLink:
+    """Connects to a host and starts the agent there; its log goes to `log_file` here.
+
+    Raises OSError with a reason that says what to do about it.
+    """
+    connection = await connect(door)
     try:
-        remote = await _ship(connection, agent)
-        process = await connection.create_process(
-            f"exec {PYTHON} {remote}", encoding=None, stderr=asyncssh.DEVNULL
-        )
-    except BaseException:
-        connection.close()
+        remote = await _ship(connection, door.folder, agent)
+        process = await connection.create_process(f"exec {PYTHON} {remote}", encoding=None)
+    except BaseException as error:
+        connection.abort()
+        if isinstance(error, asyncssh.Error):
+            raise OSError(f"{door.name} takes our key, but: {error.reason}") from error
         raise
-
-    async def close() -> None:
-        process.stdin.write_eof()
-        connection.close()
-        await connection.wait_closed()
-
-    async def upload(source: str, target: str) -> None:
-        await _put(connection, source, target)
-
-    reader = asyncio.StreamReader(limit=LINE_LIMIT)
-    pump = asyncio.create_task(_pump(process.stdout, reader))
-    link = StreamLink(reader, process.stdin, on_event, close, upload)
-    link.lost.add_done_callback(lambda _: pump.cancel())
-    return link
+    remote_agent = RemoteAgent(door.name, connection, process, log_file)
+    return StreamLink(process.stdout, process.stdin, remote_agent, on_event)
 
 
-async def _pump(source: asyncssh.SSHReader[bytes], reader: asyncio.StreamReader) -> None:
-    """Carries bytes into a reader that knows lines of our length."""
+async def connect(door: Door) -> asyncssh.SSHClientConnection:
+    """An SSH connection to a host that shows the key by which it is known. Raises OSError."""
+    known = await asyncio.to_thread(door.known.of, door.name, door.port)
+    keeper = Doorkeeper()
     try:
-        while data := await source.read(1 << 16):
-            reader.feed_data(data)
-    except (OSError, asyncssh.Error):
-        pass
-    reader.feed_eof()
-
-
-async def _connect(address: str, key: Path, known_hosts: Path) -> asyncssh.SSHClientConnection:
-    known = await asyncio.to_thread(_read, known_hosts)
-    name, _, port = address.partition(":")
-    entry = name if not port else f"[{name}]:{port}"
-    seen = any(line.split(" ", 1)[0] == entry for line in known.splitlines())
-    connection = await asyncio.wait_for(
-        asyncssh.connect(
-            name,
-            port=int(port or 22),
-            username="root",
-            client_keys=[str(key)],
-            known_hosts=str(known_hosts) if seen else None,
-            keepalive_interval=10,
-            config=None,
-        ),
-        CONNECT_TIMEOUT,
-    )
-    if not seen:
-        host_key = connection.get_server_host_key()
-        if host_key is not None:
-            text = host_key.export_public_key("openssh").decode().strip()
-            await asyncio.to_thread(_append, known_hosts, f"{entry} {text}\n")
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            connection = await asyncssh.connect(
+                door.name,
+                port=door.port,
+                username="root",
+                client_keys=[str(door.key)],
+                agent_path=None,
+                known_hosts=known,
+                client_factory=lambda: keeper,
+                keepalive_interval=10,
+                config=None,
+            )
+    except TimeoutError:
+        text = f"{door.name} does not answer on port {door.port} within {CONNECT_TIMEOUT:g} s"
+        raise OSError(text) from None
+    except (OSError, asyncssh.Error, ValueError) as error:
+        raise OSError(_refusal(door, keeper, error)) from error
+    if known is None:
+        await _learn(door, connection)
     return connection
 
 
-def _read(path: Path) -> str:
-    return path.read_text() if path.exists() else ""
+async def _learn(door: Door, connection: asyncssh.SSHClientConnection) -> None:
+    key = connection.get_server_host_key()
+    try:
+        if key is None:
+            raise OSError(f"{door.name} has shown no key")
+        await asyncio.to_thread(door.known.learn, door.name, door.port, key)
+    except BaseException:
+        connection.abort()
+        raise
+    log.warning("%s is known from now on by its key %s", door.name, key.get_fingerprint())
 
 
-def _append(path: Path, line: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(line)
+def _refusal(door: Door, keeper: Doorkeeper, error: Exception) -> str:
+    """What went wrong, for whoever is to put it right."""
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+        came = keeper.offered.get_fingerprint() if keeper.offered else "an unknown one"
+        return (
+            f"the host key of {door.name} has changed: {came} is not what {door.known.path} has. Either another "
+            f"machine answers in its place, or it was installed anew; then remove its lines from that file"
+        )
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        return f"{door.name} has no host key of the kind that {door.known.path} has of it: {error.reason}"
+    if isinstance(error, asyncssh.PermissionDenied):
+        return f"{door.name} does not let root in with our key: append {door.key}.pub to its authorized_keys"
+    return f"SSH to {door.name}: {getattr(error, 'reason', '') or error}"
 
 
-async def _ship(connection: asyncssh.SSHClientConnection, agent: Path) -> str:
+class RemoteAgent:
+    """The agent's process at the other end of a connection."""
+
+    shares_files = False
+
+    def __init__(
+        self,
+        name: str,
+        connection: asyncssh.SSHClientConnection,
+        process: "asyncssh.SSHClientProcess[bytes]",
+        log_file: Path,
+    ) -> None:
+        self._name = name
+        self._connection = connection
+        self._process = process
+        self._log_file = log_file
+        self._said: deque[bytes] = deque(maxlen=_LOG_LINES)
+        self._listening = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        """Keeps the agent's log."""
+        self._log_file.parent.mkdir(parents=True, exist_ok=True)
+        with self._log_file.open("ab", buffering=0) as file:
+            while piece := await self._process.stderr.read(1 << 16):
+                file.write(piece)
+                self._said.extend(line for line in piece.splitlines() if line.strip())
+
+    async def epitaph(self) -> str:
+        """How the process ended, and the last that it said; or that the connection is gone."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await self._process.wait_closed()
+                await asyncio.wait({self._listening})
+        if self._process.exit_signal is not None:
+            return f"the agent was killed by SIG{self._process.exit_signal[0]}"
+        if self._process.exit_status is None:
+            return "the SSH connection was lost"
+        last = self._said[-1].decode(errors="replace") if self._said else ""
+        return ended(self._process.exit_status, last)
+
+    async def upload(self, source: str, target: str, sha256: str) -> None:
+        """Brings a file to the host."""
+        try:
+            await put(self._connection, self._name, source, target, sha256)
+        except asyncssh.Error as error:
+            raise OSError(f"SFTP to {self._name}: {error.reason}") from error
+
+    async def close(self) -> None:
+        """Closes the agent's input and the connection; breaks it off when the other end does not answer."""
+        with contextlib.suppress(OSError):
+            self._process.stdin.write_eof()
+        self._connection.close()
+        try:
+            async with asyncio.timeout(FAREWELL):
+                await self._connection.wait_closed()
+        except TimeoutError:
+            self._connection.abort()
+        finally:
+            self._listening.cancel()
+        await asyncio.wait({self._listening})
+
+
+async def _ship(connection: asyncssh.SSHClientConnection, folder: str, agent: Path) -> str:
+    """Brings the agent unless it is there, whole; gives its place, quoted for a shell."""
     content = await asyncio.to_thread(agent.read_bytes)
-    remote = f"{FOLDER}/agent-{hashlib.sha256(content).hexdigest()[:16]}.pyz"
+    remote = f"{folder}/agent-{hashlib.sha256(content).hexdigest()[:16]}.pyz"
     async with connection.start_sftp_client() as files:
-        if not await files.exists(remote):
-            await files.makedirs(FOLDER, exist_ok=True)
-            await _write(files, remote, content)
-    return remote
-
-
-async def _write(files: asyncssh.SFTPClient, remote: str, content: bytes) -> None:
-    async with files.open(remote + ".part", "wb") as file:
-        await file.write(content)
-    await files.posix_rename(remote + ".part", remote)
-
-
-async def _put(connection: asyncssh.SSHClientConnection, source: str, target: str) -> None:
-    async with connection.start_sftp_client() as files:
-        await files.makedirs(str(Path(target).parent), exist_ok=True)
-        await files.put(source, target + ".part", sparse=True)
-        await files.posix_rename(target + ".part", target)
+        try:
+            size = await files.getsize(remote)
+        except asyncssh.SFTPNoSuchFile:
+            size = None
+        if size != len(content):
+            await files.makedirs(folder, exist_ok=True)
+            await put_small(files, remote, content)
+    return shlex.quote(remote)
