@@ -1,7 +1,8 @@
 """What XML-RPC costs on the wire: microseconds to read calls and to write responses, and the CPU
 time of the server for a whole call over HTTP beside a bare ASGI application on the same listener.
 
-The clients run in a process of their own. CPU figures are this process's; best of several rounds.
+The clients run in a process of their own. All microseconds are CPU time of this process, the best
+of several rounds.
 
 Run: ``python bench/micro_wire.py [--rounds N] [--calls N]``
 """
@@ -32,7 +33,7 @@ TEMPLATE = "".join(f'ATTRIBUTE_{n} = "value <{n}> & more"\n' for n in range(1050
 
 
 def microseconds(work: Callable[[], object], rounds: int) -> float:
-    timer = timeit.Timer(work)
+    timer = timeit.Timer(work, timer=time.process_time)
     count, _ = timer.autorange()
     count = max(1, count // 4)
     return min(timer.repeat(repeat=rounds, number=count)) / count * 1e6

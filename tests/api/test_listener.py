@@ -288,6 +288,24 @@ def test_a_reset_in_the_body(caplog: pytest.LogCaptureFixture) -> None:
     assert len(told(caplog)) == 1
 
 
+def test_a_body_longer_than_announced() -> None:
+    """What is too much can only be read as the next request, which it is not."""
+
+    async def test(address: Address) -> None:
+        body = rpc_call("honest part")
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(post(body))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert status(head) == 200
+        writer.write(b"<surplus/>")
+        assert b"HTTP/1.1 400" in await reader.read()
+        writer.close()
+        assert status(await talk(address, post(body + b"<surplus/>", length=len(body)))) == 400
+        await assert_alive(address)
+
+    on_a_server(test)
+
+
 def test_a_slow_body(caplog: pytest.LogCaptureFixture) -> None:
     async def test(address: Address) -> None:
         answer = await talk(address, post(b"<methodCall>", length=500))
