@@ -39,7 +39,7 @@ DEEPEST: Final = 100
 """Open elements at once; an array or struct in another takes three, so about 32 of them."""
 MOST_VALUES: Final = 100_000
 _LARGE_BUFFER: Final = 64 * 1024
-"""Expat gathers text up to here before it hands it over; its own 8 KiB serve most calls better."""
+"""How much text expat gathers before it hands it over; its own 8 KiB are enough for most calls."""
 
 
 class CallError(Exception):
