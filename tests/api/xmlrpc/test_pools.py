@@ -205,5 +205,6 @@ def test_a_long_pool_shows_the_objects_of_its_beginning(cloud: Cloud) -> None:
         return b"".join(pieces + [piece async for piece in document])
 
     ((array,), _) = xmlrpc.client.loads(asyncio.run(reading()))
-    pool = ET.fromstring(array[1])  # type: ignore[index]
+    assert isinstance(array, list)
+    pool = ET.fromstring(array[1])
     assert len(texts(pool, "VM/ID")) == 450

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from innkeeper.lifecycle.messages import HostDown
 from innkeeper.model.states import ImageState
 from tests.api.xmlrpc.cloud import ALICE, BOB, IMAGE, NETWORK, VM, Cloud, texts
 from tests.api.xmlrpc.documents import schema
@@ -155,8 +156,6 @@ def test_what_is_reserved_is_not_offered(cloud: Cloud) -> None:
 
 
 def test_the_error_of_a_host_is_in_its_template(cloud: Cloud) -> None:
-    from innkeeper.lifecycle.messages import HostDown
-
     number = cloud.add_host()
     cloud.core.take(HostDown(number, "no answer <for> 30 s"))
     host = cloud.xml("one.host.info", number)
@@ -410,15 +409,11 @@ HOSTILE = "<VM> & ]]> \r\n 'x' \"y\" \u00e4\u4e2d\U0001f600 \x07 <![CDATA["
 
 def test_hostile_text_comes_back_as_it_was(cloud: Cloud) -> None:
     """Control characters cannot be in XML and become a question mark; `]]>` is refused in templates."""
-    from innkeeper.model.objects import Image
-
     number = cloud.add_image()
     image = cloud.world.images[number]
 
-    def spoil(tx: object) -> Image:
-        return tx.change(image, path=HOSTILE, template=image.template.with_("A", HOSTILE))  # type: ignore[attr-defined]
-
-    cloud.core.transact(spoil)
+    template = image.template.with_("A", HOSTILE)
+    cloud.core.transact(lambda tx: tx.change(image, path=HOSTILE, template=template))
     shown = cloud.xml("one.image.info", number)
     schema.check(shown, schema.IMAGE)
     assert shown.findtext("PATH") == HOSTILE.replace("\x07", "?")
