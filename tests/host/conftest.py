@@ -32,10 +32,7 @@ def base(lab: Lab) -> Path:
 @pytest.fixture
 def root(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A root of this test's own; what the test leaves running is removed through a last agent."""
-    root = lab.folder / request.node.name.replace("[", "-").replace("]", "")[:60]
-    root.mkdir()
-    # What the first agent found out about this machine; finding out takes seconds.
-    shutil.copy(lab.folder / "first/accelerator.json", root)
+    root = new_root(lab, request.node.name.replace("[", "-").replace("]", "")[:60])
     yield root
     cleaner = lab.agent()
     cleaner.ask("hello", zone="tests", host=0, root=str(root))
@@ -50,6 +47,14 @@ def agent(lab: Lab, root: Path) -> Iterator[AgentClient]:
     agent = hello(lab, root)
     yield agent
     agent.close()
+
+
+def new_root(lab: Lab, name: str) -> Path:
+    """A root whose agent need not find out about this machine's accelerator, which takes seconds."""
+    root = lab.folder / name
+    root.mkdir()
+    shutil.copy(lab.folder / "first/accelerator.json", root)
+    return root
 
 
 def hello(lab: Lab, root: Path) -> AgentClient:

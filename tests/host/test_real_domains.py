@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.host.client import AgentClient, Message, RefusalError, wait_for
-from tests.host.conftest import hello
+from tests.host.conftest import hello, new_root
 from tests.host.guest_image import domain, network, overlay
 from tests.host.lab import Lab
 from tests.host.trace import traces
@@ -311,7 +311,7 @@ def test_what_is_wrong_in_a_description_is_named(agent: AgentClient, base: Path)
 def test_a_domain_that_somebody_else_runs_under_our_name_is_left_alone(
     lab: Lab, agent: AgentClient, base: Path
 ) -> None:
-    other = hello(lab, lab.folder / "other root")
+    other = hello(lab, new_root(lab, "other root"))
     answer = start(other, 118, base)
     prepare(agent, 118, base)
     with pytest.raises(RefusalError, match="one-118 runs here and is not ours"):
@@ -332,4 +332,31 @@ def test_retire_removes_domains_whose_folder_is_gone(
     subprocess.run(["rm", "-r", str(root / "vms/119")], check=True)
     assert agent.ask("observe")["strays"] == [{"kind": "domain", "name": "one-119"}]
     agent.ask("retire")
+    assert traces(lab) == before
+
+
+def test_interfaces_without_a_domain_are_found_and_removed(lab: Lab, agent: AgentClient) -> None:
+    before = traces(lab)
+    lab.run("ip", "tuntap", "add", "one-120-0", "mode", "tap")
+    assert agent.ask("observe")["strays"] == [{"kind": "interface", "name": "one-120-0"}]
+    agent.ask("vm.remove", vm=120, generation=1)
+    assert traces(lab) == before
+
+
+def test_a_guest_with_uefi_on_q35_leaves_nothing_either(
+    lab: Lab, agent: AgentClient, base: Path, root: Path
+) -> None:
+    before = traces(lab)
+    prepare(agent, 121, base)
+    agent.ask("context.ensure", vm=121, generation=1, disk=1, files={"context.sh": ""})
+    described = domain(121, machine="q35", firmware="uefi", memory_mib=128)
+    cd = {"disk": 1, "target": "hda", "device": "cdrom", "format": "raw", "readonly": True}
+    described["disks"].append(cd)
+    described["disks"].append({"disk": 2, "target": "sdb", "device": "disk", "format": "raw"})
+    empty = {"disk": 2, "kind": "empty", "size_mib": 1, "format": "raw"}
+    agent.ask("disk.ensure", vm=121, generation=1, disks=[empty])
+    agent.ask("domain.ensure", vm=121, generation=1, domain=described)
+    assert observed(agent, 121)["state"] == "running"
+    assert (root / "vms/121/nvram").exists()
+    agent.ask("vm.remove", vm=121, generation=1)
     assert traces(lab) == before

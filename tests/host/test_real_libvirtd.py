@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.client import RefusalError
-from tests.host.conftest import hello
+from tests.host.conftest import hello, new_root
 from tests.host.guest_image import write_guest_image
 from tests.host.lab import Lab
 from tests.host.test_real_domains import became, observed, said, start, typed
@@ -96,7 +96,7 @@ def test_a_daemon_that_cannot_start_is_explained(bare: Lab) -> None:
 
 
 def test_the_agent_ends_with_its_input_and_leaves_guests_alone(lab: Lab, base: Path) -> None:
-    root = lab.folder / "ending"
+    root = new_root(lab, "ending")
     agent = hello(lab, root)
     answer = start(agent, 303, base)
     assert agent.close() == 0

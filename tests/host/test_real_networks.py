@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.client import AgentClient, Message, RefusalError
-from tests.host.conftest import hello
+from tests.host.conftest import hello, new_root
 from tests.host.guest_image import network
 from tests.host.lab import Lab
 from tests.host.trace import traces
@@ -170,7 +170,7 @@ def test_a_root_of_another_front_end_is_refused_and_roots_do_not_meet(
     with pytest.raises(RefusalError, match="belongs to zone 'tests', this front end is 'other'"):
         stranger.ask("hello", zone="other", host=0, root=str(root))
     stranger.close()
-    other = hello(lab, lab.folder / "other networks")
+    other = hello(lab, new_root(lab, "other networks"))
     ensure(agent, 1, network(1, "innbrb", address="10.13.0.1/24", nat=True))
     ensure(other, 1, network(1, "innbrc", address="10.14.0.1/24", nat=True))
     release(agent, 1)

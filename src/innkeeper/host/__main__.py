@@ -22,6 +22,8 @@ def main() -> None:
         "--libvirt-stop", metavar="DIR", help="stop the daemons that --libvirt-start started"
     )
     options = parser.parse_args()
+    # QEMU's user must be able to pass through the folders that we make, whatever the login says.
+    os.umask(0o022)
     logging.basicConfig(
         stream=sys.stderr,
         level=os.environ.get("INNKEEPER_AGENT_LOG", "INFO").upper(),

@@ -24,6 +24,9 @@ from .rootlock import RootLock
 
 _TAP = re.compile(r"one-(\d+)-\d+")
 
+#: Bytes of a log in one answer: even if each needs an escape of six, the line is short enough.
+_LONGEST_PIECE = 512 * 1024
+
 Report = Callable[[dict[str, Any]], None]
 
 
@@ -164,7 +167,7 @@ def _resting(folder: VmFolder) -> dict[str, Any]:
 def read_log(file: Path, request: Arguments) -> dict[str, Any]:
     """The verb ``log.read``: a piece of a text file, as text, and where the next piece begins."""
     offset = request.integer("offset", default=0)
-    limit = request.integer("limit", default=65536, least=1, most=1024 * 1024)
+    limit = request.integer("limit", default=65536, least=1, most=_LONGEST_PIECE)
     try:
         with file.open("rb") as log:
             size = log.seek(0, 2)

@@ -88,6 +88,8 @@ def test_a_link_leads_to_its_base(bases: Path) -> None:
     for _ in range(2):
         disk = make(bases, kind="link", base=str(bases / "b1"))
     assert disk.readlink() == bases / "b1"
+    (bases / "moved").write_bytes(b"")
+    assert make(bases, kind="link", base=str(bases / "moved")).readlink() == bases / "moved"
 
 
 @pytest.mark.parametrize("kind", ["overlay", "copy", "link"])

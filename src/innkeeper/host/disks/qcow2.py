@@ -114,6 +114,8 @@ def ensure(disk: Disk, target: Path) -> None:
     """Makes a disk unless it is there. One that is there is whole, because it was renamed."""
     if disk.base is not None and not disk.base.exists():
         raise MissingError(str(disk.base))
+    if disk.kind == "link" and target.is_symlink() and target.readlink() != disk.base:
+        target.unlink()
     if target.is_symlink() or target.exists():
         remove_parts(target)
         return
