@@ -9,7 +9,6 @@ user of its own and must be able to reach them.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 import tempfile
@@ -61,7 +60,7 @@ class Lab:
     def _make_groups(self) -> None:
         """A control group of our own in each hierarchy, so that it can be the host's root."""
         for procs in sorted(_CGROUPS.glob("*/cgroup.procs")):
-            group = procs.parent / f"{self.name}-{os.getpid()}"
+            group = procs.parent / self.folder.name
             group.mkdir(exist_ok=True)
             for setting in ("cpuset.cpus", "cpuset.mems"):
                 if (procs.parent / setting).exists():
