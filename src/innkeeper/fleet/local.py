@@ -90,10 +90,11 @@ class Child:
 
 
 def ended(status: int | None, last: str) -> str:
-    """The reason that a process's end is, for people."""
-    how = f"was killed by signal {-status}" if status is not None and status < 0 else "ended"
-    how += f" with exit status {status}" if status else ""
-    return f"the agent {how}" + (f": {last}" if status and last else "")
+    """The reason that a process's end is, for people; a negative status is a signal's number."""
+    if not status:
+        return "the agent ended"
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with exit status {status}"
+    return f"the agent {how}" + (f": {last}" if last else "")
 
 
 def last_line(path: Path) -> str:

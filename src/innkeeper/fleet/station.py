@@ -241,15 +241,15 @@ class Station:
     async def _start_monitoring(self, link: Link) -> None:
         """A host that cannot be monitored still works."""
         try:
-            await _ask(link, OBSERVING, "monitor", {"interval": self._owner.monitor_every})
-        except AgentError as error:
+            await _ask(link, HEARTBEAT, "monitor", {"interval": self._owner.monitor_every})
+        except (AgentError, LinkLost) as error:
             log.warning("place %d (%s) is not monitored: %s", self.place, self.name, error)
 
     async def _look_again(self, link: Link, facts: Message) -> None:
         """A host that cannot say what is there at the moment still works."""
         try:
             await self._take_inventory(link, facts)
-        except AgentError as error:
+        except (AgentError, LinkLost) as error:
             log.warning("place %d (%s) has no inventory: %s", self.place, self.name, error)
 
     def _reason(self, error: Exception) -> str:
