@@ -45,17 +45,34 @@ ANYTHING = st.one_of(
 )  # fmt: skip
 
 
+SENSIBLE: dict[type, st.SearchStrategy[Any]] = {
+    int: st.sampled_from([0, 0, 0, 1, -1, 2]),
+    bool: st.booleans(),
+    str: st.sampled_from([
+        VM, f"{VM}\nDISK=[IMAGE_ID=0]\nNIC=[NETWORK_ID=0]",
+        IMAGE.replace("disk", "more"), NETWORK.replace("net", "more"),
+        "fresh", "NAME=ds\nDS_MAD=dummy\nTM_MAD=dummy", "AR=[TYPE=IP4,IP=10.9.0.1,SIZE=5]", "AR=[AR_ID=0,SIZE=20]",
+        "LEASES=[IP=10.0.0.5]", "A=1", "dummy", "alice", "OS", "terminate-hard", "poweroff", "hold", "suspend", "",
+    ]),
+    list: st.just([1]),
+}  # fmt: skip
+SESSIONS = st.sampled_from([ADMIN] * 16 + [ALICE] * 3 + ["x", ""])
+SELDOM = st.sampled_from([False] * 9 + [True])
+
+
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[str, list[Any]]:
-    """A method and parameters, most of them of the right types."""
+    """A method and parameters, most of them sensible."""
     name = draw(st.sampled_from(sorted(METHODS)))
-    session = draw(st.sampled_from([ADMIN, ADMIN, ALICE, "x", ""]))
-    params = [draw(OF_TYPE[param.kind]) for param in METHODS[name].params]
-    if draw(st.integers(0, 3)) == 0 and params:
+    kinds = [param.kind for param in METHODS[name].params]
+    params = [draw((OF_TYPE if draw(SELDOM) else SENSIBLE)[kind]) for kind in kinds]
+    if draw(SELDOM) and params:
         params[draw(st.integers(0, len(params) - 1))] = draw(ANYTHING)
-    cut = draw(st.sampled_from([0, 0, 0, 1, 2]))
-    extra = draw(st.lists(ANYTHING, max_size=2)) if not cut else []
-    return name, [session, *params[: len(params) - cut], *extra]
+    if draw(SELDOM):
+        params = params[: draw(st.integers(0, len(params)))]
+    elif draw(SELDOM):
+        params += draw(st.lists(ANYTHING, max_size=2))
+    return name, [draw(SESSIONS), *params]
 
 
 class Stage:

@@ -58,7 +58,7 @@ class XmlRpc:
         try:
             answer = await self._carry_out(found, params)
         except Refusal as refusal:
-            log.info("%s refused: %d %s", method, refusal.code, refusal.text)
+            log.info("%s refused: %d %r", method, refusal.code, refusal.text)
             return failure(f"[{method}] {refusal.text}", int(refusal.code), refusal.object_id)
         except CallError:
             raise
