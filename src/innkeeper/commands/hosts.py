@@ -72,9 +72,10 @@ def status(tx: Transaction, caller: Caller, host_id: int, wanted: int) -> int:
     host = need(tx.world, Host, host_id, caller, Right.ADMIN)
     if wanted == 0:
         if host.state in (HostState.DISABLED, HostState.OFFLINE):
-            set_state(tx, host, HostState.MONITORED if host.total_cpu else HostState.INIT)
+            seen = HostState.MONITORED if host.total_cpu else HostState.INIT
+            set_state(tx, host, HostState.ERROR if host.error else seen, host.error)
     elif wanted == 1:
-        set_state(tx, host, HostState.DISABLED)
+        set_state(tx, host, HostState.DISABLED, host.error)
     elif wanted == 2:
         host = tx.change(host, total_cpu=0, total_memory=0)
         set_state(tx, host, HostState.OFFLINE)

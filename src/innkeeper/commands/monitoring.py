@@ -36,7 +36,7 @@ class Monitoring:
             rows.append((Host.KIND, host_id, _named(_HOST, message.get("host", {}))))
         for vm in message.get("vms", ()):
             known = self.world.vms.get(int(vm["vm"]))
-            if known is not None and known.generation == vm.get("generation"):
+            if known is not None and known.place and known.place.host_id == host_id:
                 rows.append((Vm.KIND, known.id, _named(_VM, vm)))
         self.samples.append(int(self.clock.time()), rows)
 

@@ -2,17 +2,23 @@
 
 Theory of operation
 -------------------
-A host that connects says what it has (`HostUp.inventory`). The world decides what of it is right: a VM belongs on
-the host when its open history record names it and the generation agrees. What belongs is taken up as it is now; what
-does not (its VM is gone, elsewhere, or newer) is removed. That is also how every undo is settled that could not be
-done while the host was away.
+A host that connects says what it has (`HostUp.inventory`), and each round of monitoring says it again. The world
+decides what of it is right: a VM belongs on the host when its open history record names it. What belongs is taken up
+as it is now; what does not (its VM is gone, or elsewhere) is a stranger and is removed, and so is what a deployment
+left behind that failed while the host was away. That is how every undo is settled that could not be done.
+A removal carries the VM's present generation: whatever was sent for it before is stale from then on, and its next
+placement is not concerned.
 A VM with an open operation is left to it: its current step is sent again when the link stands, and what was seen
 meanwhile is noted in the operation, for its end to look at.
+A list may have been made before what we did last: for a while after its guest started or stopped (`SETTLING`), it
+means nothing for a VM. A guest may run with a lower generation than its VM has (a resume failed before the host heard
+of it); an event of a guest that has been replaced since means nothing.
 """
 
 from typing import Any
 
 from innkeeper.model.objects import Host, Vm
+from innkeeper.model.permissions import SYSTEM
 from innkeeper.model.states import HostState, VmAction
 from innkeeper.model.template import Template
 from innkeeper.model.world import Transaction
@@ -29,12 +35,14 @@ from .messages import (
     Sampled,
     StoreMeasured,
 )
-from .stays import stamped
+from .stays import again, stamped
 
-#: Seconds after its start in which a guest's absence from a list means nothing.
+#: Seconds after a guest's start or stop in which lists mean nothing for it.
 SETTLING = 30.0
 #: What an agent calls a guest that has stopped.
 STOPPED = frozenset({"off", "crashed"})
+#: In these nothing runs: what lies there can wait for the next inventory.
+RESTING = STOPPED | {"saved"}
 
 
 def take(tx: Transaction, event: Event) -> None:
@@ -57,7 +65,8 @@ def set_state(tx: Transaction, host: Host, state: HostState, error: str = "") ->
     """Brings a host into a state, with a line in the event log."""
     if host.state is state and host.error == error:
         return host
-    changed = tx.change(host, state=state, prev_state=host.state, error=error)
+    before = host.prev_state if host.state is state else host.state
+    changed = tx.change(host, state=state, prev_state=before, error=error)
     tx.log(
         changed, "state", was=host.state.name, now=state.name, **({"why": error} if error else {})
     )
@@ -69,18 +78,24 @@ def _host_up(tx: Transaction, event: HostUp) -> None:
     host = tx.world.hosts.get(event.host_id)
     if host is None or host.state is HostState.OFFLINE:
         return
-    facts = event.facts
-    host = tx.change(
-        host,
-        facts=facts,
-        total_cpu=int(facts["cpus"]) * 100,
-        total_memory=int(facts["memory_kib"]),
-        template=host.template.merged(_described(facts)),
-    )
+    host = _with_facts(tx, host, event.facts)
     if host.state in (HostState.INIT, HostState.ERROR):
         host = set_state(tx, host, HostState.MONITORED)
-    tx.wake = True
+    elif host.error:
+        host = set_state(tx, host, host.state)
     _settle(tx, host, event.inventory)
+
+
+def _with_facts(tx: Transaction, host: Host, facts: dict[str, Any]) -> Host:
+    described = host.template.merged(_described(facts))
+    total_cpu, total_memory = int(facts["cpus"]) * 100, int(facts["memory_kib"])
+    same = (host.total_cpu, host.total_memory) == (total_cpu, total_memory)
+    if same and host.facts == facts and host.template == described:
+        return host
+    tx.wake = True
+    return tx.change(
+        host, facts=facts, total_cpu=total_cpu, total_memory=total_memory, template=described
+    )
 
 
 def _described(facts: dict[str, Any]) -> Template:
@@ -104,10 +119,8 @@ def _host_down(tx: Transaction, event: HostDown) -> None:
     host = tx.world.hosts.get(event.host_id)
     if host is None or host.state is HostState.OFFLINE:
         return
-    if host.state is HostState.DISABLED:
-        tx.change(host, error=event.why)
-    else:
-        set_state(tx, host, HostState.ERROR, event.why)
+    now = host.state if host.state is HostState.DISABLED else HostState.ERROR
+    set_state(tx, host, now, event.why)
     for number in list(tx.world.occupancy.of(host.id).vms):
         vm = tx.world.vms[number]
         if vm.running and tx.world.operation_on(vm) is None:
@@ -116,29 +129,48 @@ def _host_down(tx: Transaction, event: HostDown) -> None:
 
 def _settle(tx: Transaction, host: Host, inventory: dict[str, Any]) -> None:
     """Compares what the host has with what it should have."""
-    there = {int(entry["vm"]): entry for entry in inventory.get("vms", ())}
-    for number, entry in there.items():
-        if number not in tx.world.occupancy.of(host.id).vms:
-            _remove_stranger(tx, host, number, int(entry["generation"]))
-    states = {number: str(entry["state"]) for number, entry in there.items()}
-    _compare(tx, host.id, states, "seen when the host connected")
+    there = {
+        int(entry["vm"]): (int(entry["generation"]), str(entry["state"]))
+        for entry in inventory.get("vms", ())
+    }
+    for number in sorted(there.keys() - tx.world.occupancy.of(host.id).vms.keys()):
+        _remove(tx, host, number, there[number][0], "stranger removed")
+    for number in sorted(there.keys() & tx.world.occupancy.of(host.id).vms.keys()):
+        _remove_leftover(tx, host, number, *there[number])
+    _compare(tx, host, there, "seen when the host connected")
 
 
-def _compare(tx: Transaction, host_id: int, there: dict[int, str], reason: str) -> None:
-    """Corrects what we believed about the guests of a host by a list of what it has.
-
-    The list may be older than a guest that has just started: those are left for the next one.
-    """
-    for number in list(tx.world.occupancy.of(host_id).vms):
+def _compare(tx: Transaction, host: Host, there: dict[int, tuple[int, str]], reason: str) -> None:
+    """Corrects what we believed about the guests of a host by a list of what it has."""
+    for number in list(tx.world.occupancy.of(host.id).vms):
         vm = tx.world.vms[number]
-        young = tx.now - vm.history[-1].rstime < SETTLING
-        if tx.world.operation_on(vm) is None and not (young and number not in there):
-            _observed(tx, vm, there.get(number, "off"), reason)
+        if tx.world.operation_on(vm) is not None:
+            continue
+        generation, state = there.get(number, (vm.guest_generation, "off"))
+        if tx.now - max(vm.history[-1].rstime, vm.history[-1].retime) >= SETTLING:
+            _observed(tx, vm, generation, state, reason)
+            _lost_memory(tx, vm, state)
 
 
-def _remove_stranger(tx: Transaction, host: Host, number: int, generation: int) -> None:
-    """Only up to the generation that was seen: a newer placement of the same VM here is safe from it."""
-    tx.log(host, "stranger removed", vm=number, generation=generation)
+def _remove_leftover(tx: Transaction, host: Host, number: int, generation: int, state: str) -> None:
+    """Of a VM whose deployment failed nothing should be there, unless its guest runs after all."""
+    now = phase(tx.world.vms[number])
+    if now == "PROLOG_FAILURE" or (now == "BOOT_FAILURE" and state != "running"):
+        _remove(tx, host, number, generation, "leftover removed")
+
+
+def _lost_memory(tx: Transaction, vm: Vm, state: str) -> None:
+    """A suspended VM without a checkpoint can only be booted: its host died just as its guest went on."""
+    if state in STOPPED and phase(vm) == "SUSPENDED":
+        _log(tx, vm, state, "its checkpoint is gone")
+        move(tx, vm, "POWEROFF", deploy_id="")
+
+
+def _remove(tx: Transaction, host: Host, number: int, seen: int, what: str) -> None:
+    """Everything of a VM on a host. Whatever was sent for it before is stale from then on."""
+    vm = tx.world.vms.get(number)
+    generation = max(seen, vm.generation if vm is not None else 0)
+    tx.log(host, what, vm=number, generation=seen)
     tx.tell(
         Instruction(place=host.id, verb="vm.remove", args={"vm": number, "generation": generation})
     )
@@ -148,43 +180,49 @@ def _domain_seen(tx: Transaction, event: DomainSeen) -> None:
     vm = tx.world.vms.get(event.vm)
     if vm is None or vm.place is None or vm.place.host_id != event.host_id:
         return
-    if event.generation != vm.generation:
-        return
     operation = tx.world.operation_on(vm)
     if operation is not None:
-        tx.change(operation, results={**operation.results, "seen": event.state})
-        return
-    _observed(tx, vm, event.state, event.reason)
+        if event.generation == vm.generation:
+            tx.change(operation, results={**operation.results, "seen": event.state})
+    elif vm.guest_generation <= event.generation <= vm.generation:
+        _observed(tx, vm, event.generation, event.state, event.reason)
 
 
 def _sampled(tx: Transaction, event: Sampled) -> None:
-    current = {
-        number: state
-        for number, generation, state in event.vms
-        if (vm := tx.world.vms.get(number)) is not None and vm.generation == generation
-    }
-    _compare(tx, event.host_id, current, "seen by monitoring")
+    host = tx.world.hosts.get(event.host_id)
+    if host is None or host.state is HostState.OFFLINE:
+        return
+    there = {number: (generation, state) for number, generation, state in event.vms}
+    ours = tx.world.occupancy.of(host.id).vms
+    for number, (generation, state) in there.items():
+        if number not in ours and state not in RESTING:
+            _remove(tx, host, number, generation, "stranger removed")
+    _compare(tx, host, there, "seen by monitoring")
 
 
-def _observed(tx: Transaction, vm: Vm, state: str, reason: str) -> None:
+def _observed(tx: Transaction, vm: Vm, generation: int, state: str, reason: str) -> None:
     """What a host sees corrects what we believed; nothing is done when they agree."""
     now = phase(vm)
-    if state == "running" and now in ("UNKNOWN", "POWEROFF", "SUSPENDED", "BOOT_FAILURE"):
-        _log(tx, vm, state, reason)
-        move(
-            tx,
-            vm,
-            "RUNNING",
-            history=stamped(vm, rstime=vm.history[-1].rstime or tx.second, retime=0),
-        )
+    if state == "running":
+        _runs(tx, vm, now, generation, reason)
     elif state in STOPPED and now in ("RUNNING", "UNKNOWN"):
         _log(tx, vm, state, reason)
         history = stamped(vm, retime=tx.second, action=VmAction.MONITOR)
         move(tx, vm, "POWEROFF", history=history, deploy_id="")
-        tx.wake = True
     elif state in ("paused", "saved") and now in ("RUNNING", "UNKNOWN"):
         _log(tx, vm, state, reason)
         move(tx, vm, "SUSPENDED", history=stamped(vm, retime=tx.second, action=VmAction.MONITOR))
+
+
+def _runs(tx: Transaction, vm: Vm, now: str, generation: int, reason: str) -> None:
+    if now not in ("UNKNOWN", "POWEROFF", "SUSPENDED", "BOOT_FAILURE"):
+        return
+    _log(tx, vm, "running", reason)
+    if now in ("POWEROFF", "SUSPENDED"):
+        vm = tx.change(vm, history=again(tx, vm, VmAction.MONITOR, SYSTEM))
+    history = stamped(vm, rstime=vm.history[-1].rstime or tx.second, retime=0)
+    deploy_id = vm.deploy_id or f"one-{vm.id}"
+    move(tx, vm, "RUNNING", history=history, deploy_id=deploy_id, guest_generation=generation)
 
 
 def _log(tx: Transaction, vm: Vm, state: str, reason: str) -> None:

@@ -245,6 +245,7 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
 
     `template` is what the hypervisor needs (CPU, MEMORY, DISK, NIC, ... with what we filled in),
     `user_template` everything else. `generation` grows with each placement: an agent refuses a stale one.
+    `guest_generation` is the one that its guest was last seen to run with: it stays behind when a resume fails.
     `decision` tells why the last placement chose its host, or why there is none yet.
     """
 
@@ -260,6 +261,7 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     etime: int = 0
     deploy_id: str = ""
     generation: int = 0
+    guest_generation: int = 0
     user_template: Template = EMPTY
     history: tuple[History, ...] = ()
     lock: Lock | None = None

@@ -82,7 +82,6 @@ NETWORKS = Step(
     "networks",
     why="first: the guest's interfaces are plugged into bridges that must be there when it starts",
     do=ensure_networks,
-    undo=release_networks,
 )
 CONTEXT = Step(
     "context",
@@ -102,8 +101,14 @@ def now_running(tx: Transaction, operation: Operation) -> None:
     if operation.results.get("seen") in ("off", "crashed"):
         move(tx, vm, "POWEROFF", history=stamped(vm, retime=tx.second))
         return
-    move(tx, vm, "RUNNING", history=stamped(vm, rstime=tx.second))
-    tx.wake = True
+    history = stamped(vm, rstime=tx.second)
+    move(tx, vm, "RUNNING", history=history, guest_generation=operation.generation)
+
+
+def out_of_sight(world: World, operation: Operation) -> bool:
+    """The operation's host is away: nobody can tell what its guests do."""
+    host = world.hosts.get(operation.host_id)
+    return host is None or bool(host.error)
 
 
 def note_error(tx: Transaction, vm: Vm, text: str) -> Vm:

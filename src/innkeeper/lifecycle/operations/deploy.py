@@ -1,7 +1,8 @@
 """Deploy: a VM that waits becomes a guest that runs on a host.
 
 PENDING or HOLD -> PROLOG -> BOOT -> RUNNING. Everything can be undone: a failure leaves nothing on the host, and
-the VM in PROLOG_FAILURE or BOOT_FAILURE, from where `recover` tries again or gives up.
+the VM in PROLOG_FAILURE or BOOT_FAILURE, from where `recover` tries again or gives up. What cannot be undone because
+the host is away is removed when it comes back (`hosts.py`).
 """
 
 from typing import Any
@@ -34,12 +35,16 @@ DEPLOY = register(
     Procedure(
         "deploy",
         steps=(
-            common.NETWORKS,
+            Step(
+                "networks",
+                why=common.NETWORKS.why + "; its undo, the last one, removes whatever there is",
+                do=common.ensure_networks,
+                undo=common.remove_all,
+            ),
             Step(
                 "disks",
                 why="copying is the longest part and the likeliest to fail: before anything runs",
                 do=common.ensure_disks,
-                undo=common.remove_all,
             ),
             common.CONTEXT,
             Step(
@@ -72,6 +77,7 @@ def begin(
         "PROLOG",
         history=opened(tx, vm, host, datastore, host.cluster_id),
         generation=vm.generation + 1,
+        guest_generation=vm.generation + 1,
         template=vm.template.with_("TM_MAD_SYSTEM", datastore.tm_mad),
         user_template=vm.user_template.without("SCHED_MESSAGE", "ERROR"),
         decision=decision if decision is not None else vm.decision,
@@ -86,6 +92,7 @@ def retry(tx: Transaction, vm: Vm, caller: Caller) -> None:
         vm,
         "PROLOG",
         generation=vm.generation + 1,
+        guest_generation=vm.generation + 1,
         user_template=vm.user_template.without("ERROR"),
     )
     engine.start(tx, DEPLOY, vm, caller, host_id=vm.history[-1].host_id, generation=vm.generation)

@@ -11,7 +11,7 @@ from innkeeper.lifecycle.messages import Instruction
 from innkeeper.lifecycle.stays import stamped
 from innkeeper.model.objects import Operation, Vm
 from innkeeper.model.permissions import Caller
-from innkeeper.model.states import HostState, VmAction
+from innkeeper.model.states import VmAction
 from innkeeper.model.world import Transaction, World
 
 from . import common
@@ -32,8 +32,7 @@ def back(tx: Transaction, operation: Operation) -> None:
     """The guest did not stop: it is where it was (as far as its host can tell)."""
     vm = common.note_error(tx, vm_of(tx.world, operation), operation.failure)
     origin = operation.args["from"]
-    host = tx.world.hosts.get(operation.host_id)
-    lost = origin == "RUNNING" and host is not None and host.state is HostState.ERROR
+    lost = origin == "RUNNING" and common.out_of_sight(tx.world, operation)
     move(tx, vm, "UNKNOWN" if lost else origin)
 
 

@@ -3,6 +3,7 @@
 from innkeeper.lifecycle import engine
 from innkeeper.lifecycle.descriptions import ask
 from innkeeper.lifecycle.engine import Procedure, Step, nothing, register
+from innkeeper.lifecycle.machine import move
 from innkeeper.lifecycle.messages import Instruction
 from innkeeper.model.objects import Operation, Vm
 from innkeeper.model.permissions import Caller
@@ -17,7 +18,9 @@ def _reboot(world: World, operation: Operation) -> Instruction:
 
 
 def _fail(tx: Transaction, operation: Operation) -> None:
-    common.note_error(tx, vm_of(tx.world, operation), operation.failure)
+    vm = common.note_error(tx, vm_of(tx.world, operation), operation.failure)
+    if common.out_of_sight(tx.world, operation):
+        move(tx, vm, "UNKNOWN")
 
 
 REBOOT = register(

@@ -1,7 +1,8 @@
 """Resume: a guest that was powered off or suspended runs again, on the host where its disks are.
 
 POWEROFF -> BOOT_POWEROFF -> RUNNING; SUSPENDED -> BOOT_SUSPENDED -> RUNNING; UNKNOWN -> BOOT_UNKNOWN -> RUNNING.
-A failure leads back to where it came from.
+A failure leads back to where it came from. The networks are not given back then: a guest that runs after all (its
+start was only slow, or it had never stopped) must not lose its bridges.
 """
 
 from innkeeper.lifecycle import engine
