@@ -138,7 +138,7 @@ def _recover_success(tx: Transaction, vm: Vm, caller: Caller) -> None:
     _active(vm)
     operation = tx.world.operation_on(vm)
     if operation is not None:
-        engine.succeeded(tx, operation, {})
+        engine.taken_for_done(tx, operation)
     elif vm.lcm_state is LcmState.UNKNOWN:
         move(tx, vm, "RUNNING")
 

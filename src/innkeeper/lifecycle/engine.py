@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from innkeeper.model.errors import InvariantBroken
+from innkeeper.model.errors import InvariantBroken, wrong_state
 from innkeeper.model.objects import Operation, Record
 from innkeeper.model.permissions import SYSTEM, Caller
 from innkeeper.model.world import Transaction, World
@@ -45,7 +45,8 @@ class Step:
     """One idempotent piece of an operation.
 
     `do` and `undo` say what to ask an agent (None: nothing to ask). `enter` changes the world when the step
-    begins (again after a restart: it must not mind), `done` when it succeeded.
+    begins (again after a restart: it must not mind), `done` when it succeeded. What follows a step with `proof` is
+    safe only when its host itself has said that it is done: nobody else's word will do.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Step:
     enter: Note = nothing
     done: Outcome = nothing
     retries: int = RETRIES
+    proof: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,15 @@ def succeeded(tx: Transaction, operation: Operation, result: dict[str, Any]) -> 
     current = tx.world.operations.get(operation.id)
     if current is not None:
         _begin(tx, tx.change(current, step=current.step + 1, tries=0))
+
+
+def taken_for_done(tx: Transaction, operation: Operation) -> None:
+    """An administrator says that the step under way has been done."""
+    step = PROCEDURES[operation.name].steps[operation.step]
+    if step.proof and not operation.undoing:
+        text = f"Only the host can tell that step {step.name!r} of {operation.name} is done"
+        raise wrong_state(text, operation.target)
+    succeeded(tx, operation, {})
 
 
 def give_up(tx: Transaction, operation: Operation, why: str) -> None:

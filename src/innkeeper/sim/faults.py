@@ -78,18 +78,19 @@ class FaultyLink(SimulatedLink):
 
     host: Machine
 
-    def __init__(self, machine: Machine, on_event: OnEvent, plan: Plan) -> None:
+    def __init__(self, machine: Machine, on_event: OnEvent, plan_of: Callable[[], Plan]) -> None:
         super().__init__(machine, on_event, {})
-        self.plan = plan
+        self._plan_of = plan_of
+        self._extra_time = 0.0
         self.orphaned = False
 
     def _seconds(self, verb: str) -> float:
-        return self.plan.seconds(verb)
+        return self._plan_of().seconds(verb) + self._extra_time
 
     async def request(self, verb: str, args: dict[str, Any]) -> Result:
         if self.lost.done():
             raise LinkLost(self.lost.result())
-        fault = self.plan.fault(self.host, verb, args)
+        fault = self._plan_of().fault(self.host, verb, args)
         if fault is None and not self.host.frozen:
             delay = self._delay(verb, args)
             return await self._answer(delay, verb, args) if delay else self._perform(verb, args)
@@ -103,7 +104,9 @@ class FaultyLink(SimulatedLink):
         answer: asyncio.Future[Result] = self._loop.create_future()
         self._waiting[answer] = None
         if not fault.lost and not self.orphaned:
-            delay = self._delay(verb, args) + fault.extra_time
+            self._extra_time = fault.extra_time
+            delay = self._delay(verb, args)
+            self._extra_time = 0.0
             self._loop.call_later(delay, self._befall, fault, answer, verb, args)
         try:
             return await answer

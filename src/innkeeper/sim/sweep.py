@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from innkeeper.commands import hosts
 from innkeeper.lifecycle.engine import PROCEDURES, Procedure
 from innkeeper.lifecycle.messages import Reply
 from innkeeper.model.objects import Operation
@@ -129,13 +130,14 @@ async def play(loop: VirtualLoop, case: Case) -> Zone:
     for name in ("north", "south"):
         await zone.add_host(name)
     await zone.until(zone.all_up, 60, "hosts are up")
+    await zone.do(
+        lambda tx: hosts.status(tx, zone.admin, 0, 1)
+    )  # so that one may go elsewhere later
     target = await scenario.prepare(zone)
     await zone.until(zone.idle, 600, "the scenario is prepared")
     trap = Trap(zone, case, trouble.befalls, trouble.times, target=target)
     zone.plan = trap
-    for machine in zone.machines.values():
-        if machine.link is not None:
-            machine.link.plan = trap  # type: ignore[attr-defined]
+    await zone.do(lambda tx: hosts.status(tx, zone.admin, 0, 0))
     await scenario.start(zone, target[1])
     await zone.until(lambda: trap.sprung > 0, LIMIT, f"step {case.step} is come to")
     if trouble.meanwhile is not None:

@@ -178,7 +178,7 @@ class Zone:
             raise OSError(f"no route to host {machine.name}")
         if machine.frozen:
             await machine.thawed.wait()
-        link = FaultyLink(machine, on_event, self.plan)
+        link = FaultyLink(machine, on_event, lambda: self.plan)
         self._links = [old for old in self._links if not old.lost.done()]
         self._links.append(link)
         return link

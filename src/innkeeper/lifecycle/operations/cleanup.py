@@ -47,19 +47,20 @@ def _caller(operation: Operation) -> Caller:
     return Caller(operation.uid, operation.gid, "", ())
 
 
-def _removal(shown: str) -> Step:
+def _removal(shown: str, *, proof: bool) -> Step:
     return Step(
         "remove",
         why="the only one: it works from any half-made state",
         do=common.remove_all,
         enter=common.show(shown),
+        proof=proof,
     )
 
 
 DELETE = register(
     Procedure(
         "delete",
-        steps=(_removal("CLEANUP_DELETE"),),
+        steps=(_removal("CLEANUP_DELETE", proof=False),),
         no_return="remove",
         finish=_deleted,
         fail=_owed,
@@ -68,7 +69,7 @@ DELETE = register(
 RECREATE = register(
     Procedure(
         "recreate",
-        steps=(_removal("CLEANUP_RESUBMIT"),),
+        steps=(_removal("CLEANUP_RESUBMIT", proof=True),),
         no_return="remove",
         finish=_resubmitted,
         fail=_unproven,
