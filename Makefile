@@ -7,15 +7,16 @@
 SHELL := /bin/bash
 INN := .venv/bin/inn
 PYTEST := .venv/bin/python -m pytest
+MACHINE := tests/real/machine.sh
 ifdef DATA
 export INN_DATA := $(abspath $(DATA))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up down status lint test test-fast bench lock image clean
+.PHONY: help setup setup-dev up down status lint test test-fast test-debian bench lock image clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what running needs (Debian packages, .venv); does nothing when all is there
 	@scripts/setup.sh
@@ -38,10 +39,14 @@ lint: setup-dev ## ruff (rules and format) and mypy
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-# One pytest run: tests of the group `real` run one after the other on one worker, since they
-# share the machine's bridges and firewall; the pure ones run beside them on the other.
-test: lint ## everything: lint and all tests, real guests included (root)
-	$(PYTEST) -n 2 --dist loadgroup $(TESTS)
+# One pytest run, on a machine of its own: namespaces in which nothing of this machine but its files
+# is seen, and of which nothing is left (so the image is fetched and built before). Tests of the
+# group `real` run one after the other on one worker, the pure ones beside them on the other.
+test: lint image ## everything: lint and all tests, real guests included (root)
+	$(MACHINE) $(PYTEST) -n 2 --dist loadgroup $(TESTS)
+
+test-debian: setup-dev ## a whole Debian guest with cloud-init reads our context (minutes)
+	INN_TEST_DEBIAN=1 $(PYTEST) tests/guest/test_real_debian.py
 
 test-fast: setup-dev ## the tests that take no guest and little time
 	$(PYTEST) -n 2 --dist loadgroup -m "not real and not slow" $(TESTS)

@@ -3,8 +3,8 @@
     python bench/bench_front_end.py [--json FILE]
 
 Each figure stands beside a baseline from the same run, so that the ratio means something on any machine: a bare ASGI
-application on the same server that answers the same number of bytes, and a bare SQLite loop that commits one row at a time
-with the same durability.
+application on the same server that answers the same number of bytes, and a bare SQLite loop that
+commits one row at a time with the same durability.
 """
 
 import argparse

@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+
 from tests.real.zone import NETWORK, Zone, wait_for
 
 pytestmark = pytest.mark.real
@@ -16,7 +17,9 @@ POWEROFF, SUSPENDED, DONE = 8, 5, 6
 def test_guest_answers_with_the_name_and_address_we_gave_it(zone: Zone, guest: int) -> None:
     said = zone.answers(guest)
     assert said["hostname"] == "shared"
-    assert said["addr"].endswith(f"{zone.address(guest)}/24") or zone.address(guest).startswith(NETWORK)
+    assert said["addr"].endswith(f"{zone.address(guest)}/24") or zone.address(guest).startswith(
+        NETWORK
+    )
     assert "Linux version" in zone.serial(guest) or "TINY READY" in zone.serial(guest)
     assert f"began-{guest}" in zone.serial(guest)
 
@@ -64,14 +67,19 @@ def test_front_end_dies_twenty_times(zone: Zone, guest: int) -> None:
     started: list[int] = []
     for round_number in range(20):
         if len(started) < 3 or round_number % 5 == 0:
-            started += [zone.instantiate(f"round{round_number}-{i}") for i in range(3 if not started else 1)]
+            started += [
+                zone.instantiate(f"round{round_number}-{i}") for i in range(3 if not started else 1)
+            ]
         time.sleep(dice.uniform(0.0, 1.2))
         zone.kill()
         assert zone.qemu_pid(guest) == pid
         zone.start()
         if round_number % 4 == 3:
             victim = started.pop(0)
-            wait_for(lambda v=victim: zone.api.vm.recover(v, 3) == v, "an interrupted deployment can be deleted")
+            wait_for(
+                lambda v=victim: zone.api.vm.recover(v, 3) == v,
+                "an interrupted deployment can be deleted",
+            )
     for vm in started:
         wait_for(lambda v=vm: zone.phase(v) in ((3, 3), (3, 36), (3, 39)), f"VM {vm} comes to rest")
     assert zone.qemu_pid(guest) == pid

@@ -50,18 +50,34 @@ class Zone:
 
     def libvirt(self, what: str) -> None:
         subprocess.run(
-            ["/usr/bin/python3", self.agent, f"--libvirt-{what}", self.data / "libvirt"], check=True, timeout=60
+            ["/usr/bin/python3", self.agent, f"--libvirt-{what}", self.data / "libvirt"],
+            check=True,
+            timeout=60,
         )
 
     def start(self) -> None:
         """Starts the front end and waits until it answers."""
         log = (self.data / "daemon.log").open("ab")
-        command = [sys.executable, "-m", "innkeeper.daemon", "--data", str(self.data), "--listen", "127.0.0.1:0"]
+        command = [
+            sys.executable,
+            "-m",
+            "innkeeper.daemon",
+            "--data",
+            str(self.data),
+            "--listen",
+            "127.0.0.1:0",
+        ]
         environment = {**os.environ, "INN_ADMIN_PASSWORD": PASSWORD}
-        self.daemon = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
+        self.daemon = subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment
+        )
         log.close()
         endpoint = self.data / "run" / "endpoint"
-        wait_for(lambda: endpoint.exists() or self.daemon.poll() is not None, "the front end is ready", 30)
+        wait_for(
+            lambda: endpoint.exists() or self.daemon.poll() is not None,
+            "the front end is ready",
+            30,
+        )
         assert self.daemon.poll() is None, self.log()
         self.url = endpoint.read_text().strip()
         self.api = pyone.OneServer(f"{self.url}/RPC2", session=f"oneadmin:{PASSWORD}")
@@ -86,7 +102,9 @@ class Zone:
 
     def build_image(self) -> None:
         self.image.parent.mkdir(exist_ok=True)
-        subprocess.run([ROOT / "guest" / "build-image.sh", self.image], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [ROOT / "guest" / "build-image.sh", self.image], check=True, stdout=subprocess.DEVNULL
+        )
 
     def furnish(self) -> None:
         """This machine as a host, a network, the small guest's image, a template."""
@@ -146,7 +164,9 @@ class Zone:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"qemu" in words[0] and any(w.startswith(f"guest=one-{vm},".encode()) for w in words):
+            if b"qemu" in words[0] and any(
+                w.startswith(f"guest=one-{vm},".encode()) for w in words
+            ):
                 return int(entry.name)
         return None
 
@@ -163,9 +183,15 @@ class Zone:
     def leftovers(self) -> list[str]:
         """Whatever of any VM is still on the machine: domains, processes, interfaces, rules, folders."""
         found = []
-        domains = subprocess.run(["virsh", "-c", "qemu:///system", "list", "--all", "--name"], capture_output=True, text=True)
+        domains = subprocess.run(
+            ["virsh", "-c", "qemu:///system", "list", "--all", "--name"],
+            capture_output=True,
+            text=True,
+        )
         found += [f"domain {name}" for name in domains.stdout.split()]
-        links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+        links = subprocess.run(
+            ["ip", "-o", "link"], capture_output=True, text=True, check=True
+        ).stdout
         names = [line.split(":")[1].strip().split("@")[0] for line in links.splitlines()]
         found += [f"interface {n}" for n in names if n.startswith(("one-", BRIDGE))]
         rules = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout

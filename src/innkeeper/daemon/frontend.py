@@ -30,7 +30,6 @@ from .connect import is_local
 from .guests import FleetGuests
 from .settings import Settings
 
-
 #: Seconds between looks at how full datastores are.
 STORES_EVERY, STORES_AGAIN = 60.0, 1.0
 

@@ -44,7 +44,9 @@ def _number(vector: Vector, name: str, default: int | None = None) -> int:
     try:
         return int(text)
     except ValueError:
-        raise RangeProblem(f"{name} of an address range must be a whole number, not {text!r}") from None
+        raise RangeProblem(
+            f"{name} of an address range must be a whole number, not {text!r}"
+        ) from None
 
 
 def _address(vector: Vector, name: str, version: int) -> str:
@@ -63,7 +65,9 @@ def normalized(vector: Vector, random_mac: int) -> Vector:
     """An AR vector as it is stored: checked, MAC and SIZE filled in. `random_mac` serves where no address gives one."""
     kind = vector.get("TYPE", "").upper()
     if kind not in TYPES:
-        raise RangeProblem(f"TYPE of an address range must be one of {', '.join(TYPES)}, not {kind!r}")
+        raise RangeProblem(
+            f"TYPE of an address range must be one of {', '.join(TYPES)}, not {kind!r}"
+        )
     stored = {**vector, "TYPE": kind}
     if kind.startswith("IP4"):
         stored["IP"] = _address(stored, "IP", 4)
@@ -169,6 +173,4 @@ def next_free(world: World, network: Network) -> tuple[AddressRange, int] | None
 
 def used_count(world: World, network: Network) -> int:
     """How many leases of a network are taken or held."""
-    return sum(
-        len(world.leases.of(network.id, ar.id)) + len(ar.held) for ar in network.ranges
-    )
+    return sum(len(world.leases.of(network.id, ar.id)) + len(ar.held) for ar in network.ranges)

@@ -13,7 +13,7 @@ _label = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _WITHOUT_BLANKS = ("USER", "GROUP")
 
 
-class NameProblem(ValueError):  # noqa: N818  a name that the callers already know
+class NameProblem(ValueError):
     """A name that an object may not have; the text says what is wrong with it."""
 
 

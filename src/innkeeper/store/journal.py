@@ -67,7 +67,7 @@ class Retention(msgspec.Struct, frozen=True):
             raise ValueError(f"retention: age: expected 0 or more seconds, got {self.age}")
 
 
-class JournalFailure(Exception):  # noqa: N818
+class JournalFailure(Exception):
     """The journal does not take writes (any more), or could not be opened. The text says why.
 
     A batch that was answered with this may or may not be found after a restart.

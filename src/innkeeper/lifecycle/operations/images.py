@@ -40,7 +40,7 @@ def _import(world: World, operation: Operation) -> Instruction:
     else:
         args["path"] = image.path
     if image.type in FILE_TYPES:
-        args["format"] = "raw"
+        args |= {"format": "raw", "verbatim": True}
     return _ask(world, operation, "image.import", COPY_TIME, **args)
 
 
