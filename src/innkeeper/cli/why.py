@@ -38,12 +38,18 @@ def why(vm: str, show_all: bool) -> None:
         click.echo(f"\n* {advice}")
 
 
+_ROOM = frozenset({"cpu", "memory"})
 _TITLES = ("HOST", "VERDICT", "SCORE", "CHECK", "NEEDED", "HAD")
 
 
 def _host_rows(host: dict[str, Any], show_all: bool) -> list[list[str]]:
-    """A host's line, with one line for each check that failed (or for each check)."""
-    checks = [check for check in host["checks"] if show_all or not check["ok"]]
+    """A host's line, with one line for each check that failed; of a host that fits, for its room."""
+    fits = host["verdict"] != "refused"
+    checks = [
+        check
+        for check in host["checks"]
+        if show_all or not check["ok"] or (fits and check["name"] in _ROOM)
+    ]
     head = [str(host["name"]), str(host["verdict"]), render.plain(host["score"])]
     if not checks:
         return [[*head, "", "", ""]]
