@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 from innkeeper.cli.errors import CliError
@@ -26,9 +28,15 @@ def ensure_image(folder: DataFolder, progress: Progress) -> None:
         )
     progress.say(f"building the small guest image {folder.guest_image}")
     folder.guest_image.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        [_BUILDER, folder.guest_image], capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
+    # What the builder keeps for next time would stay behind elsewhere: here the image itself is kept.
+    with tempfile.TemporaryDirectory(prefix="build-", dir=folder.guest_image.parent) as cache:
+        done = subprocess.run(
+            [_BUILDER, folder.guest_image],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env={"INN_CACHE": cache, **os.environ},
+        )
     if done.returncode != 0:
         raise CliError(f"building the guest image failed: {done.stderr.strip()}")
 
