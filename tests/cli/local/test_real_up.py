@@ -1,0 +1,143 @@
+"""`inn up` and `inn down` as a user would call them, on a machine of their own (tests/real/machine.sh)."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        os.environ.get("INN_TEST_MACHINE") != "inside",
+        reason="runs on a machine of its own: make test",
+    ),
+]
+
+INN = Path(sys.executable).with_name("inn")
+GUEST = "first-light"
+
+
+class Cloud:
+    """One data folder, and `inn` working on it."""
+
+    def __init__(self, data: Path, listen: str) -> None:
+        self.data = data
+        self.listen = listen
+        self.environment = {**os.environ, "INN_DATA": str(data)}
+
+    def inn(self, *arguments: str, code: int = 0) -> str:
+        """Standard output; what went to standard error is shown when the exit code is another."""
+        done = subprocess.run(
+            [INN, *arguments], env=self.environment, capture_output=True, text=True, timeout=900
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+    def status(self, code: int = 0) -> dict[str, object]:
+        return dict(json.loads(self.inn("status", "--json", code=code)))
+
+    def guest_info(self, address: str) -> str:
+        with urllib.request.urlopen(f"http://{address}/cgi-bin/info", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def ssh(self, address: str, command: str) -> str:
+        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
+        arguments = [part for option in options for part in ("-o", option)]
+        key = str(self.data / "ssh" / "id_ed25519")
+        done = subprocess.run(
+            ["ssh", "-n", "-i", key, *arguments, f"root@{address}", command],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    data = Path(tempfile.mkdtemp(prefix="inn-up-", dir="/var/tmp"))
+    data.chmod(0o755)  # QEMU's user passes through; pytest's own folders are closed to it
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        listen = f"127.0.0.1:{free.getsockname()[1]}"
+    cloud = Cloud(data, listen)
+    yield cloud
+    if data.exists():
+        cloud.inn("down", "--purge")
+
+
+def address_in(text: str) -> str:
+    """The guest's address in what `inn up` prints."""
+    line = next(line for line in text.splitlines() if line.strip().startswith("guest "))
+    return line.split()[-1]
+
+
+def interfaces() -> set[str]:
+    return {name for _, name in socket.if_nameindex()}
+
+
+def test_nothing_to_take_down(cloud: Cloud) -> None:
+    assert "Nothing to take down" in cloud.inn("down")
+    assert cloud.status(code=5)["hosts"] == []
+
+
+def test_up_brings_a_guest_that_can_be_reached(cloud: Cloud) -> None:
+    said = cloud.inn("up", "--listen", cloud.listen)
+    address = address_in(said)
+    assert f"hostname={GUEST}" in cloud.guest_info(address)
+    assert cloud.ssh(address, "hostname") == f"{GUEST}\n"
+    status = cloud.status()
+    assert status["vms"] == {"RUNNING": 1}
+    assert [host["state"] for host in status["hosts"]] == ["MONITORED"]  # type: ignore[attr-defined]
+    assert (cloud.data / "one_auth").stat().st_mode & 0o777 == 0o600
+
+
+def test_up_again_changes_nothing(cloud: Cloud) -> None:
+    boot = boot_id(cloud, address_in(cloud.inn("up")))
+    assert boot_id(cloud, address_in(cloud.inn("up"))) == boot
+    assert cloud.status()["vms"] == {"RUNNING": 1}
+
+
+def boot_id(cloud: Cloud, address: str) -> str:
+    lines = cloud.guest_info(address).splitlines()
+    return next(line for line in lines if line.startswith("boot_id="))
+
+
+def test_down_leaves_nothing_running_and_up_goes_on(cloud: Cloud) -> None:
+    address = address_in(cloud.inn("up"))
+    cloud.ssh(address, "echo kept > /root/note; sync")
+    assert "no process, interface or firewall rule is left" in cloud.inn("down")
+    assert interfaces() == {"lo"}
+    assert not [words for words in command_lines() if str(cloud.data) in " ".join(words)]
+    tables = subprocess.run(["nft", "list", "tables"], check=True, capture_output=True, text=True)
+    assert "innkeeper" not in tables.stdout
+    with pytest.raises(urllib.error.URLError):
+        cloud.guest_info(address)
+    assert address_in(cloud.inn("up")) == address
+    assert cloud.ssh(address, "cat /root/note") == "kept\n"
+
+
+def command_lines() -> list[list[str]]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes().decode(errors="replace").split("\0"))
+        except OSError:
+            continue
+    return found
+
+
+def test_purge_removes_the_folder(cloud: Cloud) -> None:
+    assert "is removed" in cloud.inn("down", "--purge")
+    assert not cloud.data.exists()
+    assert interfaces() == {"lo"}
