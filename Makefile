@@ -51,9 +51,8 @@ test-debian: setup-dev ## a whole Debian guest with cloud-init reads our context
 test-fast: setup-dev ## the tests that take no guest and little time
 	$(PYTEST) -n 2 --dist loadgroup -m "not real and not slow" $(TESTS)
 
-bench: setup-dev ## the measurements under bench/
-	@ls bench/bench_*.py >/dev/null 2>&1 || { echo "no measurement under bench/ yet" >&2; exit 1; }
-	@for each in bench/bench_*.py; do echo "== $$each"; .venv/bin/python $$each || exit 1; done
+bench: setup-dev ## the measurements under bench/ (minutes)
+	@for each in bench/micro_*.py bench/bench_*.py; do echo "== $$each"; .venv/bin/python $$each || exit 1; done
 
 lock: setup-dev ## pin the Python packages anew after a change in pyproject.toml
 	@scripts/lock.sh
