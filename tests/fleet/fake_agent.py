@@ -36,7 +36,7 @@ def main() -> None:
         elif verb == "long":
             answer(number, {"text": "x" * args["bytes"]})
         elif verb == "half":
-            write('{"id": %d, "ok": tr' % number)
+            write(f'{{"id": {number}, "ok": tr')
             return
         elif verb == "quit":
             sys.stderr.write(args.get("last", "") + "\n")

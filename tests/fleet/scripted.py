@@ -20,8 +20,11 @@ FACTS = {"cpus": 4, "memory_kib": 1 << 20, "hostname": "there"}
 
 
 class Place:
-    """One host as the front end meets it. `answers` by verb: an object, seconds until an empty one, an exception,
-    SILENCE, or a function (it may be a coroutine's) of the arguments that gives one of these. `entry` is the same for opening a link."""
+    """One host as the front end meets it.
+
+    `answers` by verb: an object, seconds until an empty one, an exception, SILENCE, or a function (it may be a
+    coroutine's) of the arguments that gives one of these. `entry` is the same for opening a link.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {"hello": FACTS, "observe": {"vms": []}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -203,7 +204,7 @@ def test_what_is_there_is_compared_again_from_time_to_time() -> None:
         await asyncio.sleep(3 * station.INVENTORY_EVERY + 60)
         times = ups(lab)
         assert len(times) == 4
-        assert all(300 <= b - a <= 320 for a, b in zip(times, times[1:], strict=False))
+        assert all(300 <= b - a <= 320 for a, b in itertools.pairwise(times))
 
     in_lab(test)
 

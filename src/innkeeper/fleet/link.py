@@ -151,12 +151,13 @@ class StreamLink:
             await self._carrier.close()
 
     async def _read(self) -> None:
+        said = ""
         try:
             async for line in lines(self._reader):
                 self._take(line)
-            self._end(await self._carrier.epitaph())
         except Exception as error:  # whatever the carrier's library calls it
-            self._end(f"reading from the agent failed: {error or type(error).__name__}")
+            said = f" ({error or type(error).__name__})"
+        self._end(await self._carrier.epitaph() + said)
 
     def _take(self, line: bytes) -> None:
         try:

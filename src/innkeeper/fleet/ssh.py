@@ -1,7 +1,8 @@
 """The link to an agent on another machine: one SSH connection, one process at its end.
 
-The agent's zip file is brought along when the host does not have this very version. All goes over the one connection:
-when it is lost, the host's sshd closes the agent's input, and the agent ends.
+The agent's zip file is brought along when the host does not have this very version. When the connection is lost, the
+host's sshd closes the agent's input, and the agent ends. Large files have connections of their own, so that pings do
+not wait behind them, and so that one that hangs can be broken off.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import hashlib
 import logging
 import shlex
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,8 @@ FOLDER = "/var/lib/innkeeper"
 CONNECT_TIMEOUT = 20.0
 #: Seconds that an orderly end of the connection may take.
 FAREWELL = 5.0
+#: How a connection ends when the host has no key of a kind that it is known by.
+_NO_AGREEMENT = (asyncssh.ConnectionLost, asyncssh.KeyExchangeFailed, ConnectionResetError)
 #: Lines of the agent's log that are kept for the reason of its end.
 _LOG_LINES = 20
 
@@ -56,7 +60,7 @@ async def open_ssh(door: Door, agent: Path, log_file: Path, on_event: OnEvent) -
         if isinstance(error, asyncssh.Error):
             raise OSError(f"{door.name} takes our key, but: {error.reason}") from error
         raise
-    remote_agent = RemoteAgent(door.name, connection, process, log_file)
+    remote_agent = RemoteAgent(door, connection, process, log_file)
     return StreamLink(process.stdout, process.stdin, remote_agent, on_event)
 
 
@@ -81,6 +85,8 @@ async def connect(door: Door) -> asyncssh.SSHClientConnection:
         text = f"{door.name} does not answer on port {door.port} within {CONNECT_TIMEOUT:g} s"
         raise OSError(text) from None
     except (OSError, asyncssh.Error, ValueError) as error:
+        if known is not None and isinstance(error, _NO_AGREEMENT):
+            keeper.offered = await _key_of_another_kind(door, known)
         raise OSError(_refusal(door, keeper, error)) from error
     if known is None:
         await _learn(door, connection)
@@ -99,16 +105,34 @@ async def _learn(door: Door, connection: asyncssh.SSHClientConnection) -> None:
     log.warning("%s is known from now on by its key %s", door.name, key.get_fingerprint())
 
 
+async def _key_of_another_kind(door: Door, known: asyncssh.SSHKnownHosts) -> asyncssh.SSHKey | None:
+    """The key of a host that has none of the kinds that it is known by; None when that is not so."""
+    keys = known.match(door.name, "", None if door.port == PORT else door.port)[0]
+    kinds = [kind.decode() for key in keys for kind in key.sig_algorithms]
+    if not kinds or await _shown_key(door, kinds) is not None:
+        return None
+    return await _shown_key(door, ())
+
+
+async def _shown_key(door: Door, kinds: Sequence[str]) -> asyncssh.SSHKey | None:
+    """The key that a host shows to one who takes these kinds (none given: any); None when it shows none."""
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            return await asyncssh.get_server_host_key(
+                door.name, door.port, server_host_key_algs=kinds, config=None
+            )
+    except (OSError, asyncssh.Error):
+        return None
+
+
 def _refusal(door: Door, keeper: Doorkeeper, error: Exception) -> str:
     """What went wrong, for whoever is to put it right."""
-    if isinstance(error, asyncssh.HostKeyNotVerifiable):
-        came = keeper.offered.get_fingerprint() if keeper.offered else "an unknown one"
+    if keeper.offered is not None:
         return (
-            f"the host key of {door.name} has changed: {came} is not what {door.known.path} has. Either another "
-            f"machine answers in its place, or it was installed anew; then remove its lines from that file"
+            f"the host key of {door.name} has changed: {keeper.offered.get_fingerprint()} is not what "
+            f"{door.known.path} has. Either another machine answers in its place, or it was installed anew; then "
+            f"remove its lines from that file"
         )
-    if isinstance(error, asyncssh.KeyExchangeFailed):
-        return f"{door.name} has no host key of the kind that {door.known.path} has of it: {error.reason}"
     if isinstance(error, asyncssh.PermissionDenied):
         return f"{door.name} does not let root in with our key: append {door.key}.pub to its authorized_keys"
     return f"SSH to {door.name}: {getattr(error, 'reason', '') or error}"
@@ -121,12 +145,12 @@ class RemoteAgent:
 
     def __init__(
         self,
-        name: str,
+        door: Door,
         connection: asyncssh.SSHClientConnection,
         process: "asyncssh.SSHClientProcess[bytes]",
         log_file: Path,
     ) -> None:
-        self._name = name
+        self._door = door
         self._connection = connection
         self._process = process
         self._log_file = log_file
@@ -156,24 +180,31 @@ class RemoteAgent:
 
     async def upload(self, source: str, target: str, sha256: str) -> None:
         """Brings a file to the host."""
+        connection = await connect(self._door)
         try:
-            await put(self._connection, self._name, source, target, sha256)
+            await put(connection, self._door.name, source, target, sha256)
         except asyncssh.Error as error:
-            raise OSError(f"SFTP to {self._name}: {error.reason}") from error
+            raise OSError(f"SFTP to {self._door.name}: {error.reason}") from error
+        finally:
+            await _leave(connection)
 
     async def close(self) -> None:
-        """Closes the agent's input and the connection; breaks it off when the other end does not answer."""
+        """Closes the agent's input and the connection."""
         with contextlib.suppress(OSError):
             self._process.stdin.write_eof()
-        self._connection.close()
-        try:
-            async with asyncio.timeout(FAREWELL):
-                await self._connection.wait_closed()
-        except TimeoutError:
-            self._connection.abort()
-        finally:
-            self._listening.cancel()
+        await _leave(self._connection)
+        self._listening.cancel()
         await asyncio.wait({self._listening})
+
+
+async def _leave(connection: asyncssh.SSHClientConnection) -> None:
+    """Closes a connection; breaks it off when the other end does not answer."""
+    connection.close()
+    try:
+        async with asyncio.timeout(FAREWELL):
+            await connection.wait_closed()
+    except TimeoutError:
+        connection.abort()
 
 
 async def _ship(connection: asyncssh.SSHClientConnection, folder: str, agent: Path) -> str:

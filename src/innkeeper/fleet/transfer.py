@@ -1,7 +1,7 @@
 """Files on their way to a host by SFTP: written beside, checked against their hash, then renamed.
 
 What a cut transfer leaves has a name that no file is ever asked for by, and is removed by the next transfer into the
-same folder: one front end has one link to a host, and brings one file after the other through it.
+same folder: a front end brings one file after the other to a host.
 """
 
 import asyncio
@@ -26,22 +26,47 @@ _MIB = 1 << 20
 async def put(
     connection: asyncssh.SSHClientConnection, host: str, source: str, target: str, sha256: str
 ) -> None:
-    """Brings a file to a host. Raises OSError or asyncssh.Error; then `target` is as it was."""
-    size = await asyncio.to_thread(_size, source)
-    log.info("bringing %s (%d MiB) to %s as %s", source, size // _MIB, host, target)
+    """Brings a file to a host. Raises OSError or asyncssh.Error; then `target` is as it was.
+
+    The connection is broken off when the host does not answer, or nobody wants the file any more.
+    """
     async with connection.start_sftp_client() as files:
-        folder = posixpath.dirname(target)
-        await files.makedirs(folder, exist_ok=True)
-        await _sweep(files, folder)
         part = f"{target}.{secrets.token_hex(4)}{PART}"
         try:
-            await _copy(files, host, source, part, size)
-            await _check(connection, part, sha256)
-            await files.chmod(part, 0o644)
-            await files.posix_rename(part, target)
-        except BaseException:
+            await _steps(connection, files, host, source, part, target, sha256)
+        except TimeoutError:
+            connection.abort()
+            raise OSError(f"{host} has not answered for {STALLED:g} s") from None
+        except (OSError, asyncssh.Error):
             await _drop(files, part)
             raise
+        except BaseException:
+            connection.abort()
+            raise
+
+
+async def _steps(
+    connection: asyncssh.SSHClientConnection,
+    files: asyncssh.SFTPClient,
+    host: str,
+    source: str,
+    part: str,
+    target: str,
+    sha256: str,
+) -> None:
+    size = await asyncio.to_thread(_size, source)
+    log.info("bringing %s (%d MiB) to %s as %s", source, size // _MIB, host, target)
+    async with asyncio.timeout(STALLED):
+        await files.makedirs(posixpath.dirname(target), exist_ok=True)
+        await _sweep(files, posixpath.dirname(target))
+    await _copy(connection, files, host, source, part)
+    async with asyncio.timeout(STALLED):
+        # a hole at the end is not written
+        await files.truncate(part, size)
+        await files.chmod(part, 0o644)
+    await _check(connection, part, sha256)
+    async with asyncio.timeout(STALLED):
+        await files.posix_rename(part, target)
     log.info("%s has %s", host, target)
 
 
@@ -49,25 +74,34 @@ def _size(path: str) -> int:
     return Path(path).stat().st_size
 
 
-async def _copy(files: asyncssh.SFTPClient, host: str, source: str, part: str, size: int) -> None:
-    """Copies, keeping holes; gives up when nothing moves any more."""
+async def _copy(
+    connection: asyncssh.SSHClientConnection,
+    files: asyncssh.SFTPClient,
+    host: str,
+    source: str,
+    part: str,
+) -> None:
+    """Copies, keeping holes. Raises TimeoutError when nothing moves any more."""
     loop = asyncio.get_running_loop()
     told = loop.time()
 
-    def moved(_source: bytes, _target: bytes, done: int, _total: int) -> None:
+    def moved(_source: bytes, _target: bytes, done: int, total: int) -> None:
         nonlocal told
         limit.reschedule(loop.time() + STALLED)
         if loop.time() - told >= TOLD_EVERY:
             told = loop.time()
-            log.info("%s on its way to %s: %d of %d MiB", source, host, done // _MIB, size // _MIB)
+            log.info("%s on its way to %s: %d of %d MiB", source, host, done // _MIB, total // _MIB)
 
+    copying = asyncio.create_task(files.put(source, part, sparse=True, progress_handler=moved))
     try:
         async with asyncio.timeout(STALLED) as limit:
-            await files.put(source, part, sparse=True, progress_handler=moved)
-            # a hole at the end is not written
-            await files.truncate(part, size)
-    except TimeoutError:
-        raise OSError(f"nothing moved for {STALLED:g} s") from None
+            # a copy that is cancelled asks the host to close its file, which may never answer
+            await asyncio.shield(copying)
+    finally:
+        if not copying.done():
+            connection.abort()
+            await asyncio.wait({copying})
+            copying.exception()
 
 
 async def _check(connection: asyncssh.SSHClientConnection, part: str, sha256: str) -> None:
@@ -91,7 +125,7 @@ async def _sweep(files: asyncssh.SFTPClient, folder: str) -> None:
 
 
 async def _drop(files: asyncssh.SFTPClient, path: str) -> None:
-    """Removes a file, if the connection is still there and so is the file."""
+    """Removes a file, if it is there and the host answers."""
     try:
         async with asyncio.timeout(STALLED):
             await files.remove(path)
