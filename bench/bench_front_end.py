@@ -9,9 +9,11 @@ commits one row at a time with the same durability.
 
 import argparse
 import asyncio
+import base64
 import json
 import os
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -144,6 +146,22 @@ def furnish(daemon: Daemon) -> int:
     return template
 
 
+def first_step(daemon: Daemon, template: int) -> float:
+    """Milliseconds from a VM's creation to the start of its deployment, by the event log; the VM is ended again."""
+    vm = daemon.call("template.instantiate", template, "", False, "", False)
+    events: dict[str, float] = {}
+    while "deploy" not in events:
+        request = urllib.request.Request(f"{daemon.url}/api/v1/vms/{vm}/story")
+        request.add_header("Authorization", "Basic " + base64.b64encode(SESSION.encode()).decode())
+        with urllib.request.urlopen(request) as reply:
+            for event in json.load(reply)["events"]:
+                events.setdefault(event["detail"].get("name", event["what"]), event["at"])
+    while daemon.call("vm.info", vm).find("<LCM_STATE>3<") < 0:
+        time.sleep(0.01)
+    daemon.call("vm.action", "terminate-hard", vm)
+    return (events["deploy"] - events["created"]) * 1000
+
+
 async def until_running(daemon: Daemon, count: int) -> float:
     while await asyncio.to_thread(daemon.metric, 'innkeeper_vms{phase="RUNNING"}') < count:
         await asyncio.sleep(0.02)
@@ -209,6 +227,9 @@ async def measure(daemon: Daemon) -> list[dict[str, Any]]:
     template = furnish(daemon)
     bare = commits(daemon.data)
 
+    idle = statistics.median(first_step(daemon, template) for _ in range(5))
+    row("a VM submitted to an idle cloud: until its deployment starts", idle, "ms", "<= 50")
+
     cpu, began = daemon.cpu(), time.perf_counter()
     body = call_body("one.template.instantiate", SESSION, template, "", False, "", False)
     submission = asyncio.create_task(load_apart(daemon.rpc, [body], CLIENTS, VMS))
@@ -225,11 +246,11 @@ async def measure(daemon: Daemon) -> list[dict[str, Any]]:
     row("CPU of the front end a VM", (daemon.cpu() - cpu) / VMS * 1000, "ms", "")
     row("memory with 100 hosts and 1,000 VMs", daemon.memory(), "MB", "<= 200")
 
-    while "<CPU>" not in daemon.call("vm.info", VMS - 1).split("</MONITORING>")[0]:
+    while "<CPU>" not in daemon.call("vm.info", VMS).split("</MONITORING>")[0]:
         await asyncio.sleep(0.1)  # documents with figures in them, as in a cloud that runs
     info = call_body("one.vm.info", SESSION, 500)
     size = len(await asyncio.to_thread(post, daemon.rpc, info))
-    pool = call_body("one.vmpool.infoextended", SESSION, -2, -1, -1, -2)
+    pool = call_body("one.vmpool.infoextended", SESSION, -2, -1, -1, -1)
     pool_size = len(await asyncio.to_thread(post, daemon.rpc, pool))
     bare_http = await echo([size, pool_size], 10_000)
     cpu = daemon.cpu()
@@ -283,7 +304,7 @@ def post(url: str, body: bytes) -> bytes:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    print(f"{'figure':48} {'measured':>14} {'promise':>10}   baseline of the same run")
+    print(f"{'figure':60} {'measured':>14} {'promise':>10}   baseline of the same run")
     for row in rows:
         measured = f"{row['figure']:,.1f} {row['unit']}"
         base = (
@@ -291,7 +312,7 @@ def show(rows: list[dict[str, Any]]) -> None:
             if row["baseline"]
             else ""
         )
-        print(f"{row['what']:48} {measured:>14} {row['promise']:>10}   {base}")
+        print(f"{row['what']:60} {measured:>14} {row['promise']:>10}   {base}")
 
 
 def main() -> None:
