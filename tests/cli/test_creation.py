@@ -28,7 +28,7 @@ def test_a_vm_from_options(front_end: CannedFrontEnd, inn: Inn) -> None:
     outcome = inn(
         "vm", "create", "--name", "web", "--cpu", "1", "--vcpu", "2", "--memory", "1.5g",
         "--disk", "debian:size=4096", "--disk", "7,bob[data]", "--disk", ":type=fs:size=100",
-        "--nic", "public:ip=10.0.0.12", "--nic", "auto", "--arch", "x86_64", "--boot", "disk0",
+        "--nic", "public:ip=10.0.0.12", "--arch", "x86_64", "--boot", "disk0",
         "--vnc", "--context", "GREETING=say \"hi\"", "--set", "SCHED_REQUIREMENTS=ID=\"4\"", "--hold",
     )  # fmt: skip
     assert (outcome.code, outcome.out) == (0, "ID: 12\n")
@@ -43,7 +43,6 @@ def test_a_vm_from_options(front_end: CannedFrontEnd, inn: Inn) -> None:
         'DISK=[IMAGE="data",IMAGE_UNAME="bob"]',
         'DISK=[TYPE="fs",SIZE="100"]',
         'NIC=[NETWORK="public",IP="10.0.0.12"]',
-        'NIC=[NETWORK_MODE="auto"]',
         'GRAPHICS=[TYPE="vnc",LISTEN="0.0.0.0"]',
         'OS=[ARCH="x86_64",BOOT="disk0"]',
         'CONTEXT=[NETWORK="YES",GREETING="say \\"hi\\""]',
@@ -150,12 +149,12 @@ def test_an_image_from_options(
 
 def test_a_network_from_options(front_end: CannedFrontEnd, inn: Inn) -> None:
     inn("network", "create", "--name", "p", "--bridge", "br0", "--ip", "10.0.0.2", "-s", "9",
-        "--vlan", "auto", "--gateway", "10.0.0.1")  # fmt: skip
+        "--phydev", "eth1", "--gateway", "10.0.0.1", "--nat")  # fmt: skip
     [(text, cluster)] = front_end.calls_of("vn.allocate")
     assert cluster == -1
     assert text.splitlines() == [
-        'NAME="p"', 'BRIDGE="br0"', 'VN_MAD="bridge"', 'AUTOMATIC_VLAN_ID="YES"',
-        'GATEWAY="10.0.0.1"', 'AR=[TYPE="IP4",IP="10.0.0.2",SIZE="9"]',
+        'NAME="p"', 'BRIDGE="br0"', 'PHYDEV="eth1"', 'VN_MAD="bridge"', 'GATEWAY="10.0.0.1"',
+        'NAT="YES"', 'AR=[TYPE="IP4",IP="10.0.0.2",SIZE="9"]',
     ]  # fmt: skip
 
 

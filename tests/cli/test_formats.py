@@ -3,7 +3,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from innkeeper.cli import formats, states
-from innkeeper.cli.acl import encode_rule
 from innkeeper.cli.filters import Filter
 from innkeeper.cli.template_text import single, vector
 from innkeeper.model.template import Template
@@ -83,15 +82,3 @@ def test_the_front_end_reads_back_what_is_written(text: str) -> None:
 def test_the_front_end_reads_back_vectors_too(first: str, second: str) -> None:
     [found] = Template.parse(vector("disk", {"image": first, "x": second})).vectors("DISK")
     assert found == {"IMAGE": first.strip(" "), "X": second.strip(" ")}
-
-
-@pytest.mark.parametrize(
-    ("rule", "parts"),
-    [
-        ("#5 VM+IMAGE/@100 USE+MANAGE *", ["100000005", "9200000064", "3", "400000000"]),
-        ("* HOST/%2 ADMIN", ["400000000", "2800000002", "4"]),
-        ("@1 VM/* create #0", ["200000001", "1400000000", "8", "100000000"]),
-    ],
-)
-def test_access_rules_are_encoded(rule: str, parts: list[str]) -> None:
-    assert encode_rule(rule) == parts

@@ -15,35 +15,20 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
     ("vm release 3", "vm.action", ("release", 3)),
     ("vm terminate 3", "vm.action", ("terminate", 3)),
     ("vm terminate 3 --hard", "vm.action", ("terminate-hard", 3)),
+    ("vm poweroff 3", "vm.action", ("poweroff", 3)),
+    ("vm reboot 3", "vm.action", ("reboot", 3)),
     ("vm poweroff --hard 3", "vm.action", ("poweroff-hard", 3)),
     ("vm reboot 3 --hard", "vm.action", ("reboot-hard", 3)),
-    ("vm undeploy 3", "vm.action", ("undeploy", 3)),
-    ("vm stop 3", "vm.action", ("stop", 3)),
     ("vm suspend 3", "vm.action", ("suspend", 3)),
     ("vm resume 3", "vm.action", ("resume", 3)),
-    ("vm resched 3", "vm.action", ("resched", 3)),
     ("vm deploy 3 node1", "vm.deploy", (3, 4, False, -1, "")),
     ("vm deploy 3 4 --enforce -d 0", "vm.deploy", (3, 4, True, 0, "")),
-    ("vm migrate 3 node1 --live", "vm.migrate", (3, 4, True, False, -1, 0)),
-    ("vm migrate 3 4 --poff", "vm.migrate", (3, 4, False, False, -1, 1)),
     ("vm recover 3 --failure", "vm.recover", (3, 0)),
     ("vm recover 3 --success", "vm.recover", (3, 1)),
     ("vm recover 3 --retry", "vm.recover", (3, 2)),
     ("vm recover 3 --delete", "vm.recover", (3, 3)),
     ("vm recover 3 --recreate", "vm.recover", (3, 4)),
     ("vm recover 3 --delete-db", "vm.recover", (3, 5)),
-    ("vm disk-detach 3 1", "vm.detach", (3, 1)),
-    ("vm disk-resize 3 0 4096", "vm.diskresize", (3, 0, "4096")),
-    ("vm disk-saveas 3 0 copy", "vm.disksaveas", (3, 0, "copy", "", -1)),
-    ("vm nic-detach 3 0", "vm.detachnic", (3, 0)),
-    ("vm sg-attach 3 0 100", "vm.attachsg", (3, 0, 100)),
-    ("vm snapshot-create 3 before", "vm.snapshotcreate", (3, "before")),
-    ("vm snapshot-create 3", "vm.snapshotcreate", (3, "")),
-    ("vm snapshot-revert 3 0", "vm.snapshotrevert", (3, 0)),
-    ("vm disk-snapshot-create 3 0 s", "vm.disksnapshotcreate", (3, 0, "s")),
-    ("vm disk-snapshot-rename 3 0 1 s", "vm.disksnapshotrename", (3, 0, 1, "s")),
-    ("vm backup 3", "vm.backup", (3, -1, False)),
-    ("vm exec 3 uptime", "vm.exec", (3, "uptime", "")),
     ("vm chmod 3 640", "vm.chmod", (3, 1, 1, 0, 1, 0, 0, 0, 0, 0)),
     ("vm chown 3 ann", "vm.chown", (3, 5, -1)),
     ("vm chown 3 5 100", "vm.chown", (3, 5, 100)),
@@ -52,10 +37,6 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
     ("vm lock 3", "vm.lock", (3, 1, False)),
     ("vm lock 3 --admin", "vm.lock", (3, 3, False)),
     ("vm unlock 3", "vm.unlock", (3,)),
-    ("vm resize 3 --cpu 2 --memory 1g", "vm.resize", (3, 'CPU="2"\nMEMORY="1024"\n', True)),
-    ("vm disk-attach 3 -i 7", "vm.attach", (3, 'DISK=[IMAGE_ID="7"]\n')),
-    ("vm disk-attach 3 --size 1g", "vm.attach", (3, 'DISK=[TYPE="fs",SIZE="1024"]\n')),
-    ("vm nic-attach 3 -n public", "vm.attachnic", (3, 'NIC=[NETWORK="public"]\n')),
     ("vm update 3 --set A=b", "vm.update", (3, 'A="b"\n', 1)),
     ("host enable node1", "host.status", (4, 0)),
     ("host disable 4", "host.status", (4, 1)),
@@ -75,31 +56,34 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
     ("network rmar 1 0 --force", "vn.rm_ar", (1, 0, True)),
     ("network add-range 1 --ip 10.0.1.1 --size 5", "vn.add_ar",
      (1, 'AR=[TYPE="IP4",IP="10.0.1.1",SIZE="5"]\n')),
+    ("network update-range 1 0 --size 9", "vn.update_ar", (1, 'AR=[AR_ID="0",SIZE="9"]\n')),
+    ("network update-range 1 0 --set mtu=9000", "vn.update_ar",
+     (1, 'AR=[AR_ID="0",MTU="9000"]\n')),
     ("network hold 1 10.0.0.9", "vn.hold", (1, 'LEASES=[IP="10.0.0.9"]\n')),
     ("network hold 1 02:00:0a:00:00:09 -a 2", "vn.hold",
      (1, 'LEASES=[MAC="02:00:0a:00:00:09",AR_ID="2"]\n')),
     ("network release 1 fd00::9", "vn.release", (1, 'LEASES=[IP6="fd00::9"]\n')),
-    ("network recover 1 --retry", "vn.recover", (1, 3)),
-    ("network reserve 1 --name mine --size 5", "vn.reserve", (1, 'SIZE="5"\nNAME="mine"\n')),
     ("vnet delete 1", "vn.delete", (1,)),
+    ("datastore enable 0", "datastore.enable", (0, True)),
     ("datastore disable 0", "datastore.enable", (0, False)),
+    ("template lock 1 --manage", "template.lock", (1, 2, False)),
+    ("image lock debian --all", "image.lock", (7, 4, False)),
+    ("network unlock 1", "vn.unlock", (1,)),
+    ("image unlock 7", "image.unlock", (7,)),
+    ("template unlock 1", "template.unlock", (1,)),
     ("template clone 1 copy --recursive", "template.clone", (1, "copy", True)),
     ("template delete 1", "template.delete", (1, False)),
-    ("user disable ann", "user.enable", (5, False)),
-    ("user addgroup 5 100", "user.addgroup", (5, 100)),
+    ("user chgrp ann 100", "user.chgrp", (5, 100)),
     ("user create bob pw", "user.allocate", ("bob", "pw", "core", [])),
     ("user create bob pw -g 100 -g 1", "user.allocate", ("bob", "pw", "core", [100, 1])),
-    ("user quota 5 --vms 3", "user.quota", (5, 'VM=[VMS="3"]\n')),
-    ("group addadmin 100 ann", "group.addadmin", (100, 5)),
-    ("group create g --no-rule", "group.allocate", ("g",)),
+    ("group create g", "group.allocate", ("g",)),
     ("cluster create c", "cluster.allocate", ("c",)),
     ("cluster addhost 100 node1", "cluster.addhost", (100, 4)),
+    ("cluster adddatastore 100 1", "cluster.adddatastore", (100, 1)),
+    ("cluster addvnet 100 1", "cluster.addvnet", (100, 1)),
+    ("cluster delhost 100 node1", "cluster.delhost", (100, 4)),
+    ("cluster deldatastore 100 1", "cluster.deldatastore", (100, 1)),
     ("cluster delvnet 100 1", "cluster.delvnet", (100, 1)),
-    ("cluster optimize 100", "cluster.optimize", (100,)),
-    ("secgroup commit 100 --recover", "secgroup.commit", (100, True)),
-    ("secgroup create --name w --rule protocol=TCP,type=inbound,range=80", "secgroup.allocate",
-     ('NAME="w"\nRULE=[PROTOCOL="TCP",RULE_TYPE="inbound",RANGE="80"]\n',)),
-    ("acl delete 7", "acl.delrule", (7,)),
 ]  # fmt: skip
 
 
@@ -155,11 +139,9 @@ def test_actions_are_silent_unless_asked(canned: CannedFrontEnd, inn: Inn) -> No
 
 
 def test_a_verb_with_an_answer_prints_it(canned: CannedFrontEnd, inn: Inn) -> None:
-    canned.methods["vm.snapshotcreate"] = 2
-    assert inn("vm", "snapshot-create", "3").out == "snapshot: 2\n"
-    assert inn("vm", "snapshot-create", "3", "--json").data == [
-        {"ID": 3, "ok": True, "snapshot": 2}
-    ]
+    canned.methods["image.clone"] = 9
+    assert inn("image", "clone", "7", "copy").out == "ID: 9\n"
+    assert inn("image", "clone", "7", "copy", "--json").data == [{"ID": 9, "ok": True}]
 
 
 @pytest.mark.parametrize("mode", ["9", "888", "64", "u+r", "0640"])
@@ -174,12 +156,3 @@ def test_an_address_of_no_kind_is_refused_before_it_is_sent(
     outcome = inn("network", "hold", "1", "10.0.0.300")
     assert outcome.code == 2 and "10.0.0.300" in outcome.err
     assert canned.calls == []
-
-
-def test_a_new_group_may_make_things(canned: CannedFrontEnd, inn: Inn) -> None:
-    canned.methods |= {"group.allocate": 100, "acl.addrule": 9}
-    assert inn("group", "create", "students").out == "ID: 100\n"
-    # The bits of VM, IMAGE, TEMPLATE, DOCUMENT, SECGROUP, VROUTER, VMGROUP and BACKUPJOB, and "all".
-    types = 0x1000000000 | 0x8000000000 | 0x20000000000 | 0x400000000000 | 0x1000000000000
-    types |= 0x4000000000000 | 0x20000000000000 | 0x100000000000000 | 0x400000000
-    assert canned.calls_of("acl.addrule") == [("200000064", f"{types:x}", "8", "400000000")]

@@ -254,20 +254,38 @@ def test_ssh_goes_to_the_first_address(canned: CannedFrontEnd, inn: Inn) -> None
     assert inn("vm", "ssh", "2").code == 1
 
 
-def test_a_flushed_host_is_disabled_and_its_vms_asked_to_move(
-    canned: CannedFrontEnd, inn: Inn
+SAMPLES = """<MONITORING_DATA>
+<MONITORING><CPU><![CDATA[12.5]]></CPU><DISKRDBYTES><![CDATA[2048]]></DISKRDBYTES><ID><![CDATA[3]]></ID>
+<MEMORY><![CDATA[98304]]></MEMORY><NETRX><![CDATA[100]]></NETRX><TIMESTAMP><![CDATA[1700000000]]></TIMESTAMP>
+</MONITORING><MONITORING><CPU><![CDATA[2]]></CPU><ID><![CDATA[3]]></ID>
+<TIMESTAMP><![CDATA[1700000020]]></TIMESTAMP></MONITORING></MONITORING_DATA>"""
+
+
+def test_samples_of_a_vm_are_a_table(
+    canned: CannedFrontEnd, inn: Inn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    canned.methods["vm.monitoring"] = SAMPLES
+    titles, first, second = inn("vm", "monitoring", "3").out.splitlines()
+    assert titles.split() == ["ID", "TIME", "CPU", "MEMORY", "NETRX", "NETTX", "READ", "WRITTEN"]
+    assert first.split() == ["3", "11/14", "22:13:20", "12.5", "96M", "100B", "-", "2K", "-"]
+    assert second.split()[3] == "2"
+    assert [one["CPU"] for one in inn("vm", "monitoring", "3", "--json").data] == [12.5, 2]
+    monkeypatch.setattr("time.time", lambda: 1700000030.0)
+    assert len(inn("vm", "monitoring", "3", "--since", "15").out.splitlines()) == 2
+
+
+def test_the_last_samples_of_all_objects(canned: CannedFrontEnd, inn: Inn) -> None:
     canned.methods |= {
-        "host.status": 4,
-        "host.info": "<HOST><ID>4</ID><VMS><ID>3</ID><ID>9</ID></VMS></HOST>",
-        "vm.action": lambda action, number: (
-            [True, number, 0] if number == 3 else [False, "[one.vm.action] No.", 0x800, 9, -1]
-        ),
+        "vmpool.monitoring": SAMPLES,
+        "hostpool.monitoring": "<MONITORING_DATA><MONITORING><TIMESTAMP>1700000000</TIMESTAMP>"
+        "<ID>4</ID><CAPACITY><FREE_CPU>150</FREE_CPU><USED_MEMORY>1048576</USED_MEMORY></CAPACITY>"
+        "<SYSTEM><NETRX>5</NETRX></SYSTEM></MONITORING></MONITORING_DATA>",
     }
-    outcome = inn("host", "flush", "4")
-    assert canned.calls_of("host.status") == [(4, 1)]
-    assert canned.calls_of("vm.action") == [("resched", 3), ("resched", 9)]
-    assert outcome.code == 1 and "VMs that stay: 9" in outcome.err
+    assert inn("vm", "monitoring", "--csv").out.splitlines()[1].startswith("3,11/14 22:13:20,12.5")
+    assert canned.calls_of("vmpool.monitoring") == [(-2, 0)]
+    [_, line] = inn("host", "monitoring", "--since", "60").out.splitlines()
+    assert line.split() == ["4", "11/14", "22:13:20", "-", "150", "1G", "-", "5B", "-"]
+    assert canned.calls_of("hostpool.monitoring") == [(60,)]
 
 
 def test_a_followed_log_grows_and_begins_again_with_the_guest(

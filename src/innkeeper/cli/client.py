@@ -83,7 +83,7 @@ class Client:
         """Call `one.<method>`; raises `Refused` when the front end says no."""
         body = encode_call(f"one.{method}", (self.secret, *params))
         headers = {"Content-Type": "text/xml"}
-        reads = method.endswith(("info", "version", "monitoring"))
+        reads = method.endswith(("info", "version", "config", "monitoring"))
         status, answer = self._exchange("POST", self.endpoint.path, body, headers, repeat=reads)
         if status != 200:
             raise _bad_status(status, answer)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from innkeeper.cli import template_text
-from innkeeper.cli.create import FILE, NAME, emit_new, gather, named
-from innkeeper.cli.errors import CliError, ExitCode
+from innkeeper.cli.create import FILE, NAME, emit_new, gather
 from innkeeper.cli.lazy import InnCommand, examples
 from innkeeper.cli.names import ObjectType, id_of
 from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import current
 from innkeeper.cli.template_options import SIZE
-from innkeeper.cli.xmlrpc import NoSuchMethod
 
 _SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
                     help="Any other attribute.")  # fmt: skip
@@ -121,13 +118,13 @@ def _lines(values: dict[str, Any]) -> str:
 @click.option("--vn-mad", metavar="DRIVER", help="Network driver (bridge).")
 @click.option("--bridge", metavar="BRIDGE", help="Bridge on the hosts.")
 @click.option("--phydev", metavar="DEVICE", help="Network device on the hosts.")
-@click.option("--vlan", metavar="ID", help="VLAN number, or 'auto'.")
 @click.option("--ip", metavar="ADDRESS", help="First address.")
 @click.option("--mac", metavar="ADDRESS", help="First hardware address.")
 @click.option("-s", "--size", type=click.IntRange(min=1), help="How many addresses.")
 @click.option("--gateway", metavar="ADDRESS", help="Gateway for the guests.")
 @click.option("--dns", metavar="ADDRESS", help="Name server for the guests.")
 @click.option("--netmask", metavar="MASK", help="Network mask.")
+@click.option("--nat", is_flag=True, help="The host is the gateway, and masquerades what leaves.")
 @_SET
 def network_create(file: str | None, cluster: str | None, **options: Any) -> None:
     """Make a virtual network."""
@@ -138,13 +135,11 @@ def network_create(file: str | None, cluster: str | None, **options: Any) -> Non
 
 
 def _network_text(options: dict[str, Any]) -> str:
-    automatic = options["vlan"] == "auto"
     values = {
         "NAME": options["name"], "BRIDGE": options["bridge"], "PHYDEV": options["phydev"],
         "VN_MAD": options["vn_mad"] or ("bridge" if options["name"] else None),
-        "VLAN_ID": None if automatic else options["vlan"],
-        "AUTOMATIC_VLAN_ID": "YES" if automatic else None, "GATEWAY": options["gateway"],
-        "DNS": options["dns"], "NETWORK_MASK": options["netmask"],
+        "GATEWAY": options["gateway"], "DNS": options["dns"],
+        "NETWORK_MASK": options["netmask"], "NAT": "YES" if options["nat"] else None,
     }  # fmt: skip
     text = _lines(values) + template_text.assignments(options["settings"])
     if options["size"] or options["ip"] or options["mac"]:
@@ -164,7 +159,7 @@ def address_range(options: dict[str, Any]) -> dict[str, str]:
     }
 
 
-_DATASTORE_TYPES = ("image", "system", "file", "backup")
+_DATASTORE_TYPES = ("image", "system", "file")
 
 
 @click.command(
@@ -201,12 +196,12 @@ def _datastore_text(options: dict[str, Any]) -> str:
         "NAME": options["name"],
         "TYPE": f"{kind.upper()}_DS",
         "DS_MAD": options["ds_mad"] or (None if kind == "system" else "fs"),
-        "TM_MAD": options["tm_mad"] or (None if kind == "backup" else "local"),
+        "TM_MAD": options["tm_mad"] or "local",
     }
     return _lines(values) + settings
 
 
-# ---- hosts, groups, clusters, security groups, VDCs ----------------------------------------------
+# ---- hosts, groups, clusters --------------------------------------------------------------------
 
 
 @click.command(
@@ -225,9 +220,6 @@ def host_create(name: str, im_mad: str, vm_mad: str, cluster: str | None) -> Non
     emit_new(client.number("host.allocate", name, im_mad, vm_mad, number))
 
 
-_USUAL_RIGHTS = "VM+IMAGE+TEMPLATE+DOCUMENT+SECGROUP+VROUTER+VMGROUP+BACKUPJOB/* CREATE *"
-
-
 @click.command(
     "create",
     cls=InnCommand,
@@ -235,18 +227,9 @@ _USUAL_RIGHTS = "VM+IMAGE+TEMPLATE+DOCUMENT+SECGROUP+VROUTER+VMGROUP+BACKUPJOB/*
     epilog=examples("inn group create students"),
 )
 @click.argument("name")
-@click.option("--no-rule", is_flag=True, help="Without the right to make anything.")
-def group_create(name: str, no_rule: bool) -> None:
-    """Add a group, and as OpenNebula's own command does the rule that lets its users work."""
-    from innkeeper.cli.acl import encode_rule
-
-    client = current().client()
-    number = client.number("group.allocate", name)
-    if not no_rule:
-        # Where there are no rules, everybody may make things.
-        with suppress(NoSuchMethod):
-            client.call("acl.addrule", *encode_rule(f"@{number} {_USUAL_RIGHTS}"))
-    emit_new(number)
+def group_create(name: str) -> None:
+    """Add a group."""
+    emit_new(current().client().number("group.allocate", name))
 
 
 @click.command("create", cls=InnCommand, help="Make a cluster.")
@@ -254,37 +237,3 @@ def group_create(name: str, no_rule: bool) -> None:
 def cluster_create(name: str) -> None:
     """Make a cluster."""
     emit_new(current().client().number("cluster.allocate", name))
-
-
-@click.command(
-    "create", cls=InnCommand,
-    help="Make a security group from a file, piped text, or options.",
-    epilog=examples("inn secgroup create --name web --rule protocol=TCP,type=inbound,range=80",
-                    "inn secgroup create rules.txt"),
-)  # fmt: skip
-@FILE
-@NAME
-@click.option(
-    "--rule", "rules", multiple=True, metavar="protocol=TCP,type=inbound,range=80", help="A rule."
-)
-def secgroup_create(file: str | None, name: str | None, rules: tuple[str, ...]) -> None:
-    """Make a security group."""
-    options = named(name) + "".join(template_text.vector("RULE", _rule(rule)) for rule in rules)
-    emit_new(current().client().number("secgroup.allocate", gather(file, options)))
-
-
-def _rule(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in text.split(","):
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise CliError(f"--rule: expected attr=value, not {pair!r}", ExitCode.USAGE)
-        found["RULE_TYPE" if name.strip().lower() == "type" else name.strip().upper()] = value
-    return found
-
-
-@click.command("create", cls=InnCommand, help="Make a VDC.")
-@click.argument("name")
-def vdc_create(name: str) -> None:
-    """Make a VDC."""
-    emit_new(current().client().number("vdc.allocate", named(name)))

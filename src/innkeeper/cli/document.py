@@ -67,7 +67,6 @@ _STATE_TABLES = {
     "IMAGE": states.IMAGE,
     "VNET": states.NETWORK,
     "DATASTORE": states.DATASTORE,
-    "ZONE": states.ZONE,
 }
 
 

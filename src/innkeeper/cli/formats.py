@@ -27,6 +27,15 @@ def size_of_mib(text: str) -> str:
     return _size(text, 1)
 
 
+def size_of_bytes(text: str) -> str:
+    """Bytes as `512B`, `1.5K`."""
+    try:
+        amount = float(text)
+    except ValueError:
+        return MISSING
+    return f"{amount:.0f}B" if abs(amount) < 1024 else _size(str(amount / 1024), 0)
+
+
 def _size(text: str, unit: int) -> str:
     try:
         amount = float(text)

@@ -22,15 +22,12 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "story": ("Look inside", "logs", "story", "Show all that happened to a VM."),
         "why": ("Look inside", "why", "why", "Say why it is where it is, or waits."),
         "ssh": ("Look inside", "ssh", "ssh", "Log in over SSH."),
-        "resize": ("Devices", "vm", "resize", "Change CPU and memory."),
-        "disk-attach": ("Devices", "vm", "disk_attach", "Add a disk."),
-        "nic-attach": ("Devices", "vm", "nic_attach", "Add a network interface."),
-        "updateconf": ("Devices", "vm", "updateconf", "Change the context and devices."),
+        "monitoring": ("Look inside", "monitoring", "vm_monitoring", "Show what was measured."),
     },
     "host": {
         "create": ("Objects", "create_resources", "host_create", "Add a host."),
         "wait": ("Actions", "wait", "host_wait", "Wait for a state."),
-        "flush": ("Actions", "host", "flush", "Disable and move the VMs away."),
+        "monitoring": ("Look inside", "monitoring", "host_monitoring", "Show what was measured."),
     },
     "image": {
         "create": ("Objects", "create_resources", "image_create", "Register an image."),
@@ -41,7 +38,7 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "add-range": ("Addresses", "network", "add_range", "Add an address range."),
         "hold": ("Addresses", "network", "hold", "Keep addresses from being given."),
         "release": ("Addresses", "network", "release", "Let held addresses be given."),
-        "reserve": ("Addresses", "network", "reserve", "Make a network of a part."),
+        "update-range": ("Addresses", "network", "update_range", "Change an address range."),
     },
     "datastore": {
         "create": ("Objects", "create_resources", "datastore_create", "Make a datastore.")
@@ -54,32 +51,23 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "create": ("Objects", "user", "create", "Add a user."),
         "login": ("Actions", "user", "login", "Get a token and keep it."),
         "passwd": ("Actions", "user", "passwd", "Change a password."),
-        "quota": ("Actions", "quota", "user_quota", "Set limits."),
     },
     "group": {
         "create": ("Objects", "create_resources", "group_create", "Add a group."),
-        "quota": ("Actions", "quota", "group_quota", "Set limits."),
     },
     "cluster": {"create": ("Objects", "create_resources", "cluster_create", "Make a cluster.")},
-    "secgroup": {
-        "create": ("Objects", "create_resources", "secgroup_create", "Make a security group.")
-    },
-    "vdc": {"create": ("Objects", "create_resources", "vdc_create", "Make a VDC.")},
-    "acl": {
-        "create": ("Objects", "acl", "create", "Add a rule."),
-        "delete": ("Objects", "acl", "delete", "Delete rules."),
-    },
 }
 
 _OBJECTS = "Objects"
 _PERMISSIONS = "Permissions"
 _SECTIONS = dict.fromkeys(("chmod", "chown", "chgrp", "lock", "unlock"), _PERMISSIONS)
-_ORDER = (_OBJECTS, "Life cycle", "Actions", "Look inside", "Addresses", "Members", "Groups",
-          "Devices", "Snapshots and backups", "Balance", _PERMISSIONS)  # fmt: skip
+_ORDER = (_OBJECTS, "Life cycle", "Actions", "Look inside", "Addresses", "Members",
+          _PERMISSIONS)  # fmt: skip
 
 # OpenNebula's names for what is called otherwise here.
 ALIASES = {
     "addar": "add-range",
+    "updatear": "update-range",
     "rmar": "rm-range",
 }
 

@@ -271,18 +271,6 @@ _LAYOUTS = {
     "group": Layout(
         "GROUP", (*_GLOBAL, Fact("USERS", _ids("USERS")), Fact("ADMINS", _ids("ADMINS")))
     ),
-    "secgroup": Layout(
-        "SECURITY GROUP",
-        _OWNED[:-1],
-        (
-            Section("RULES", "TEMPLATE/RULE", (
-                _column("DIRECTION", "RULE_TYPE"), _column("PROTOCOL"), _column("RANGE"),
-                _column("ICMP_TYPE"), _column("NETWORK", "NETWORK_ID"), _column("IP"),
-                _column("SIZE"),
-            )),
-        ),
-    ),
-    "zone": Layout("ZONE", (*_GLOBAL, _STATE)),
 }  # fmt: skip
 
 _QUOTAS = (

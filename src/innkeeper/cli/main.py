@@ -20,11 +20,8 @@ def _object_group(kind: str) -> click.Command:
     return object_group(kind)
 
 
-def _objects(kind: str, summary: str, section: str = "Objects") -> Entry:
-    return Entry(section, summary, partial(_object_group, kind))
-
-
-_SOME = "Objects that only some front ends have"
+def _objects(kind: str, summary: str) -> Entry:
+    return Entry("Objects", summary, partial(_object_group, kind))
 
 
 COMMANDS = {
@@ -43,15 +40,12 @@ COMMANDS = {
     "datastore": _objects("datastore", "Where images and disks lie."),
     "user": _objects("user", "Users."),
     "group": _objects("group", "Groups of users."),
-    "secgroup": _objects("secgroup", "Security groups.", _SOME),
-    "vdc": _objects("vdc", "What groups may use.", _SOME),
-    "acl": _objects("acl", "Access rules.", _SOME),
-    "zone": _objects("zone", "Zones.", _SOME),
     "why": Entry(
         "Understand", "Why a VM is where it is, or still waits.", from_module("why", "why")
     ),
     "doctor": Entry("Understand", "Look for anything wrong.", from_module("doctor", "doctor")),
     "events": Entry("Understand", "What happened, and happens.", from_module("events", "events")),
+    "config": Entry("Understand", "Show the front end's settings.", from_module("misc", "config")),
     "version": Entry("Understand", "Print the versions.", from_module("misc", "version")),
     "completion": Entry(
         "Understand", "Print shell code that completes commands.", from_module("misc", "completion")

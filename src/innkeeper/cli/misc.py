@@ -39,6 +39,28 @@ def _server_version() -> str | None:
         return None
 
 
+@click.command(
+    "config",
+    cls=InnCommand,
+    help="Show the front end's settings, as a template or as XML.",
+    epilog=examples("inn config", "inn config --json"),
+)
+@click.option("-x", "--xml", is_flag=True, help="Print the API's XML document.")
+def config(xml: bool) -> None:
+    """Print the settings."""
+    from innkeeper.cli import template_text
+    from innkeeper.cli.document import parse, to_data
+
+    session = current()
+    document = session.client().document("system.config")
+    if xml:
+        click.echo(document)
+    elif session.json:
+        render.emit_json(to_data(parse(document)))
+    else:
+        click.echo(template_text.dump(parse(document)), nl=False)
+
+
 _SHELLS = ("bash", "zsh", "fish")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from innkeeper.cli import render, template_text
+from innkeeper.cli import template_text
 from innkeeper.cli.create import gather
 from innkeeper.cli.create_resources import address_range
 from innkeeper.cli.errors import CliError, ExitCode
@@ -39,12 +39,42 @@ _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 def add_range(network: str, file: str | None, settings: tuple[str, ...], **options: Any) -> None:
     """Add an address range."""
     attributes = address_range(options) if any(options.values()) else {}
-    for setting in settings:
-        name, _, value = setting.partition("=")
-        attributes[name.upper()] = value
+    attributes |= _attributes(settings)
     text = gather(file, template_text.vector("AR", attributes) if attributes else "")
     client = current().client()
     client.call("vn.add_ar", id_of(client, KINDS["network"], network), text)
+
+
+@click.command(
+    "update-range",
+    cls=InnCommand,
+    help="Change the size or the attributes of an address range; attributes of your own that are"
+    " not given again are dropped.",
+    epilog=examples("inn network update-range public 0 --size 100"),
+)
+@_NETWORK
+@click.argument("ar", type=int, metavar="RANGE")
+@click.option("-s", "--size", type=click.IntRange(min=1), help="How many addresses.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An attribute.")
+def update_range(network: str, ar: int, size: int | None, settings: tuple[str, ...]) -> None:
+    """Change an address range."""
+    attributes = _attributes(settings) | ({"SIZE": str(size)} if size else {})
+    if not attributes:
+        raise CliError("nothing to change: give --size or --set", ExitCode.USAGE)
+    text = template_text.vector("AR", {"AR_ID": str(ar), **attributes})
+    client = current().client()
+    client.call("vn.update_ar", id_of(client, KINDS["network"], network), text)
+
+
+def _attributes(settings: tuple[str, ...]) -> dict[str, str]:
+    """`NAME=VALUE` texts as the attributes of a vector."""
+    found = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise CliError(f"--set: expected NAME=VALUE, not {setting!r}", ExitCode.USAGE)
+        found[name.strip().upper()] = value
+    return found
 
 
 @click.command(
@@ -95,37 +125,3 @@ def _field(address: str) -> str:
         raise CliError(
             f"ADDRESS: expected an IP or a hardware address, not {address!r}", ExitCode.USAGE
         ) from None
-
-
-@click.command(
-    "reserve",
-    cls=InnCommand,
-    help="Make a network of your own out of a part of another, or add to one that you have.",
-    epilog=examples("inn network reserve public --name mine --size 5"),
-)
-@_NETWORK
-@click.argument("into", required=False, type=ObjectType("network"), metavar="[INTO]")
-@click.option("--name", metavar="NAME", help="Name of the new network.")
-@click.option("-s", "--size", type=click.IntRange(min=1), required=True, help="How many addresses.")
-@click.option("-i", "--ip", metavar="ADDRESS", help="The first of them.")
-@click.option("-m", "--mac", metavar="ADDRESS", help="The first of them.")
-@_RANGE
-def reserve(
-    network: str,
-    into: str | None,
-    name: str | None,
-    size: int,
-    ip: str | None,
-    mac: str | None,
-    ar: str | None,
-) -> None:
-    """Reserve addresses."""
-    client = current().client()
-    kind = KINDS["network"]
-    target = id_of(client, kind, into) if into else None
-    values = {"SIZE": size, "NAME": name, "IP": ip, "MAC": mac, "AR_ID": ar, "NETWORK_ID": target}
-    text = "".join(
-        template_text.single(key, value) for key, value in values.items() if value is not None
-    )
-    number = client.number("vn.reserve", id_of(client, kind, network), text)
-    render.emit_id(number, current().json)

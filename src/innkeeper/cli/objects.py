@@ -335,57 +335,9 @@ GROUP = Kind(
     pool_args=None,
 )  # fmt: skip
 
-SECGROUP = Kind(
-    "secgroup", "security group", "security groups", "secgroup", "secgrouppool", "SECURITY_GROUP",
-    columns=(
-        _ID, *_OWNER, _NAME,
-        Column("UPDATED", 8, count("UPDATED_VMS")),
-        Column("OUTDATED", 8, count("OUTDATED_VMS")),
-        Column("ERROR", 8, count("ERROR_VMS")),
-    ),
-    default=("ID", "USER", "GROUP", "NAME", "UPDATED", "OUTDATED", "ERROR"),
-    verbs=OWNED,
-)  # fmt: skip
-
-VDC = Kind(
-    "vdc", "VDC", "VDCs", "vdc", "vdcpool", "VDC",
-    columns=(
-        _ID, _NAME,
-        Column("GROUPS", 8, count("GROUPS")),
-        Column("CLUSTERS", 10, count("CLUSTERS")),
-        Column("HOSTS", 10, count("HOSTS")),
-        Column("VNETS", 10, count("VNETS")),
-        Column("DATASTORES", 10, count("DATASTORES")),
-    ),
-    default=("ID", "NAME", "GROUPS", "CLUSTERS", "HOSTS", "VNETS", "DATASTORES"),
-    verbs=GLOBAL,
-    pool_args=None,
-)  # fmt: skip
-
-ZONE = Kind(
-    "zone", "zone", "zones", "zone", "zonepool", "ZONE",
-    columns=(
-        _ID, _NAME,
-        Column("ENDPOINT", 45, "TEMPLATE/ENDPOINT", left=True),
-        Column("STAT", 4, short_of(states.ZONE), left=True),
-    ),
-    default=("ID", "NAME", "ENDPOINT", "STAT"),
-    verbs=GLOBAL,
-    pool_args=None,
-)  # fmt: skip
-
-ACL = Kind(
-    "acl", "ACL rule", "ACL rules", "acl", "acl", "ACL",
-    columns=(_ID, Column("STRING", 60, "STRING", left=True)),
-    default=("ID", "STRING"),
-    verbs=("list",),
-    pool_args=None,
-)  # fmt: skip
-
 KINDS = {
     kind.name: kind
     for kind in (
-        VM, HOST, IMAGE, NETWORK, DATASTORE, TEMPLATE, CLUSTER, USER, GROUP, SECGROUP, VDC, ZONE,
-        ACL,
+        VM, HOST, IMAGE, NETWORK, DATASTORE, TEMPLATE, CLUSTER, USER, GROUP,
     )
 }  # fmt: skip

@@ -75,7 +75,6 @@ NETWORK = _table("""
 """)
 
 DATASTORE = _table("0 READY on  1 DISABLED off")
-ZONE = _table("0 ENABLED on  1 DISABLED off")
 
 IMAGE_TYPES = _table("""
     0 OS OS  1 CDROM CD  2 DATABLOCK DB  3 KERNEL KL  4 RAMDISK RD  5 CONTEXT CX  6 BACKUP BK

@@ -52,7 +52,7 @@ _DEVICES = (
             help="A disk: an image's number or name, or ':type=fs:size=1024' for an empty one."
                  " May be given again, or several with commas."),
     _option("--nic", "nics", multiple=True, metavar="NETWORK[:attr=value...]",
-            help="A network interface: a network's number or name, or 'auto'."),
+            help="A network interface: a network's number or name."),
     _option("--vnc", is_flag=True, help="A VNC screen."),
     _option("--vnc-password", metavar="TEXT", help="Its password."),
     _option("--vnc-listen", metavar="ADDRESS", help="The address that it listens on."),
@@ -77,16 +77,9 @@ _CONTEXT = (
     _option("--context", "context", multiple=True, metavar="NAME=VALUE",
             help="Something to tell the guest."),
     _option("--startscript", metavar="FILE", help="A script that the guest runs when it boots."),
-    _option("--files-ds", "--files_ds", metavar="FILES", help="Files for the context."),
-    _option("--report-ready", "--report_ready", is_flag=True,
-            help="The guest says when it is ready."),
 )  # fmt: skip
 
 _OTHER = (
-    _option("--user-inputs", "user_inputs", multiple=True, metavar="NAME=VALUE",
-            help="An answer to a question that the template asks."),
-    _option("--as-uid", "--as_uid", type=int, help="Make it for this user."),
-    _option("--as-gid", "--as_gid", type=int, help="Make it for this group."),
     _option("--set", "settings", multiple=True, metavar="NAME=VALUE",
             help="Any other attribute, such as SCHED_REQUIREMENTS='ARCH=\"x86_64\"'."),
     _option("--dry", is_flag=True, help="Print the template, and do nothing."),
@@ -110,7 +103,6 @@ def text_of(options: dict[str, Any]) -> str:
             _graphics(options),
             template_text.vector("OS", _os(options)) if _os(options) else "",
             _context(options),
-            template_text.assignments(options["user_inputs"]),
             template_text.assignments(options["settings"]),
             options["raw"] + "\n" if options["raw"] else "",
         )
@@ -120,7 +112,7 @@ def text_of(options: dict[str, Any]) -> str:
 def _singles(options: dict[str, Any]) -> str:
     return "".join(
         template_text.single(name, options[name])
-        for name in ("cpu", "vcpu", "memory", "as_uid", "as_gid")
+        for name in ("cpu", "vcpu", "memory")
         if options[name] is not None
     )
 
@@ -154,8 +146,6 @@ def _subject(noun: str, subject: str) -> dict[str, str]:
         return {}
     if subject.isdigit():
         return {f"{noun}_ID": subject}
-    if noun == "NETWORK" and subject.lower() == "auto":
-        return {"NETWORK_MODE": "auto"}
     owned = _OWNED.fullmatch(subject)
     if owned:
         return {noun: owned["name"], f"{noun}_UNAME": owned["owner"]}
@@ -191,10 +181,6 @@ def _context(options: dict[str, Any]) -> str:
         wanted["SSH_PUBLIC_KEY"] = _public_key(options["ssh"])
     if options["startscript"]:
         wanted["START_SCRIPT"] = template_text.read_input(options["startscript"])
-    if options["files_ds"]:
-        wanted["FILES_DS"] = options["files_ds"]
-    if options["report_ready"]:
-        wanted |= {"REPORT_READY": "YES", "TOKEN": "YES"}
     for text in options["context"]:
         name, equals, value = text.partition("=")
         if not equals:

@@ -38,18 +38,11 @@ class Arg:
     name: str
     kind: str = ""
     number: bool = False
-    default: str | None = None
-    help: str = ""
 
     def parameter(self) -> click.Parameter:
         """The click parameter."""
-        # To click an explicit default of None is a default, and the argument not required.
-        optional: dict[str, Any] = {} if self.default is None else {"default": self.default}
         return click.Argument(
-            [self.name],
-            type=_type_of(self.kind, self.number),
-            metavar=self.name.upper() if self.default is None else f"[{self.name.upper()}]",
-            **optional,
+            [self.name], type=_type_of(self.kind, self.number), metavar=self.name.upper()
         )
 
 

@@ -25,11 +25,7 @@ class Refused(CliError):
         self.server_code = server_code
 
 
-class NoSuchMethod(CliError):
-    """The front end does not have the method: it is older or smaller than the contract."""
-
-
-_UNKNOWN_METHOD = -506  # the fault code for it
+_UNKNOWN_METHOD = -506  # the fault code of a front end that is older than we are
 
 
 def encode_call(method: str, params: Sequence[Value]) -> bytes:
@@ -105,7 +101,7 @@ def _fault(struct: ET.Element) -> CliError:
     }
     code, text = members.get("faultCode"), members.get("faultString")
     if code == _UNKNOWN_METHOD:
-        return NoSuchMethod(f"this front end cannot do that: {text}")
+        return CliError(f"this front end cannot do that: {text}")
     return CliError(f"the front end did not understand the call: {text} (fault {code})")
 
 
