@@ -24,6 +24,8 @@ Parts = tuple[bytes, ...]
 
 #: What an entry costs beside its text, about.
 OVERHEAD = 400
+#: Rendered measurements kept at most; past it all are dropped (each is then rendered once more).
+MEASURED = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ class Cache:
         self._world = world
         self._limit = limit
         self._entries: dict[tuple[str, int], Entry] = {}
+        self._measured: dict[tuple[str, int], tuple[int, bytes]] = {}
         self.size = 0
 
     def __len__(self) -> int:
@@ -72,6 +75,18 @@ class Cache:
         parts = escaped(form.render(record, *uses))
         self._keep(key, Entry(record, uses, parts, OVERHEAD + sum(map(len, parts))))
         return parts
+
+    def measured(self, form: str, number: int, when: int, render: Callable[[], bytes]) -> bytes:
+        """What was measured of an object, rendered once a round: `when` is the round's time (epoch seconds)."""
+        key = form, number
+        kept = self._measured.get(key)
+        if kept is not None and kept[0] == when:
+            return kept[1]
+        if len(self._measured) >= MEASURED:
+            self._measured.clear()
+        text = render()
+        self._measured[key] = when, text
+        return text
 
     def _keep(self, key: tuple[str, int], entry: Entry) -> None:
         self._entries[key] = entry

@@ -15,6 +15,7 @@ from innkeeper.api.xmlrpc.documents.elements import (
     text,
 )
 from innkeeper.api.xmlrpc.documents.view import View
+from innkeeper.api.xmlrpc.monitoring import Sample
 from innkeeper.model.objects import History, Vm
 from innkeeper.model.states import VmState
 from innkeeper.model.template import Vector
@@ -157,11 +158,18 @@ def _kept(view: View, form: Form, vm: Vm) -> Parts:
     return view.cache.parts(form, vm, uses)
 
 
+def _measured(view: View, vm: Vm, sample: Sample | None) -> bytes:
+    """The figures of the long body."""
+    if sample is None:
+        return b""
+    return view.cache.measured(LONG.name, vm.id, sample[0], lambda: measures.of_vm(vm.id, sample))
+
+
 def long_parts(view: View, vm: Vm, *, all_history: bool) -> Parts:
     """The long body, with all history records or the last one only."""
     head, states, templates, history, last, end = _kept(view, LONG, vm)
     sample = view.monitoring.latest(Vm.KIND, vm.id)
-    measured = measures.of_vm(vm.id, sample)
+    measured = _measured(view, vm, sample)
     records = history if all_history else last
     return head, measures.last_poll(sample), states, measured, templates, records, end
 
