@@ -124,7 +124,7 @@ def start(
         gid=caller.gid,
     )
     tx.put(operation)
-    tx.log(target, "operation", name=procedure.name, is_="started", host=host_id, by=caller.uid)
+    tx.log(target, "operation", name=procedure.name, stage="started", host=host_id, by=caller.uid)
     _begin(tx, operation)
 
 
@@ -132,7 +132,7 @@ def abandon(tx: Transaction, operation: Operation, why: str) -> None:
     """Ends an operation without undo: what replaces it takes care of its effects."""
     tx.delete(operation)
     tx.log(
-        target_of(tx.world, operation), "operation", name=operation.name, is_="replaced", why=why
+        target_of(tx.world, operation), "operation", name=operation.name, stage="replaced", why=why
     )
 
 
@@ -271,5 +271,5 @@ def _undo_from(tx: Transaction, operation: Operation, step: int) -> None:
 def _end(tx: Transaction, operation: Operation, then: Note, how: str) -> None:
     target = target_of(tx.world, operation)
     tx.delete(operation)
-    tx.log(target, "operation", name=operation.name, is_=how, why=operation.failure)
+    tx.log(target, "operation", name=operation.name, stage=how, why=operation.failure)
     then(tx, operation)
