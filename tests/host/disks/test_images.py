@@ -228,6 +228,18 @@ def test_a_plain_clone_keeps_holes_and_hash(tmp_path: Path, into: Path) -> None:
     assert into.stat().st_blocks * 512 < 2 * MIB
 
 
+def test_a_clone_of_a_raw_image_does_not_believe_its_content(tmp_path: Path, into: Path) -> None:
+    """A guest can write a qcow2 header into its raw disk that names a file of the host."""
+    secret, origin = tmp_path / "secret", tmp_path / "origin"
+    secret.write_bytes(b"secret" * MIB)
+    create = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", secret, "-F", "raw", origin]
+    subprocess.run(create, check=True)
+    request = Arguments({"from": str(origin), "into": str(into), "format": "raw"})
+    for _ in range(2):
+        assert images.clone(request)["format"] == "raw"
+    assert into.read_bytes().rstrip(b"\0") == origin.read_bytes().rstrip(b"\0")
+
+
 def test_looking_at_images_without_bringing_them(server: str, tmp_path: Path) -> None:
     image = tmp_path / "served/image.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, "10G"], check=True)

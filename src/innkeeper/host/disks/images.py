@@ -41,7 +41,7 @@ def bring(request: Arguments, progress: Progress) -> dict[str, Any]:
             if not verbatim:
                 _settle(part, wanted, size_mib, source)
             _finish(part, digest)
-    return _answer(into, verbatim=request.flag("verbatim"))
+    return _answer(into, "raw" if request.flag("verbatim") else None)
 
 
 def _source(request: Arguments) -> Source:
@@ -99,8 +99,8 @@ def _finish(part: Path, digest: str) -> None:
     part.chmod(0o644)
 
 
-def _answer(path: Path, verbatim: bool = False) -> dict[str, Any]:
-    found = info(path, "raw" if verbatim else None)
+def _answer(path: Path, image_format: str | None = None) -> dict[str, Any]:
+    found = info(path, image_format)
     try:
         digest: str | None = os.getxattr(path, _HASH_ATTRIBUTE).decode()
     except OSError:
@@ -114,20 +114,25 @@ def _answer(path: Path, verbatim: bool = False) -> dict[str, Any]:
 
 
 def clone(request: Arguments) -> dict[str, Any]:
-    """The verb ``image.clone``: a copy that depends on nothing."""
+    """The verb ``image.clone``: a copy that depends on nothing.
+
+    The format is the front end's word where it has one: a guest that wrote to a raw image may have made it look
+    like a qcow2 image, one that refers to any file of this machine.
+    """
     origin, into = Path(request.path("from")), Path(request.path("into"))
+    known = request.choice("format", FORMATS) if "format" in request else None
     if not into.exists():
         if not origin.exists():
             raise MissingError(str(origin))
         into.parent.mkdir(parents=True, exist_ok=True)
         with written_beside(into) as part:
-            _copy(origin, part)
+            _copy(origin, part, known)
             part.chmod(0o644)
-    return _answer(into)
+    return _answer(into, known)
 
 
-def _copy(origin: Path, part: Path) -> None:
-    found = info(origin)
+def _copy(origin: Path, part: Path, known: str | None) -> None:
+    found = info(origin, known)
     if found.backing:
         qcow2.convert(origin, part, found.format, found.format)
     else:

@@ -47,9 +47,8 @@ def _import(world: World, operation: Operation) -> Instruction:
 def _clone(world: World, operation: Operation) -> Instruction:
     image: Image = target_of(world, operation)
     origin = world.images[operation.args["origin"]]
-    return _ask(
-        world, operation, "image.clone", COPY_TIME, **{"from": origin.source, "into": image.source}
-    )
+    args = {"from": origin.source, "into": image.source, "format": origin.format or "raw"}
+    return _ask(world, operation, "image.clone", COPY_TIME, **args)
 
 
 def _remove(world: World, operation: Operation) -> Instruction | None:
