@@ -163,25 +163,90 @@ def test_an_empty_log_is_empty(canned: CannedFrontEnd, inn: Inn) -> None:
     assert inn("vm", "log", "3")[:2] == (0, "")
 
 
-EVENTS = [
-    {"seq": 4, "at": 1700000000.5, "kind": "vm", "id": 3, "what": "state",
-     "detail": {"from": "PENDING", "to": "PROLOG"}},
+EVENTS: list[dict[str, Any]] = [
+    {"seq": 4, "at": 1700000000.5, "kind": "vm", "id": 3, "what": "operation",
+     "detail": {"name": "deploy", "stage": "started", "host": 4, "by": -1}},
     {"seq": 5, "at": 1700000001.0, "kind": "host", "id": 4, "what": "monitored", "detail": {}},
 ]  # fmt: skip
 
 
-def test_a_story_is_a_table(canned: CannedFrontEnd, inn: Inn) -> None:
+@pytest.fixture
+def named(canned: CannedFrontEnd) -> CannedFrontEnd:
+    """A front end that tells the names of a VM, a host and a user."""
+    canned.methods |= {
+        "vm.info": "<VM><ID>3</ID><NAME>web</NAME></VM>",
+        "host.info": "<HOST><ID>4</ID><NAME>node1</NAME></HOST>",
+        "user.info": "<USER><ID>5</ID><NAME>ann</NAME></USER>",
+    }
+    return canned
+
+
+def test_a_story_is_told_in_sentences(named: CannedFrontEnd, inn: Inn) -> None:
+    later = {**EVENTS[0], "at": 1700000002.75, "detail": {"name": "deploy", "stage": "finished"}}
+    named.pages["/api/v1/vms/3/story"] = {"events": [EVENTS[0], later]}
+    titles, first, second = inn("vm", "story", "3").out.splitlines()
+    assert titles.split() == ["TIME", "SECONDS", "WHAT"]
+    assert first.split(maxsplit=2) == ["11/14", "22:13:20", "deploy begins on node1"]
+    assert second.split(maxsplit=3) == ["11/14", "22:13:22", "+2.25", "deploy is done"]
+    assert inn("vm", "story", "3", "--json").data == [EVENTS[0], later]
+
+
+TOLD = [
+    ("action", {"name": "poweroff", "by": 5}, "ann asks for poweroff"),
+    ("action", {"name": "recover", "how": 3, "by": 5}, "ann asks for recover (how delete)"),
+    ("created", {"by": 5, "state": "PENDING"}, "ann makes it, PENDING"),
+    ("created", {"by": 5}, "ann makes it"),
+    ("created", {"by": -1}, "made"),
+    ("state", {"was": "PENDING", "now": "PROLOG"}, "PENDING -> PROLOG"),
+    ("state", {"was": "ON", "now": "ERROR", "why": "no answer"}, "ON -> ERROR: no answer"),
+    ("operation", {"name": "deploy", "stage": "undone", "why": "disks: full"},
+     "deploy failed and was undone: disks: full"),
+    ("operation", {"name": "deploy", "stage": "unheard of"}, "operation (name deploy)"),
+    ("step failed", {"operation": "deploy", "step": "disks", "undoing": False, "code": "full",
+                     "message": "no room"}, "deploy: step disks failed (code full): no room"),
+    ("step failed", {"operation": "deploy", "step": "disks", "undoing": True},
+     "deploy: step disks failed (undoing)"),
+    ("cleanup owed", {"host": 4, "why": "away"}, "what it left on node1 has still to be removed: away"),
+    ("chown", {"uid": 5, "gid": -1, "by": 5}, "ann gives it to ann"),
+    ("locked", {"level": 2, "by": 5}, "ann locks it against management"),
+    ("primary group", {"was": 77, "now": 78, "by": 5}, "ann moves it from group 77 to group 78"),
+    ("login token made", {"by": 5, "expires": 1700000000}, "ann makes a token (expires 11/14 22:13:20)"),
+    ("of {another} kind", {"more": [1, 2]}, "of {another} kind (more [1, 2])"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "detail", "told"), TOLD, ids=[case[2] for case in TOLD])
+def test_events_are_sentences(
+    named: CannedFrontEnd, inn: Inn, what: str, detail: dict[str, Any], told: str
+) -> None:
+    event = {**EVENTS[0], "what": what, "detail": detail}
+    named.pages["/api/v1/events"] = {"events": [event], "next": 5}
+    [_, line] = inn("events").out.splitlines()
+    assert line.split(maxsplit=6)[3:6] == ["vm", "3", "web"]
+    assert line.split(maxsplit=6)[6] == told
+
+
+def test_many_names_are_asked_for_at_once(named: CannedFrontEnd, inn: Inn) -> None:
+    rows = "".join(f"<VM><ID>{n}</ID><NAME>web{n}</NAME></VM>" for n in range(20))
+    named.methods["vmpool.info"] = f"<VM_POOL>{rows}</VM_POOL>"
+    events = [{**EVENTS[0], "id": number} for number in range(21)]
+    named.pages["/api/v1/events"] = {"events": events, "next": 5}
+    lines = inn("events").out.splitlines()[1:]
+    assert "vm 7 web7 " in lines[7] and "vm 20  " in lines[20]
+    assert named.calls_of("vm.info") == [] and len(named.calls_of("vmpool.info")) == 1
+
+
+def test_names_that_may_not_be_seen_are_numbers(canned: CannedFrontEnd, inn: Inn) -> None:
+    for method in ("vm.info", "host.info", "user.info"):
+        canned.refuse(method, 0x200, "Not authorized.")
     canned.pages["/api/v1/vms/3/story"] = {"events": EVENTS[:1]}
-    titles, line = inn("vm", "story", "3").out.splitlines()
-    assert titles.split() == ["SEQ", "TIME", "WHAT", "DETAIL"]
-    assert line.split() == ["4", "11/14", "22:13:20", "state", "from=PENDING", "to=PROLOG"]
-    assert inn("vm", "story", "3", "--json").data == EVENTS[:1]
+    assert inn("vm", "story", "3").out.splitlines()[1].endswith("deploy begins on host 4")
 
 
 def test_events_pass_the_choice_on(canned: CannedFrontEnd, inn: Inn) -> None:
     canned.pages["/api/v1/events"] = {"events": EVENTS, "next": 5}
     out = inn("events", "--kind", "vm", "--id", "3", "--after", "2", "--limit", "7").out
-    assert canned.calls[-1][1] == {"kind": "vm", "id": "3", "after": "2", "limit": "7"}
+    assert canned.calls[0][1] == {"kind": "vm", "id": "3", "after": "2", "limit": "7"}
     assert "host 4" in out.splitlines()[2]
     assert inn("events", "--json").data == EVENTS
 

@@ -10,18 +10,18 @@ import click
 from innkeeper.cli import render
 from innkeeper.cli.client import Client
 from innkeeper.cli.errors import CliError, ExitCode
+from innkeeper.cli.formats import moment
 from innkeeper.cli.lazy import InnCommand, examples
-from innkeeper.cli.logs import event_cells
 from innkeeper.cli.session import Session, current
+from innkeeper.cli.telling import Names, sentence, subject
 
 _PATH = "/api/v1/events"
 _RETRY_PAUSE = 1.0  # seconds before the stream is opened again after it broke
 _HEADS = [
     render.Head("SEQ", 6, left=False),
     render.Head("TIME", 14),
-    render.Head("OBJECT", 12),
-    render.Head("WHAT", 20),
-    render.Head("DETAIL"),
+    render.Head("OBJECT", 16),
+    render.Head("WHAT"),
 ]
 
 
@@ -51,17 +51,18 @@ def events(
     if session.json:
         render.emit_json(found)
     else:
-        render.emit_table(_HEADS, [event_cells(event) for event in found])
+        _print(found, Names(session.client()))
 
 
 def _follow(session: Session, query: dict[str, Any]) -> None:
     """Print events as they come; opens the stream again where it broke, as long as one answers."""
     client = session.client()
+    names = Names(client)
     left = query.pop("limit", None)
     while True:
         try:
             for event in _stream(client, query):
-                _print_one(session, event)
+                _print_one(session, event, names)
                 query["after"] = event["seq"]
                 left = None if left is None else left - 1
                 if left == 0:
@@ -77,10 +78,19 @@ def _stream(client: Client, query: dict[str, Any]) -> Any:
     return (record.data for record in client.stream(_PATH, follow=1, **query))
 
 
-def _print_one(session: Session, event: dict[str, Any]) -> None:
+def _print_one(session: Session, event: dict[str, Any], names: Names) -> None:
     if session.json:
         import json
 
         click.echo(json.dumps(event, ensure_ascii=False))
     else:
-        render.emit_table(_HEADS, [event_cells(event)], header=False)
+        _print([event], names, header=False)
+
+
+def _print(events: list[dict[str, Any]], names: Names, header: bool = True) -> None:
+    names.learn(events)
+    rows = [
+        [str(event["seq"]), moment(str(event["at"])), subject(event, names), sentence(event, names)]
+        for event in events
+    ]
+    render.emit_table(_HEADS, rows, header=header)

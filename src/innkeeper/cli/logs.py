@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
 
 import click
 
 from innkeeper.cli import render
 from innkeeper.cli.client import Client
+from innkeeper.cli.formats import moment
 from innkeeper.cli.lazy import InnCommand, examples
 from innkeeper.cli.names import ObjectType, id_of
 from innkeeper.cli.objects import KINDS
@@ -81,29 +81,21 @@ def story(vm: str) -> None:
     if session.json:
         render.emit_json(events)
         return
-    heads = [render.Head("SEQ", 5, left=False), render.Head("TIME", 14), render.Head("WHAT", 16),
-             render.Head("DETAIL")]  # fmt: skip
-    render.emit_table(heads, [event_cells(event, subject=False) for event in events])
+    from innkeeper.cli.telling import Names, sentence
+
+    names = Names(client)
+    names.learn(events)
+    heads = [render.Head("TIME", 14), render.Head("SECONDS", 7, left=False), render.Head("WHAT")]
+    before = [None, *(event["at"] for event in events)]
+    render.emit_table(
+        heads,
+        [
+            [moment(str(event["at"])), _since(earlier, event["at"]), sentence(event, names)]
+            for event, earlier in zip(events, before, strict=False)
+        ],
+    )
 
 
-def event_cells(event: dict[str, Any], subject: bool = True) -> list[str]:
-    """An event as the cells of a table."""
-    from innkeeper.cli.formats import moment
-
-    about = [f"{event['kind']} {render.plain(event['id'])}"] if subject else []
-    at = event["at"]
-    return [
-        str(event["seq"]),
-        moment(str(at)) if isinstance(at, int | float) else str(at),
-        *about,
-        str(event["what"]),
-        detail_text(event.get("detail")),
-    ]
-
-
-def detail_text(detail: Any) -> str:
-    """What an event adds, as `key=value` words."""
-    if isinstance(detail, dict):
-        told = {key: value for key, value in detail.items() if value not in (None, "")}
-        return " ".join(f"{key}={render.plain(value)}" for key, value in told.items())
-    return render.plain(detail)
+def _since(earlier: float | None, now: float) -> str:
+    """Seconds since the event before."""
+    return "" if earlier is None else f"+{max(now - earlier, 0):.2f}"
