@@ -8,7 +8,7 @@ from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
 from innkeeper.model.objects import AddressRange, Network
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template, Vector, as_int
-from innkeeper.model.world import Transaction
+from innkeeper.model.world import Transaction, World
 
 from . import common
 from .common import (
@@ -48,7 +48,7 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
         template=_with_groups(template.without(*FIELDS)), vn_mad=driver, bridge=_bridge(template, driver, number),
         bridge_type="linux", phydev=template.get("PHYDEV") or "", vlan_id=template.get("VLAN_ID") or "",
-        clusters=(cluster.id,), ranges=_ranges(number, template.vectors("AR")),
+        clusters=(cluster.id,), ranges=_ranges(tx.world, number, template.vectors("AR")),
     )  # fmt: skip
     tx.put(network)
     tx.log(network, "created", by=caller.uid, bridge=network.bridge)
@@ -79,11 +79,44 @@ def _bridge(template: Template, driver: str, number: int) -> str:
     return bridge
 
 
-def _ranges(network_id: int, vectors: tuple[Vector, ...]) -> tuple[AddressRange, ...]:
+def _ranges(world: World, network_id: int, vectors: tuple[Vector, ...]) -> tuple[AddressRange, ...]:
+    made: tuple[AddressRange, ...] = ()
     try:
-        return tuple(_range(network_id, number, vector) for number, vector in enumerate(vectors))
+        for number, vector in enumerate(vectors):
+            ar = _range(network_id, number, vector)
+            _check_apart(world, network_id, ar, made)
+            made = (*made, ar)
     except RangeProblem as problem:
         raise cannot_allocate("virtual network", f"AR: {problem}") from None
+    return made
+
+
+def _check_apart(
+    world: World, network_id: int, ar: AddressRange, others: tuple[AddressRange, ...]
+) -> None:
+    """No address may be in two ranges of a network, or it could be leased twice.
+
+    A range that was removed by force lives on in the leases of its VMs.
+    """
+    for other in others:
+        if other.id != ar.id and (shared := addresses.shared_address(ar, other)):
+            raise RangeProblem(f"{shared} is in address range {other.id} of the network already")
+    for nic in _leased(world, network_id):
+        if int(nic["AR_ID"]) == ar.id:
+            continue
+        for name in ("MAC", "IP", "IP6"):
+            if name in nic and addresses.index_of(ar, name, nic[name]) is not None:
+                raise RangeProblem(f"{name} {nic[name]} is leased to a VM still")
+
+
+def _leased(world: World, network_id: int) -> list[Vector]:
+    """The NICs that hold leases of a network."""
+    return [
+        nic
+        for number in world.leases.vms_of(network_id)
+        for nic in world.vms[number].nics
+        if nic.get("NETWORK_ID") == str(network_id) and "AR_ID" in nic
+    ]
 
 
 def _range(network_id: int, number: int, vector: Vector) -> AddressRange:
@@ -94,9 +127,13 @@ def _range(network_id: int, number: int, vector: Vector) -> AddressRange:
 
 
 def _made_up_mac(network_id: int, range_id: int) -> int:
-    """A first MAC for a range without IPv4 addresses: spread over the space, the same after a restart."""
+    """A first MAC for a range without IPv4 addresses: the same after a restart.
+
+    The second byte keeps the ranges of a network apart from one another, whatever their size (at most 2^31), and from
+    the addresses that follow from IPv4 (02:00:...); the next two spread networks.
+    """
     spread = zlib.crc32(f"network {network_id} range {range_id}".encode())
-    return int(addresses.MAC_PREFIX.replace(":", ""), 16) << 32 | spread & 0xFFFF0000
+    return (0x02 << 8 | 1 + range_id % 255) << 32 | spread & 0x7FFF0000
 
 
 def delete(tx: Transaction, caller: Caller, network_id: int) -> int:
@@ -132,9 +169,12 @@ def _one_vector(text: str, name: str) -> Vector:
 def add_range(tx: Transaction, caller: Caller, network_id: int, text: str) -> int:
     """Adds an address range."""
     network = need(tx.world, Network, network_id, caller, Right.ADMIN)
-    number = max((ar.id for ar in network.ranges), default=-1) + 1
+    known = [ar.id for ar in network.ranges]
+    known += [int(nic["AR_ID"]) for nic in _leased(tx.world, network_id)]
+    number = max(known, default=-1) + 1
     try:
         ar = _range(network_id, number, _one_vector(text, "AR"))
+        _check_apart(tx.world, network_id, ar, network.ranges)
     except RangeProblem as problem:
         raise invalid(f"AR: {problem}", network_id) from None
     tx.change(network, ranges=(*network.ranges, ar))
@@ -181,6 +221,7 @@ def update_range(tx: Transaction, caller: Caller, network_id: int, text: str) ->
     merged = {**changed, "SIZE": changed.get("SIZE", ar.template["SIZE"]), **fixed}
     try:
         made = replaced(ar, template=addresses.normalized(merged, 0))
+        _check_apart(tx.world, network_id, made, network.ranges)
     except RangeProblem as problem:
         raise invalid(f"AR: {problem}", network_id) from None
     outside = [index for index in addresses.used(tx.world, network, ar) if index >= made.size]

@@ -1,7 +1,7 @@
 """Address ranges: what the n-th lease of a range is, and which one is free (spec: templates.md section 8.1)."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .indexes import mac_number
 from .objects import AddressRange, Network
@@ -35,6 +35,14 @@ def eui64(prefix: str, mac: int) -> str:
     interface = high | 0xFFFE << 24 | mac & 0xFFFFFF
     network = int(ipaddress.IPv6Address(prefix)) >> 64 << 64
     return str(ipaddress.IPv6Address(network | interface))
+
+
+#: What a range spans: the attribute of its first address, how to count it, how to write it.
+_SPANS: tuple[tuple[str, Callable[[str], int], Callable[[int], object]], ...] = (
+    ("MAC", mac_number, mac_text),
+    ("IP", lambda text: int(ipaddress.IPv4Address(text)), ipaddress.IPv4Address),
+    ("IP6", lambda text: int(ipaddress.IPv6Address(text)), ipaddress.IPv6Address),
+)
 
 
 def _number(vector: Vector, name: str, default: int | None = None) -> int:
@@ -102,6 +110,17 @@ def _checked_mac(text: str) -> str:
     if len(parts) != 6 or any(len(p) != 2 or not set(p) <= set("0123456789abcdef") for p in parts):
         raise RangeProblem(f"MAC must be six bytes like 02:00:0a:00:00:01, not {text!r}")
     return ":".join(parts)
+
+
+def shared_address(first: AddressRange, second: AddressRange) -> str | None:
+    """An address that both ranges have ("IP 10.0.0.7"); None when they have none in common."""
+    for name, number, text in _SPANS:
+        if name in first.template and name in second.template:
+            starts = number(first.template[name]), number(second.template[name])
+            common = max(starts)
+            if common < min(starts[0] + first.size, starts[1] + second.size):
+                return f"{name} {text(common)}"
+    return None
 
 
 def lease(ar: AddressRange, index: int) -> Vector:
