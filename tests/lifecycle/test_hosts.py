@@ -284,3 +284,35 @@ def test_nobody_minds_a_host_that_was_deleted_meanwhile(bench: Bench) -> None:
     bench.down()
     bench.sampled((3, 1, "running"))
     assert bench.sent == []
+
+
+# ---- what was seen while an operation was at work --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("action", "seen", "phase"),
+    [
+        ("suspend", "saved", "SUSPENDED"),
+        ("suspend", "off", "POWEROFF"),
+        ("poweroff", "off", "POWEROFF"),
+        ("terminate", "off", "POWEROFF"),
+        ("reboot", "crashed", "POWEROFF"),
+    ],
+)
+def test_a_failure_does_not_hide_what_the_host_saw(
+    bench: Bench, action: str, seen: str, phase: str
+) -> None:
+    """It was done all the same, and only the answer says that it was not."""
+    bench.running()
+    bench.act(action)
+    bench.seen(seen, 1)
+    bench.answer("refused")
+    assert bench.phase() == phase
+
+
+def test_a_guest_that_crashed_while_it_was_rebooted_is_off(bench: Bench) -> None:
+    bench.running()
+    bench.act("reboot")
+    bench.seen("crashed", 1)
+    bench.finish()
+    assert bench.phase() == "POWEROFF"

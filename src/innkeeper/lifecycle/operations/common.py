@@ -97,10 +97,9 @@ LEAVE_NETWORKS = Step(
 
 def now_running(tx: Transaction, operation: Operation) -> None:
     """The guest runs; unless the host saw it stop while we were still at it."""
-    vm = vm_of(tx.world, operation)
-    if operation.results.get("seen") in ("off", "crashed"):
-        move(tx, vm, "POWEROFF", history=stamped(vm, retime=tx.second))
+    if as_seen(tx, operation):
         return
+    vm = vm_of(tx.world, operation)
     history = stamped(vm, rstime=tx.second)
     move(tx, vm, "RUNNING", history=history, guest_generation=operation.generation)
 
@@ -109,6 +108,18 @@ def out_of_sight(world: World, operation: Operation) -> bool:
     """The operation's host is away: nobody can tell what its guests do."""
     host = world.hosts.get(operation.host_id)
     return host is None or bool(host.error)
+
+
+def as_seen(tx: Transaction, operation: Operation) -> bool:
+    """Shows the VM as its host saw it meanwhile, if it saw the guest stop; False when it did not."""
+    vm = vm_of(tx.world, operation)
+    shown = {"off": "POWEROFF", "crashed": "POWEROFF", "saved": "SUSPENDED"}
+    to = shown.get(str(operation.results.get("seen")))
+    if to is None:
+        return False
+    deploy_id = vm.deploy_id if to == "SUSPENDED" else ""
+    move(tx, vm, to, history=stamped(vm, retime=tx.second), deploy_id=deploy_id)
+    return True
 
 
 def note_error(tx: Transaction, vm: Vm, text: str) -> Vm:

@@ -29,8 +29,10 @@ def shut_down(world: World, operation: Operation) -> Instruction:
 
 
 def back(tx: Transaction, operation: Operation) -> None:
-    """The guest did not stop: it is where it was (as far as its host can tell)."""
+    """The guest did not stop: it is where it was, as far as its host can tell."""
     vm = common.note_error(tx, vm_of(tx.world, operation), operation.failure)
+    if common.as_seen(tx, operation):
+        return
     origin = operation.args["from"]
     lost = origin == "RUNNING" and common.out_of_sight(tx.world, operation)
     move(tx, vm, "UNKNOWN" if lost else origin)

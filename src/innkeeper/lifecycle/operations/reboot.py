@@ -2,7 +2,7 @@
 
 from innkeeper.lifecycle import engine
 from innkeeper.lifecycle.descriptions import ask
-from innkeeper.lifecycle.engine import Procedure, Step, nothing, register
+from innkeeper.lifecycle.engine import Procedure, Step, register
 from innkeeper.lifecycle.machine import move
 from innkeeper.lifecycle.messages import Instruction
 from innkeeper.model.objects import Operation, Vm
@@ -17,9 +17,13 @@ def _reboot(world: World, operation: Operation) -> Instruction:
     return ask(operation, "domain.reboot", hard=operation.args["hard"])
 
 
+def _done(tx: Transaction, operation: Operation) -> None:
+    common.as_seen(tx, operation)
+
+
 def _fail(tx: Transaction, operation: Operation) -> None:
     vm = common.note_error(tx, vm_of(tx.world, operation), operation.failure)
-    if common.out_of_sight(tx.world, operation):
+    if not common.as_seen(tx, operation) and common.out_of_sight(tx.world, operation):
         move(tx, vm, "UNKNOWN")
 
 
@@ -34,7 +38,7 @@ REBOOT = register(
                 retries=0,
             ),
         ),
-        finish=nothing,
+        finish=_done,
         fail=_fail,
     )
 )
