@@ -234,17 +234,6 @@ class Checker:
     def _taken_now(self) -> dict[int, dict[int, tuple[int, int]]]:
         return {host: vms for host, vms in self._taken.items() if vms}
 
-    def durable(self, world: World) -> None:
-        """`world` was loaded from a journal in which everything is durable: it must equal the one in memory."""
-        for kind, table in self.world.tables.items():
-            rows = world.tables[kind].rows
-            for number in table.rows.keys() | rows.keys():
-                mine, loaded = table.rows.get(number), rows.get(number)
-                if mine != loaded:
-                    self._break(kind, number, f"is {mine} in memory and {loaded} in the journal")
-        if world.counters != self.world.counters:
-            self._break("zone", 0, f"counters: {self.world.counters}, durable {world.counters}")
-
 
 def _releases_first(write: tuple[str, int, Any]) -> bool:
     """Within a transaction, what ends comes before what begins: the order inside it is nobody's business."""
@@ -294,3 +283,16 @@ def same_after_a_journey(world: World) -> None:
                 raise Violation(
                     (kind, record.id), f"{record} comes back from its journal as {back}"
                 )
+
+
+def same_after_a_restart(before: World, loaded: World) -> None:
+    """What was in memory when all was durable is what a new front end has loaded: Violation where it is not."""
+    for kind, table in before.tables.items():
+        rows = loaded.tables[kind].rows
+        for number in sorted(table.rows.keys() | rows.keys()):
+            old, new = table.rows.get(number), rows.get(number)
+            if old != new:
+                raise Violation((kind, number), f"was {old} in memory and is {new} after a restart")
+    if loaded.counters != before.counters:
+        text = f"counters were {before.counters} and are {loaded.counters} after a restart"
+        raise Violation(("zone", 0), text)

@@ -1,6 +1,6 @@
 """When nothing is under way any more: does the world agree with the machines, and is anything left over?"""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from innkeeper.fleet.simulated import Guest
 from innkeeper.lifecycle.machine import phase
@@ -12,7 +12,7 @@ from innkeeper.placement.decide import place
 from .invariants import Violation
 from .machines import IMAGES, Machine, describe
 
-#: What a machine shows of a VM in each phase in which it may rest; no folder is "gone".
+#: What a machine may show of a VM in each phase in which it may rest; "gone": no folder.
 SHOWN = {
     "INIT": "gone",
     "PENDING": "gone",
@@ -22,7 +22,7 @@ SHOWN = {
     "PROLOG_FAILURE": "gone",
     "BOOT_FAILURE": "gone",
     "RUNNING": "running",
-    "POWEROFF": "off",
+    "POWEROFF": "off saved",  # saved when a suspension was believed to have failed
     "SUSPENDED": "saved",
     "DONE": "gone",
 }
@@ -30,8 +30,13 @@ SHOWN = {
 UNSURE = frozenset({"UNKNOWN", "EPILOG_FAILURE"})
 
 
-def disagreements(world: World, machines: dict[str, Machine]) -> Iterator[Violation]:
-    """Where world and machines differ although every host that is looked after has been heard."""
+def disagreements(
+    world: World, machines: dict[str, Machine], vouched: Collection[int] = ()
+) -> Iterator[Violation]:
+    """Where world and machines differ although every host that is looked after has been heard.
+
+    VMs of which somebody has `vouched` that a step was done may lack what the step would have made.
+    """
     yield from _at_work(world)
     heard = {
         host.name: host.id
@@ -42,7 +47,10 @@ def disagreements(world: World, machines: dict[str, Machine]) -> Iterator[Violat
     for vm in world.vms:
         place = vm.place
         if place is not None and place.host_id in names:
-            yield from _differs(vm, machines[names[place.host_id]].guests.get(vm.id))
+            guest = machines[names[place.host_id]].guests.get(vm.id)
+            yield from _differs(vm, guest)
+            if vm.running and guest is not None and vm.id not in vouched:
+                yield from _cut_off(vm, guest)
     for name in heard:
         for number, guest in machines[name].guests.items():
             place = world.vms[number].place
@@ -65,14 +73,16 @@ def _differs(vm: Vm, guest: Guest | None) -> Iterator[Violation]:
     if now in UNSURE:
         return
     shown = "gone" if guest is None else guest.seen()[1]
-    if shown != SHOWN[now]:
+    if shown not in SHOWN[now].split():
         said = "nothing" if guest is None else describe(guest)
         yield Violation(("vm", vm.id), f"is {now}, and its machine has {said}")
-    if now == "RUNNING" and guest is not None:
-        needed = {int(nic["NETWORK_ID"]) for nic in vm.nics}
-        if not needed <= guest.networks:
-            text = f"runs without its networks: needs {needed}, has {guest.networks}"
-            yield Violation(("vm", vm.id), text)
+
+
+def _cut_off(vm: Vm, guest: Guest) -> Iterator[Violation]:
+    needed = {int(nic["NETWORK_ID"]) for nic in vm.nics}
+    if not needed <= guest.networks:
+        text = f"runs without its networks: needs {needed}, has {guest.networks}"
+        yield Violation(("vm", vm.id), text)
 
 
 def starving(world: World, now: float) -> Iterator[Violation]:

@@ -267,6 +267,13 @@ class Zone:
                 raise FrontEndDied from None
             raise
 
+    async def durable(self, front: FrontEnd, ticket: int) -> None:
+        """Waits until a change is durable."""
+        try:
+            await front.core.durable(ticket)
+        except Refusal:
+            raise FrontEndDied from None
+
     def events(self) -> Iterator[tuple[int, EventRow]]:
         """The durable event log, whole."""
         after = 0

@@ -1,0 +1,358 @@
+"""People: users and administrators who ask for things, sensible and not, in all states.
+
+What is refused must have no effect: not one transaction.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from innkeeper.commands import hosts, images, networks, templates, users, vms
+from innkeeper.commands.auth import caller_of
+from innkeeper.lifecycle.actions import ACTIONS
+from innkeeper.lifecycle.machine import TRANSITIONS, phase
+from innkeeper.model.errors import Refusal
+from innkeeper.model.objects import Host, Image, Record, Vm
+from innkeeper.model.permissions import Caller
+from innkeeper.model.states import VmState
+from innkeeper.model.world import Table, Transaction
+
+from .zone import GIB, Zone
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Record)
+
+ACTIONS_ASKED = tuple(ACTIONS)
+#: Phase -> actions that are accepted in it, without those that end the VM: these would soon leave nothing to act on.
+SENSIBLE = {
+    now: tuple(a for a in ACTIONS if now in ACTIONS[a] and not a.startswith("terminate"))
+    for now in TRANSITIONS
+}
+#: Actions after which there is something to resume.
+STOPPING = frozenset({"poweroff", "poweroff-hard", "suspend"})
+#: How often each recover operation is asked for.
+RECOVERIES = (0, 0, 1, 2, 2, 2, 3, 4, 4, 5)
+#: Networks and their addresses: few enough to run out.
+NETWORKS, SIZE = 4, 120
+
+MISTAKES = (
+    "",
+    "CPU=0\nMEMORY=64",
+    "CPU=1\nMEMORY=64\nNIC=[NETWORK=nowhere]",
+    "CPU=1\nMEMORY=64\nDISK=[IMAGE_ID=99999]",
+    "CPU=1\nMEMORY=64\nDISK=[TYPE=fs]",
+    "CPU=1\nMEMORY=64\nNIC=[NETWORK_ID=0,IP=192.0.2.1]",
+    "CPU=1\nMEMORY=64\nCONTEXT=[2BAD=x]",
+    'CPU=1\nMEMORY=64\nSCHED_REQUIREMENTS="(("',
+    "CPU=1\nMEMORY=64\nNIC=[NETWORK_ID=1]\nNIC=[NETWORK_ID=1,IP=10.1.0.1]\nDISK=[IMAGE_ID=-1]",
+)
+
+
+class Unpunished(AssertionError):
+    """A request was refused and changed something all the same."""
+
+
+class People:
+    """A crowd: user 0 administrates, four others use. `asked` and `refused` count what they asked for."""
+
+    def __init__(self, zone: Zone, chance: random.Random) -> None:
+        self.zone = zone
+        self.chance = chance
+        self.asked = 0
+        self.refused = 0
+        self._hosts = 0
+        self._names = 0
+        self._habits = self._habits_of_people()
+        self._stopped: list[int] = []
+        #: VMs of which an administrator has said that a step was done, true or not.
+        self.vouched: set[int] = set()
+
+    def _habits_of_people(self) -> list[Callable[[], Awaitable[None]]]:
+        weighted: list[tuple[int, Callable[[], Awaitable[None]]]] = [
+            (60, self._act),
+            (8, self._recover),
+            (3, self._deploy),
+            (4, self._mistake),
+            (2, self._meddle),
+            (3, self._host_status),
+            (1, self._host_new_or_gone),
+            (3, self._image_new),
+            (2, self._image_clone),
+            (2, self._image_gone),
+            (1, self._image_switch),
+            (2, self._network),
+            (2, self._update),
+            (1, self._instantiate),
+        ]
+        return [habit for weight, habit in weighted for _ in range(weight)]
+
+    # -- the beginning
+
+    async def settle_in(self) -> None:
+        """Users, networks and images to begin with."""
+        admin = self.zone.admin
+
+        def change(tx: Transaction) -> None:
+            for number in range(4):
+                users.allocate(tx, admin, f"user-{number}", "", "core", [])
+            for number in range(NETWORKS):
+                _make_network(tx, admin, number)
+            for number in range(3):
+                _make_image(tx, admin, f"base-{number}", False)
+
+        await self.zone.do(change)
+
+    async def add_host(self, name: str) -> None:
+        """A new machine of some size becomes a host."""
+        size = self.chance.choice((8, 12, 16))
+        await self.zone.add_host(name, size, 2 * size * GIB)
+        self._hosts += 1
+
+    async def readd_host(self, name: str) -> None:
+        """A machine that is no host any more becomes one again."""
+        admin = self.zone.admin
+        await self.zone.do(lambda tx: hosts.allocate(tx, admin, name, "dummy", "dummy", -1))
+
+    # -- asking
+
+    async def something(self) -> None:
+        """Somebody asks for something."""
+        await self.chance.choice(self._habits)()
+
+    async def _ask(self, change: Callable[[Transaction], T]) -> T | None:
+        """Asks; None when it was refused, which must have changed nothing."""
+        self.asked += 1
+        before = self.zone.checker.transactions
+        front = self.zone.living
+        try:
+            result, ticket = front.core.transact(change)
+        except Refusal:
+            self.refused += 1
+            if self.zone.checker.transactions != before:
+                raise Unpunished("a refused request changed something") from None
+            return None
+        if self.chance.random() < 0.2:  # most do not wait for the answer
+            await self.zone.durable(front, ticket)
+        return result
+
+    def _somebody(self) -> Caller:
+        """Any user; the administrator twice as often."""
+        world = self.zone.world
+        number = self.chance.choice((0, 0, 2, 3, 4, 5))
+        return caller_of(world.users[number])
+
+    def _any(self, table: Table[R]) -> R | None:
+        """Any object of a kind."""
+        rows = table.rows
+        return rows[self.chance.choice(list(rows))] if rows else None
+
+    def _any_vm(self) -> Vm | None:
+        """Any VM, most often one of the last, and one that is not DONE."""
+        rows = self.zone.world.vms.rows
+        if self._stopped and self.chance.random() < 0.2:
+            return rows.get(self._stopped.pop())
+        for _ in range(4):
+            if not rows:
+                return None
+            vm = rows[len(rows) - 1 - int(len(rows) * self.chance.random() ** 2)]
+            if vm.state is not VmState.DONE:
+                return vm
+        return vm
+
+    def _in_trouble(self) -> Vm | None:
+        """A VM on which an operation works, or any."""
+        world = self.zone.world
+        at_work = [o.target for o in world.operations if o.target_kind == Vm.KIND]
+        if at_work and self.chance.random() < 0.7:
+            return world.vms[self.chance.choice(at_work)]
+        return self._any_vm()
+
+    def _name(self, what: str) -> str:
+        self._names += 1
+        return f"{what}-{self._names}"
+
+    # -- VMs
+
+    async def create_vm(self) -> bool:
+        """Somebody wants a VM; False when it was refused."""
+        caller = self._somebody()
+        text, hold = self._wish(), self.chance.random() < 0.1
+        return await self._ask(lambda tx: vms.allocate(tx, caller, text, hold)) is not None
+
+    def _wish(self) -> str:
+        chance = self.chance
+        cpu = chance.choice(("0.25", "0.5", "0.5", "1", "1", "2", "4"))
+        text = f"CPU={cpu}\nMEMORY={chance.choice((128, 256, 512, 1024, 2048, 4096))}"
+        for number in chance.sample(range(NETWORKS), chance.choice((0, 1, 1, 1, 2))):
+            text += f"\nNIC=[NETWORK_ID={number}]"
+        if chance.random() < 0.5:
+            image = self._any(self.zone.world.images)
+            if image is not None and (not image.persistent or chance.random() < 0.1):
+                text += f"\nDISK=[IMAGE_ID={image.id}]"
+        else:
+            text += "\nDISK=[TYPE=fs,SIZE=100]"
+        if chance.random() < 0.4:
+            text += "\nCONTEXT=[NETWORK=YES]"
+        return text
+
+    async def _act(self) -> None:
+        """An action on a VM: most often one that its owner may ask for, in a state in which it makes sense."""
+        vm = self._any_vm()
+        if vm is None:
+            return
+        sensible = SENSIBLE.get(phase(vm)) if self.chance.random() < 0.75 else None
+        action = self.chance.choice(sensible or ACTIONS_ASKED)
+        caller = self._owner(vm) if self.chance.random() < 0.8 else self._somebody()
+        done = await self._ask(lambda tx: vms.act(tx, caller, action, vm.id))
+        if done is not None and action in STOPPING:
+            self._stopped.append(vm.id)
+
+    def _owner(self, vm: Vm) -> Caller:
+        return caller_of(self.zone.world.users[vm.uid])
+
+    async def _recover(self) -> None:
+        vm, how = self._in_trouble(), self.chance.choice(RECOVERIES)
+        caller = self.zone.admin if self.chance.random() < 0.9 else self._somebody()
+        if vm is not None:
+            if how == 1:
+                self.vouched.add(vm.id)
+            await self._ask(lambda tx: vms.recover(tx, caller, vm.id, how))
+
+    async def _deploy(self) -> None:
+        host, caller = self._any(self.zone.world.hosts), self.zone.admin
+        waiting = [*self.zone.world.pending.vms] or [
+            v.id for v in self.zone.world.vms if v.state == 2
+        ]
+        vm = self.zone.world.vms[self.chance.choice(waiting)] if waiting else self._any_vm()
+        if vm is not None and host is not None:
+            await self._ask(lambda tx: vms.deploy_on(tx, caller, vm.id, host.id, True, -1))
+
+    async def _update(self) -> None:
+        vm, caller = self._any_vm(), self._somebody()
+        if vm is None:
+            return
+        wish = f'SCHED_REQUIREMENTS="ID != {self.chance.randrange(self._hosts)}"\nNOTE=x'
+        name, uid = self._name("vm"), self.chance.choice((0, 2, 3, 4, 5))
+        changes: tuple[Callable[[Transaction], int], ...] = (
+            lambda tx: vms.update(tx, caller, vm.id, wish, 1),
+            lambda tx: vms.rename(tx, caller, vm.id, name),
+            lambda tx: vms.chown(tx, caller, vm.id, uid, -1),
+        )
+        await self._ask(self.chance.choice(changes))
+
+    async def _instantiate(self) -> None:
+        caller, text, name = self._somebody(), self._wish(), self._name("template")
+
+        def change(tx: Transaction) -> int:
+            number = templates.allocate(tx, caller, f"NAME={name}\n{text}")
+            return templates.instantiate(tx, caller, number, "", self.chance.random() < 0.5, "")
+
+        await self._ask(change)
+
+    # -- mistakes
+
+    async def _mistake(self) -> None:
+        """A template that makes no VM."""
+        caller, text = self._somebody(), self.chance.choice(MISTAKES)
+        await self._ask(lambda tx: vms.allocate(tx, caller, text, False))
+
+    async def _meddle(self) -> None:
+        """A user tries what is an administrator's business."""
+        user = caller_of(self.zone.world.users[self.chance.choice((2, 3, 4, 5))])
+        host = self._any(self.zone.world.hosts)
+        number = host.id if host is not None else 0
+        changes: tuple[Callable[[Transaction], int], ...] = (
+            lambda tx: hosts.status(tx, user, number, 2),
+            lambda tx: hosts.delete(tx, user, number),
+            lambda tx: hosts.allocate(tx, user, "mine", "dummy", "dummy", -1),
+            lambda tx: networks.delete(tx, user, 0),
+            lambda tx: users.delete(tx, user, 0),
+            lambda tx: vms.recover(tx, user, 99999, 3),
+        )
+        await self._ask(self.chance.choice(changes))
+
+    # -- hosts
+
+    async def _host_status(self) -> None:
+        """Most often back into service, so that the zone does not run dry."""
+        world, admin = self.zone.world, self.zone.admin
+        away = [host for host in world.hosts if host.state in (4, 8)]
+        host: Host | None = self._any(world.hosts)
+        wanted = self.chance.choice((1, 1, 2))
+        if away and self.chance.random() < 0.6:
+            host, wanted = self.chance.choice(away), 0
+        if host is not None:
+            number = host.id
+            await self._ask(lambda tx: hosts.status(tx, admin, number, wanted))
+
+    async def _host_new_or_gone(self) -> None:
+        """A new machine comes, or a host is deleted (which is refused while it has VMs)."""
+        admin, world = self.zone.admin, self.zone.world
+        if self.chance.random() < 0.4:
+            name = self._name("spare")
+            self.zone.add_machine(name, 8, 16 * GIB)
+            await self._ask(lambda tx: hosts.allocate(tx, admin, name, "dummy", "dummy", -1))
+            self._hosts += 1
+            return
+        empty = [h.id for h in world.hosts if not world.occupancy.of(h.id).vms]
+        any_host = self._any(world.hosts)
+        if any_host is not None:
+            number = self.chance.choice(empty) if empty else any_host.id
+            await self._ask(lambda tx: hosts.delete(tx, admin, number))
+
+    # -- images and networks
+
+    async def _image_new(self) -> None:
+        caller, name = self._somebody(), self._name("image")
+        persistent = self.chance.random() < 0.2
+        await self._ask(lambda tx: _make_image(tx, caller, name, persistent))
+
+    async def _image_clone(self) -> None:
+        image, caller, name = (
+            self._any(self.zone.world.images),
+            self._somebody(),
+            self._name("copy"),
+        )
+        if image is not None:
+            await self._ask(lambda tx: images.clone(tx, caller, image.id, name, -1))
+
+    async def _image_gone(self) -> None:
+        image, caller = self._any(self.zone.world.images), self._somebody()
+        force = self.chance.random() < 0.5
+        if image is not None:
+            await self._ask(lambda tx: images.delete(tx, caller, image.id, force))
+
+    async def _image_switch(self) -> None:
+        image: Image | None = self._any(self.zone.world.images)
+        caller, wanted = self._somebody(), self.chance.random() < 0.6
+        if image is not None:
+            switch = self.chance.choice((images.enable, images.persistent))
+            await self._ask(lambda tx: switch(tx, caller, image.id, wanted))
+
+    async def _network(self) -> None:
+        caller, number = self._somebody(), self.chance.randrange(NETWORKS)
+        ip = f"10.{number}.0.{self.chance.randrange(1, SIZE + 50)}"
+        name, ar = self._name("net"), self.chance.randrange(3)
+        changes: tuple[Callable[[Transaction], int], ...] = (
+            lambda tx: networks.hold(tx, caller, number, f"LEASES=[IP={ip}]"),
+            lambda tx: networks.release(tx, caller, number, f"LEASES=[IP={ip}]"),
+            lambda tx: networks.delete(tx, caller, number),
+            lambda tx: networks.add_range(tx, caller, number, f"AR=[TYPE=IP4,IP={ip},SIZE=30]"),
+            lambda tx: networks.remove_range(tx, caller, number, ar, self.chance.random() < 0.3),
+            lambda tx: networks.allocate(tx, caller, f"NAME={name}\nVN_MAD=bridge", -1),
+        )
+        await self._ask(self.chance.choice(changes))
+
+
+def _make_network(tx: Transaction, caller: Caller, number: int) -> int:
+    ar = f"AR=[TYPE=IP4,IP=10.{number}.0.1,SIZE={SIZE}]"
+    made = networks.allocate(tx, caller, f"NAME=net-{number}\nVN_MAD=bridge\n{ar}", -1)
+    tx.change(tx.world.networks[made], permissions=0o666)
+    return made
+
+
+def _make_image(tx: Transaction, caller: Caller, name: str, persistent: bool) -> int:
+    kind = "PERSISTENT=YES" if persistent else "PERSISTENT=NO"
+    made = images.allocate(tx, caller, f"NAME={name}\nSIZE=100\n{kind}", 1, False, ())
+    tx.change(tx.world.images[made], permissions=0o664)
+    return made
