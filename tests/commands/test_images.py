@@ -1,7 +1,6 @@
 """Images: what guests may have written into them, and what is under way on them."""
 
 from innkeeper.commands import images
-from innkeeper.model.errors import Code
 from tests.commands.realm import ADMIN, Realm
 
 

@@ -12,6 +12,8 @@ from innkeeper.model.permissions import Caller, Right, locked_for, may
 from innkeeper.model.template import Template, TemplateError
 from innkeeper.model.world import Transaction, World
 
+from .restricted import check_restricted, replacement
+
 R = TypeVar("R", bound=Record)
 O = TypeVar("O", bound=Owned)  # noqa: E741
 
@@ -99,15 +101,14 @@ def creation_bits(world: World, caller: Caller) -> int:
 # ---- generic changes -------------------------------------------------------------------------
 
 
-def update_template(tx: Transaction, record: R, text: str, append: int) -> Template:
-    """The object's template after `update`: replaced (0) or merged (1)."""
+def updated(caller: Caller, kind: str, old: Template, new: Template, append: int) -> Template:
+    """A template after an update: replaced (0) or merged (1), if the caller may."""
     if append not in (0, 1):
         raise Refusal(
             Code.BAD_ARGUMENT, f"The update type must be 0 (replace) or 1 (append), not {append}"
         )
-    new = parse(text).without("NAME")
-    old: Template = getattr(record, "template", EMPTY)
-    return old.merged(new) if append else new
+    check_restricted(caller, kind, new, old)
+    return old.merged(new) if append else replacement(caller, kind, new, old)
 
 
 def update(
@@ -121,7 +122,9 @@ def update(
 ) -> int:
     """Replaces or merges the user's part of an object's template."""
     record = need(tx.world, kind, object_id, caller, right)
-    tx.change(record, template=update_template(tx, record, text, append))
+    old: Template = getattr(record, "template", EMPTY)
+    new = parse(text).without("NAME")
+    tx.change(record, template=updated(caller, kind.KIND, old, new, append))
     tx.log(record, "update", by=caller.uid)
     return object_id
 

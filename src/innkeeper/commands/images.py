@@ -20,6 +20,7 @@ from .common import (
     parse,
     update,
 )  # fmt: skip
+from .restricted import check_restricted
 
 #: Folders from which images may be imported besides those that a datastore names; none of /etc, /root, ...
 SAFE_FOLDERS = ("/var/tmp", "/var/lib/innkeeper/images")  # noqa: S108  read from, never written to
@@ -44,11 +45,7 @@ def allocate(
             Code.AUTHORIZATION,
             f"User [{caller.uid}] : no_check_capacity is for administrators only.",
         )
-    if template.get("SOURCE") and not caller.admin:
-        raise Refusal(
-            Code.AUTHORIZATION,
-            f"User [{caller.uid}] : the template includes a restricted attribute SOURCE.",
-        )
+    check_restricted(caller, Image.KIND, template)
     name = needed_name(template, Image)
     check_free_name(tx.world, Image, name, caller.uid)
     image = _described(tx, caller, name, template, datastore)
@@ -83,17 +80,23 @@ def _described(
     if source and not template.get("FORMAT"):
         raise cannot_allocate("image", "An image with SOURCE needs FORMAT.")
     number = tx.new_id(Image)
-    extra = template.without(*FIELDS).with_("TM_MAD", datastore.tm_mad)
-    if kind in (ImageType.OS, ImageType.DATABLOCK):
-        extra = extra.with_("DEV_PREFIX", template.get("DEV_PREFIX") or "sd")
     return Image(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
-        template=extra, type=kind, disk_type=1 if kind is ImageType.CDROM else 0, persistent=persistent,
+        template=_completed(template, kind, datastore), type=kind,
+        disk_type=1 if kind is ImageType.CDROM else 0, persistent=persistent,
         regtime=tx.second, modtime=tx.second, path=path,
         source=source or posixpath.join(datastore.base_path, f"image-{number}"),
         format=template.get("FORMAT") or "", fs=template.get("FS") or "", size=size or 0,
         state=ImageState.LOCKED, datastore_id=datastore.id,
     )  # fmt: skip
+
+
+def _completed(template: Template, kind: ImageType, datastore: Datastore) -> Template:
+    """An image's template with what every image has, and without what the record has."""
+    template = template.without(*FIELDS).with_("TM_MAD", datastore.tm_mad)
+    if kind in (ImageType.OS, ImageType.DATABLOCK):
+        return template.with_("DEV_PREFIX", template.get("DEV_PREFIX") or "sd")
+    return template
 
 
 def _type(template: Template, datastore: Datastore) -> ImageType:
@@ -195,7 +198,11 @@ def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_i
 
 def update_image(tx: Transaction, caller: Caller, image_id: int, text: str, append: int) -> int:
     """Replaces or merges an image's template."""
-    return update(tx, caller, Image, image_id, text, append)
+    update(tx, caller, Image, image_id, text, append)
+    image = tx.world.images[image_id]
+    datastore = tx.world.datastores[image.datastore_id]
+    tx.change(image, template=_completed(image.template, image.type, datastore))
+    return image_id
 
 
 def enable(tx: Transaction, caller: Caller, image_id: int, wanted: bool) -> int:

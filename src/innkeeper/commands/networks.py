@@ -4,10 +4,10 @@ import zlib
 
 from innkeeper.model import addresses
 from innkeeper.model.addresses import RangeProblem
-from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
+from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
 from innkeeper.model.objects import AddressRange, Network
 from innkeeper.model.permissions import Caller, Right
-from innkeeper.model.template import Template, Vector, as_int
+from innkeeper.model.template import Template, Vector, as_bool, as_int
 from innkeeper.model.world import Transaction, World
 
 from . import common
@@ -21,6 +21,7 @@ from .common import (
     parse,
     replaced,
 )
+from .restricted import check_restricted
 
 #: Network drivers of this release. Isolation by VLAN, VXLAN and Open vSwitch is on its way.
 DRIVERS = frozenset({"bridge", "dummy"})
@@ -37,6 +38,7 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
     check_create(caller, Network)
     if cluster_id > 0:
         check_right(caller, Right.ADMIN, cluster)
+    check_restricted(caller, Network.KIND, template)
     name = needed_name(template, Network)
     check_free_name(tx.world, Network, name, caller.uid)
     driver = template.get("VN_MAD") or ""
@@ -151,12 +153,37 @@ def delete(tx: Transaction, caller: Caller, network_id: int) -> int:
 
 
 def update(tx: Transaction, caller: Caller, network_id: int, text: str, append: int) -> int:
-    """Replaces or merges a network's template."""
-    common.update(tx, caller, Network, network_id, text, append)
-    network = tx.world.networks[network_id]
-    kept = network.template.without(*FIELDS)
-    tx.change(network, template=kept)
+    """Replaces or merges a network's template; what is a field of the record stays as it is."""
+    network = need(tx.world, Network, network_id, caller, Right.MANAGE)
+    old, new = _whole(network), parse(text).without("NAME")
+    made = common.updated(caller, Network.KIND, old, new, append)
+    if as_bool(old.get("NAT")) and not caller.admin:
+        made = _with_same_gateway(caller, old, new, made)
+    tx.change(network, template=made.without(*FIELDS))
+    tx.log(network, "update", by=caller.uid)
     return network_id
+
+
+def _whole(network: Network) -> Template:
+    """The template with the fields that stand beside it."""
+    template = network.template
+    for name, value in (
+        ("VN_MAD", network.vn_mad), ("BRIDGE", network.bridge), ("PHYDEV", network.phydev),
+    ):  # fmt: skip
+        if value:
+            template = template.with_(name, value)
+    return template
+
+
+def _with_same_gateway(caller: Caller, old: Template, new: Template, made: Template) -> Template:
+    """Where hosts are the gateway, what address they have there is for administrators to say."""
+    for name in ("GATEWAY", "NETWORK_MASK"):
+        if name in new and new.values(name) != old.values(name):
+            raise Refusal(
+                Code.AUTHORIZATION,
+                f"User [{caller.uid}] : {name} of a network with NAT is for administrators.",
+            )
+    return old.only(("GATEWAY", "NETWORK_MASK")).merged(made)
 
 
 def _one_vector(text: str, name: str) -> Vector:
@@ -172,14 +199,23 @@ def add_range(tx: Transaction, caller: Caller, network_id: int, text: str) -> in
     known = [ar.id for ar in network.ranges]
     known += [int(nic["AR_ID"]) for nic in _leased(tx.world, network_id)]
     number = max(known, default=-1) + 1
+    vector = _one_vector(text, "AR")
+    _check_restricted_parts(caller, vector, None)
     try:
-        ar = _range(network_id, number, _one_vector(text, "AR"))
+        ar = _range(network_id, number, vector)
         _check_apart(tx.world, network_id, ar, network.ranges)
     except RangeProblem as problem:
         raise invalid(f"AR: {problem}", network_id) from None
     tx.change(network, ranges=(*network.ranges, ar))
     tx.log(network, "range added", range=number, by=caller.uid)
     return network_id
+
+
+def _check_restricted_parts(caller: Caller, given: Vector, ar: AddressRange | None) -> None:
+    """Refuses a range in which a non-administrator changes what only administrators may."""
+    there = ar.template if ar is not None else {}
+    changed = {key: value for key, value in given.items() if there.get(key) != value}
+    check_restricted(caller, Network.KIND, Template({"AR": (changed,)}))
 
 
 def _needed_range(network: Network, range_id: int) -> AddressRange:
@@ -212,6 +248,7 @@ def update_range(tx: Transaction, caller: Caller, network_id: int, text: str) ->
     if number is None:
         raise invalid("AR=[AR_ID=...] is expected", network_id)
     ar = _needed_range(network, number)
+    _check_restricted_parts(caller, vector, ar)
     fixed = {
         k: v
         for k, v in ar.template.items()

@@ -97,11 +97,12 @@ def instantiate(
     if not persistent:
         return templates.instantiate(tx, caller, template_id, name, hold, extra)
     origin = need(tx.world, VmTemplate, template_id, caller, Right.USE)
+    templates.check_trusted(tx.world, caller, origin)
     copy = name or f"{origin.name}-copy"
     number = templates.clone(tx, caller, template_id, copy)
     for image_id in _copy_images(tx, caller, number, copy):
         images.persistent(tx, caller, image_id, wanted=True)
-    return templates.instantiate(tx, caller, number, name, hold, extra)
+    return templates.make_vm(tx, caller, tx.world.templates[number], name, hold, extra)
 
 
 def extended(world: World, caller: Caller, template: Template) -> Template:

@@ -3,7 +3,7 @@
 from innkeeper.lifecycle import actions
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import deploy
-from innkeeper.model.errors import bad_argument, invalid, wrong_state
+from innkeeper.model.errors import invalid, wrong_state
 from innkeeper.model.expressions import ExpressionError, compile_requirement
 from innkeeper.model.names import NameProblem, check_name
 from innkeeper.model.objects import Datastore, Host, Vm
@@ -19,6 +19,10 @@ from .building.draft import CORE, Draft, problem
 from .common import check_create, check_right, creation_bits, need, parse
 from .restricted import check_restricted
 
+#: What the front end writes into templates itself; what users write there is not taken.
+GIVEN = (
+    "VMID", "VROUTER_ID", "AUTOMATIC_REQUIREMENTS", "AUTOMATIC_DS_REQUIREMENTS", "AUTOMATIC_NIC_REQUIREMENTS",
+)  # fmt: skip
 #: The right that an operation on a VM needs (spec: xmlrpc-methods.md section 5); others need MANAGE.
 ADMIN_OPERATIONS = frozenset(
     {"deploy", "recover", "retry", "delete", "delete-recreate", "resched", "unresched"}
@@ -41,9 +45,9 @@ def right_for(operation: str) -> Right:
 
 def allocate(tx: Transaction, caller: Caller, text: str, hold: bool) -> int:
     """Makes a VM from a template."""
-    template = parse(text)
+    template = parse(text).without("TEMPLATE_ID")
     check_create(caller, Vm)
-    check_restricted(caller, template)
+    check_restricted(caller, Vm.KIND, template)
     return create(tx, caller, template, name=template.get("NAME"), hold=hold, prefix="one")
 
 
@@ -63,13 +67,8 @@ def create(
         check_name(name, Vm.KIND)
     except NameProblem as wrong:
         raise invalid(str(wrong)) from None
-    core = {key: values for key, values in template.attributes.items() if key in CORE}
-    rest = {
-        key: values
-        for key, values in template.attributes.items()
-        if key not in CORE and key != "NAME"
-    }
-    draft = Draft(tx, caller, number, name, Template(core), Template(rest))
+    template = template.without("NAME", *GIVEN)
+    draft = Draft(tx, caller, number, name, template.only(CORE), template.without(*CORE))
     for part in (capacity, disks, nics, context):
         part.fill(draft)
     _requirements(draft)
@@ -165,14 +164,10 @@ def _system(tx: Transaction, caller: Caller, vm: Vm, host: Host, datastore_id: i
 def update(tx: Transaction, caller: Caller, vm_id: int, text: str, append: int) -> int:
     """Replaces or merges the VM's user template."""
     vm = need(tx.world, Vm, vm_id, caller, right_for("update"))
-    if append not in (0, 1):
-        raise bad_argument(
-            f"The update type must be 0 (replace) or 1 (append), not {append}", vm_id
-        )
-    new = parse(text)
-    check_restricted(caller, new)
-    user_template = vm.user_template.merged(new) if append else new
-    tx.change(vm, user_template=user_template)
+    tx.change(
+        vm,
+        user_template=common.updated(caller, Vm.KIND, vm.user_template, parse(text), append),
+    )
     tx.log(vm, "update", by=caller.uid)
     tx.wake = tx.wake or vm.state is VmState.PENDING
     return vm_id
