@@ -21,6 +21,8 @@ from innkeeper.model.world import Transaction, World
 
 from .common import check_right
 
+#: The driver whose users have a password here. What others keep there (a public key, a name) is no secret.
+CORE = "core"
 #: Seconds for which a successful authentication is remembered (OpenNebula's shipped SESSION_EXPIRATION_TIME).
 SESSION_TIME = 900.0
 #: Login tokens of one user at most.
@@ -106,7 +108,7 @@ class Authenticator:
         if token is not None:
             caller = caller_of(user, token.egid)
             until = until if token.expires < 0 else min(until, token.expires)
-        elif await self._password_is(user.password, secret):
+        elif user.driver == CORE and await self._password_is(user.password, secret):
             caller = caller_of(user)
         else:
             raise denied()
@@ -132,6 +134,7 @@ class Authenticator:
         wanted, now = digest(secret), self.clock.time()
         for token in user.tokens:
             current = token.expires < 0 or token.expires > now
+            current = current and (token.egid < 0 or token.egid in user.all_groups)
             if current and hmac.compare_digest(token.digest, wanted):
                 return token
         return None
@@ -140,6 +143,11 @@ class Authenticator:
         """A password as it is stored."""
         text: str = await self.blocking(self.passwords.hash, password)
         return text
+
+
+def narrowed(caller: Caller, user: User) -> bool:
+    """Does a user act with less than all of his groups? Then he must not make himself the way to more."""
+    return caller.uid == user.id and set(caller.groups) != set(user.all_groups)
 
 
 def login(tx: Transaction, caller: Caller, username: str, token: str, valid: int, egid: int) -> str:
@@ -159,6 +167,8 @@ def login(tx: Transaction, caller: Caller, username: str, token: str, valid: int
         raise bad_argument(f"The token's life must be seconds, -1 or 0, not {valid}", number)
     if egid >= 0 and egid not in user.all_groups:
         raise bad_argument(f"User {number} is not in group {egid}", number)
+    if narrowed(caller, user) and egid not in caller.groups:
+        raise bad_argument(f"A token for group {caller.gid} cannot make one for more", number)
     live = tuple(t for t in user.tokens if t.expires < 0 or t.expires > tx.now)
     if len(live) >= MAX_TOKENS:
         raise wrong_state(f"User {number} has {MAX_TOKENS} login tokens already", number)

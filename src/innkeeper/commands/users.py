@@ -5,6 +5,7 @@ from innkeeper.model.objects import Group, User
 from innkeeper.model.permissions import Caller, Right, may
 from innkeeper.model.world import Transaction
 
+from .auth import narrowed
 from .common import check_create, check_free_name, check_right, need, update
 
 USERS_GROUP = 1
@@ -38,7 +39,7 @@ def allocate(
 
 
 def delete(tx: Transaction, caller: Caller, user_id: int) -> int:
-    """Deletes a user who owns nothing that would be left without an owner."""
+    """Deletes a user. What he owns stays, for administrators to give to others."""
     user = need(tx.world, User, user_id, caller, Right.ADMIN)
     if user_id == 0:
         raise wrong_state("Cannot delete user. oneadmin cannot be deleted.", user_id)
@@ -50,6 +51,9 @@ def delete(tx: Transaction, caller: Caller, user_id: int) -> int:
 def passwd(tx: Transaction, caller: Caller, user_id: int, password_hash: str) -> int:
     """Sets a user's password; its tokens go with the old one."""
     user = need(tx.world, User, user_id, caller, Right.MANAGE)
+    if narrowed(caller, user):
+        text = f"User [{caller.uid}] : a token for group {caller.gid} cannot set a password."
+        raise Refusal(Code.AUTHORIZATION, text, user_id)
     tx.change(user, password=password_hash, tokens=())
     tx.log(user, "password changed", by=caller.uid)
     return user_id
