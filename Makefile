@@ -12,6 +12,9 @@ ifdef DATA
 export INN_DATA := $(abspath $(DATA))
 endif
 
+# What the tests build is kept for the next time in the source tree, not in the machine's cache.
+test test-debian image: export INN_CACHE ?= $(CURDIR)/build/cache
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev up down status lint test test-fast test-debian bench lock image clean
 

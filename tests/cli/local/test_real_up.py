@@ -34,7 +34,9 @@ class Cloud:
     def __init__(self, data: Path, listen: str) -> None:
         self.data = data
         self.listen = listen
-        self.environment = {**os.environ, "INN_DATA": str(data)}
+        # No network here: the kernel comes from what `make test` built before.
+        cache = os.environ.get("INN_CACHE", "/var/cache/innkeeper")
+        self.environment = {**os.environ, "INN_DATA": str(data), "INN_CACHE": cache}
 
     def inn(self, *arguments: str, code: int = 0) -> str:
         """Standard output; what went to standard error is shown when the exit code is another."""
