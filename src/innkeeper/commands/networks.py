@@ -1,5 +1,7 @@
 """Virtual networks and their address ranges."""
 
+import ipaddress
+import re
 import zlib
 
 from innkeeper.model import addresses
@@ -28,7 +30,9 @@ DRIVERS = frozenset({"bridge", "dummy"})
 #: Attributes that are fields of the record.
 FIELDS = ("NAME", "AR", "VN_MAD", "BRIDGE", "BRIDGE_TYPE", "PHYDEV", "VLAN_ID")
 #: What an interface may be called (the kernel's limit is 15 bytes).
-_BRIDGE_LENGTH = 15
+_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+#: Bytes that a frame may carry: the least of IPv4 (RFC 791), the most that a length of 16 bits can tell.
+_LEAST_MTU, _MOST_MTU = 68, 65535
 
 
 def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int:
@@ -45,11 +49,17 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
     if driver not in DRIVERS:
         wanted = ", ".join(sorted(DRIVERS))
         raise cannot_allocate("virtual network", f"VN_MAD must be one of {wanted}, not {driver!r}.")
+    phydev = template.get("PHYDEV") or ""
+    if phydev:
+        _interface("PHYDEV", phydev)
+    wrong = _wrong_for_hosts(template)
+    if wrong is not None:
+        raise cannot_allocate("virtual network", f"{wrong}.")
     number = tx.new_id(Network)
     network = Network(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
         template=_with_groups(template.without(*FIELDS)), vn_mad=driver, bridge=_bridge(template, driver, number),
-        bridge_type="linux", phydev=template.get("PHYDEV") or "", vlan_id=template.get("VLAN_ID") or "",
+        bridge_type="linux", phydev=phydev, vlan_id=template.get("VLAN_ID") or "",
         clusters=(cluster.id,), ranges=_ranges(tx.world, number, template.vectors("AR")),
     )  # fmt: skip
     tx.put(network)
@@ -67,18 +77,36 @@ def _bridge(template: Template, driver: str, number: int) -> str:
     bridge = template.get("BRIDGE") or ""
     if not bridge and driver == "dummy":
         raise cannot_allocate("virtual network", "BRIDGE is needed for VN_MAD dummy.")
-    bridge = bridge or f"onebr{number}"
-    bad = (
-        not bridge.isascii()
-        or any(c.isspace() or c in "/:" for c in bridge)
-        or bridge in (".", "..")
-    )
-    if len(bridge) > _BRIDGE_LENGTH or bad:
+    return _interface("BRIDGE", bridge or f"onebr{number}")
+
+
+def _interface(what: str, name: str) -> str:
+    if not _INTERFACE.fullmatch(name):
         raise cannot_allocate(
             "virtual network",
-            f"BRIDGE must be an interface name of at most {_BRIDGE_LENGTH} characters, not {bridge!r}.",
+            f"{what} must be an interface name of at most 15 characters, not {name!r}.",
         )
-    return bridge
+    return name
+
+
+def _wrong_for_hosts(template: Template) -> str | None:
+    """What no host could make of a network's template; None when there is nothing."""
+    mtu, gateway = template.get("MTU"), template.get("GATEWAY")
+    mask = template.get("NETWORK_MASK") or "255.255.255.0"
+    if mtu and not _LEAST_MTU <= (as_int(mtu) or 0) <= _MOST_MTU:
+        return f"MTU must be from {_LEAST_MTU} to {_MOST_MTU}, not {mtu!r}"
+    try:
+        ipaddress.IPv4Network(f"0.0.0.0/{mask}")
+    except ValueError:
+        return f"NETWORK_MASK must be like 255.255.255.0, not {mask!r}"
+    if not gateway and as_bool(template.get("NAT")):
+        return "GATEWAY is needed with NAT: it is the address that hosts have in the network"
+    try:
+        if gateway:
+            ipaddress.IPv4Address(gateway)
+    except ValueError:
+        return f"GATEWAY must be an IPv4 address, not {gateway!r}"
+    return None
 
 
 def _ranges(world: World, network_id: int, vectors: tuple[Vector, ...]) -> tuple[AddressRange, ...]:
@@ -159,6 +187,9 @@ def update(tx: Transaction, caller: Caller, network_id: int, text: str, append: 
     made = common.updated(caller, Network.KIND, old, new, append)
     if as_bool(old.get("NAT")) and not caller.admin:
         made = _with_same_gateway(caller, old, new, made)
+    wrong = _wrong_for_hosts(made)
+    if wrong is not None:
+        raise invalid(wrong, network_id)
     tx.change(network, template=made.without(*FIELDS))
     tx.log(network, "update", by=caller.uid)
     return network_id

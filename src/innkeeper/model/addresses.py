@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from .indexes import mac_number
 from .objects import AddressRange, Network
-from .template import Vector
+from .template import Vector, as_int
 from .world import World
 
 #: First two bytes of the MAC addresses that we make up.
@@ -45,16 +45,12 @@ _SPANS: tuple[tuple[str, Callable[[str], int], Callable[[int], object]], ...] = 
 )
 
 
-def _number(vector: Vector, name: str, default: int | None = None) -> int:
+def _number(vector: Vector, name: str) -> int:
     text = vector.get(name, "")
-    if not text and default is not None:
-        return default
-    try:
-        return int(text)
-    except ValueError:
-        raise RangeProblem(
-            f"{name} of an address range must be a whole number, not {text!r}"
-        ) from None
+    value = as_int(text)
+    if value is None:
+        raise RangeProblem(f"{name} of an address range must be a whole number, not {text!r}")
+    return value
 
 
 def _address(vector: Vector, name: str, version: int) -> str:
@@ -63,7 +59,7 @@ def _address(vector: Vector, name: str, version: int) -> str:
         address = ipaddress.ip_address(text)
     except ValueError:
         address = None
-    if address is None or address.version != version:
+    if address is None or address.version != version or "%" in text:
         kind = f"{vector.get('TYPE')} address range"
         raise RangeProblem(f"{name} of an {kind} must be an IPv{version} address, not {text!r}")
     return str(address)
@@ -77,10 +73,15 @@ def normalized(vector: Vector, random_mac: int) -> Vector:
             f"TYPE of an address range must be one of {', '.join(TYPES)}, not {kind!r}"
         )
     stored = {**vector, "TYPE": kind}
-    if kind.startswith("IP4"):
-        stored["IP"] = _address(stored, "IP", 4)
+    for name, version, has in (
+        ("IP", 4, kind.startswith("IP4")),
+        ("IP6", 6, kind.endswith("STATIC")),
+    ):
+        if has:
+            stored[name] = _address(stored, name, version)
+        else:
+            stored.pop(name, None)
     if kind.endswith("STATIC"):
-        stored["IP6"] = _address(stored, "IP6", 6)
         prefix = _number(stored, "PREFIX_LENGTH")
         if not 1 <= prefix <= 128:
             raise RangeProblem(f"PREFIX_LENGTH must lie between 1 and 128, not {prefix}")
@@ -91,6 +92,7 @@ def normalized(vector: Vector, random_mac: int) -> Vector:
     size = _number(stored, "SIZE")
     if not 0 < size < 2**31:
         raise RangeProblem(f"SIZE of an address range must be from 1 to 2147483647, not {size}")
+    stored["SIZE"] = str(size)
     if "MAC" not in stored:
         stored["MAC"] = mac_of_ip(stored["IP"]) if "IP" in stored else mac_text(random_mac)
     stored["MAC"] = _checked_mac(stored["MAC"])
@@ -101,6 +103,8 @@ def normalized(vector: Vector, random_mac: int) -> Vector:
 def _fits(stored: Vector, size: int) -> None:
     if "IP" in stored and int(ipaddress.IPv4Address(stored["IP"])) + size > 2**32:
         raise RangeProblem(f"SIZE {size} leads past the end of IPv4 from {stored['IP']}")
+    if "IP6" in stored and int(ipaddress.IPv6Address(stored["IP6"])) + size > 2**128:
+        raise RangeProblem(f"SIZE {size} leads past the end of IPv6 from {stored['IP6']}")
     if mac_number(stored["MAC"]) + size > 2**48:
         raise RangeProblem(f"SIZE {size} leads past the last MAC address from {stored['MAC']}")
 
