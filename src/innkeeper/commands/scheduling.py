@@ -41,11 +41,26 @@ class Scheduler:
         began = loop.time()
         decisions = place(self.core.world, self.core.clock.time(), self.policy, PASS_LIMIT)
         if decisions:
-            self.core.transact(lambda tx: carry_out(tx, decisions))
+            self._carry_out(decisions)
         ended = loop.time()
         self._free_at = ended + (ended - began)
         if sum(1 for d in decisions if d.host is not None) >= PASS_LIMIT:
             self.wake()
+
+    def _carry_out(self, decisions: list[Decision]) -> None:
+        """All in one transaction; if one of them breaks us, each in its own, so that only that VM goes on waiting."""
+        try:
+            self.core.transact(lambda tx: carry_out(tx, decisions))
+        except Exception as error:
+            if self.core.failure:
+                return
+            if len(decisions) == 1:
+                text = f"VM {decisions[0].vm} was placed and could not be deployed"
+                context = {"message": text, "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
+                return
+            for decision in decisions:
+                self._carry_out([decision])
 
 
 def carry_out(tx: Transaction, decisions: list[Decision]) -> None:
