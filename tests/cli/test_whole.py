@@ -1,6 +1,5 @@
 """The command line as a whole: help everywhere, completion, and what starting it may cost."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,27 +79,6 @@ def test_the_version_is_told_with_and_without_a_front_end(canned: CannedFrontEnd
 def test_completion_code_names_the_command(inn: Inn, shell: str) -> None:
     outcome = inn("completion", shell)
     assert outcome.code == 0 and "_INN_COMPLETE" in outcome.out and "inn" in outcome.out
-
-
-def complete(words: str) -> list[str]:
-    line = words.split(" ")
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys; from innkeeper.cli.main import main; sys.exit(main())"],
-        env={
-            **os.environ,
-            "_INN_COMPLETE": "bash_complete",
-            "COMP_WORDS": words,
-            "COMP_CWORD": str(len(line) - 1),
-        },
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    return [reply.partition(",")[2] for reply in done.stdout.splitlines()]
-
-
-def test_completion_knows_commands_and_the_names_of_objects(canned: CannedFrontEnd) -> None:
-    canned.methods["vmpool.info"] = documents.VM_POOL
-    assert "terminate" in complete("inn vm te")
-    assert complete("inn vm show w") == ["waiting-for-a-very-long-time", "web"]
 
 
 def modules_after(line: str) -> set[str]:

@@ -15,6 +15,7 @@ from innkeeper.cli.objects import KINDS, Kind
 
 _RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
 _LONGEST_RANGE = 100_000
+_COMPLETION_PATIENCE = 2.0  # seconds that somebody who pressed Tab waits for names
 
 EVERYTHING = -2
 FILTERS = {"a": -2, "all": -2, "m": -3, "mine": -3, "g": -1, "group": -1, "G": -4, "primary": -4}
@@ -116,7 +117,10 @@ class ObjectType(TextType):
 
         from innkeeper.cli.session import Session
 
-        session = Session(timeout=2.0)
+        session = ctx.find_object(Session) or Session()
+        if session.user and session.password is None:
+            return []  # nobody can be asked for a password here
+        session.timeout = _COMPLETION_PATIENCE
         try:
             rows = pool_members(session.client(), self.kind)
         except (CliError, OSError):
