@@ -52,6 +52,7 @@ def test_an_agent_for_images_needs_no_hypervisor(agent: AgentClient, tmp_path: P
     assert facts["protocol"] == 1 and facts["hypervisor"] is None
     assert facts["accelerator_reason"] == "this agent serves images only"
     assert isinstance(facts["memory_kib"], int) and facts["memory_kib"] > 0
+    assert facts["root"] == hello(agent, tmp_path)["root"] != ""
     into = str(tmp_path / "store/1")
     made = agent.ask("image.import", empty=True, into=into, size_mib=3, format="qcow2")
     assert (made["format"], made["virtual_mib"]) == ("qcow2", 3)

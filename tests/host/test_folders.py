@@ -82,3 +82,20 @@ def test_removing_a_folder_does_not_follow_links(root: Root, tmp_path: Path) -> 
     for _ in range(2):
         folder.remove()
     assert precious.read_text() == "data" and not folder.exists()
+
+
+def test_a_root_is_known_again(root: Root, tmp_path: Path) -> None:
+    again, other = Root(str(root.path)), Root(str(tmp_path / "other"))
+    again.claim("zone")
+    other.claim("zone")
+    assert root.identity and again.identity == root.identity != other.identity
+
+
+def test_a_root_of_an_older_agent_gets_an_identity(tmp_path: Path) -> None:
+    root = Root(str(tmp_path / "root"))
+    root.path.mkdir()
+    (root.path / "zone.json").write_text('{"zone": "zone"}')
+    root.claim("zone")
+    again = Root(str(root.path))
+    again.claim("zone")
+    assert root.identity and again.identity == root.identity

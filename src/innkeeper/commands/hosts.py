@@ -1,8 +1,7 @@
 """Hosts."""
 
-from innkeeper.lifecycle.hosts import set_state
+from innkeeper.lifecycle.hosts import described_by, set_state
 from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
-from innkeeper.model.names import NameProblem
 from innkeeper.model.objects import Cluster, Host
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import HostState
@@ -27,10 +26,7 @@ def allocate(
         if driver not in DRIVERS:
             wanted = ", ".join(sorted(DRIVERS))
             raise cannot_allocate("host", f"{what} must be one of {wanted}, not {driver!r}.")
-    try:
-        check_free_name(tx.world, Host, name)
-    except NameProblem as problem:
-        raise cannot_allocate("host", str(problem)) from None
+    check_free_name(tx.world, Host, name)
     host = Host(
         id=tx.new_id(Host), name=name, im_mad=im_mad, vm_mad=vm_mad, cluster_id=cluster.id,
         template=RESERVATIONS,
@@ -56,7 +52,7 @@ def update_host(tx: Transaction, caller: Caller, host_id: int, text: str, append
     """Replaces or merges a host's template; what the agent reported is put back."""
     update(tx, caller, Host, host_id, text, append, Right.ADMIN)
     host = tx.world.hosts[host_id]
-    kept = RESERVATIONS.merged(host.template)
+    kept = RESERVATIONS.merged(host.template).merged(described_by(host.facts))
     tx.change(host, template=kept)
     tx.wake = True
     return host_id

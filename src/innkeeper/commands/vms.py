@@ -135,6 +135,8 @@ def deploy_on(
         raise wrong_state(f"Deploy action is not available for state {phase(vm)}", vm_id)
     if host.state not in (HostState.MONITORED, HostState.DISABLED):
         raise wrong_state(f"Cannot deploy on host {host_id}: it is {host.state.name}", host_id)
+    if host.error:
+        raise wrong_state(f"Cannot deploy on host {host_id}: {host.error}", host_id)
     if enforce or not caller.admin:
         missing = [check for check in fits(tx.world, vm, host) if not check.ok]
         if missing:

@@ -5,7 +5,7 @@ Theory of operation
 Everything that must outlive the agent is a file under the root, replaced in one durable step, so
 that at any instant the files describe a state from which every verb can be run again:
 
-* ``zone.json`` names the front end that this root belongs to.
+* ``zone.json`` names the front end that this root belongs to, and which root it is.
 * ``vms/<vm>/state.json`` holds the highest generation seen for the VM. A request with a lower one
   is stale: it was sent before the front end decided something else.
 * ``gone/<vm>`` keeps that number for a day after the VM's folder is removed, for requests that
@@ -20,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,18 +103,22 @@ class Root:
         self.bases = self.path / "bases"
         self.networks = self.path / "networks"
         self.gone = self.path / "gone"
+        #: Which root this is, whatever the machine is called; known once it is claimed.
+        self.identity = ""
 
     def claim(self, zone: str) -> None:
         """Makes the folders; refuses a root that belongs to another front end."""
         for folder in (self.path, self.vms, self.bases, self.networks, self.gone):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        owner = read_json(self.path / "zone.json")
-        if owner is None:
-            write_json(self.path / "zone.json", {"zone": zone})
-        elif owner["zone"] != zone:
+        owner = read_json(self.path / "zone.json") or {"zone": zone}
+        if owner["zone"] != zone:
             raise RefusedError(
                 f"{self.path} belongs to zone {owner['zone']!r}, this front end is {zone!r}"
             )
+        if "id" not in owner:
+            owner["id"] = uuid.uuid4().hex
+            write_json(self.path / "zone.json", owner)
+        self.identity = owner["id"]
         self.forget_old()
 
     def forget_old(self) -> None:

@@ -52,7 +52,7 @@ class Service:
 
     def facts(self, hypervisor: bool) -> dict[str, Any]:
         """The answer to ``hello``."""
-        facts = probes.machine_facts()
+        facts = {"root": self.root.identity, **probes.machine_facts()}
         if not hypervisor:
             return facts | probes.no_hypervisor("this agent serves images only")
         try:

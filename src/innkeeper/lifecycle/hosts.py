@@ -10,6 +10,9 @@ A removal carries the VM's present generation: whatever was sent for it before i
 placement is not concerned.
 A VM with an open operation is left to it: its current step is sent again when the link stands, and what was seen
 meanwhile is noted in the operation, for its end to look at.
+Two names may lead to one machine, and a name to another machine than before: then what an inventory lacks or has too
+much says nothing. A host's agent tells by which folder it is; a host that is not the one it should be is in ERROR and
+nothing that it says counts.
 A list may have been made before what we did last: for a while after its guest started or stopped (`SETTLING`), it
 means nothing for a VM. A guest may run with a lower generation than its VM has (a resume failed before the host heard
 of it); an event of a guest that has been replaced since means nothing.
@@ -21,7 +24,7 @@ from innkeeper.model.objects import Host, Vm
 from innkeeper.model.permissions import SYSTEM
 from innkeeper.model.states import HostState, VmAction
 from innkeeper.model.template import Template
-from innkeeper.model.world import Transaction
+from innkeeper.model.world import Transaction, World
 
 from . import engine
 from .machine import move, phase
@@ -78,6 +81,10 @@ def _host_up(tx: Transaction, event: HostUp) -> None:
     host = tx.world.hosts.get(event.host_id)
     if host is None or host.state is HostState.OFFLINE:
         return
+    mistaken = _mistaken(tx.world, host, event.facts.get("root"))
+    if mistaken:
+        _out_of_reach(tx, host, mistaken)
+        return
     host = _with_facts(tx, host, event.facts)
     if host.state in (HostState.INIT, HostState.ERROR):
         host = set_state(tx, host, HostState.MONITORED)
@@ -86,8 +93,21 @@ def _host_up(tx: Transaction, event: HostUp) -> None:
     _settle(tx, host, event.inventory)
 
 
+def _mistaken(world: World, host: Host, root: str | None) -> str:
+    """Why this is not the machine that the host should be; empty when it is, or does not tell."""
+    if not root:
+        return ""
+    for other in world.hosts:
+        if other.id != host.id and other.facts.get("root") == root:
+            return f"it is the same machine as host {other.id} ({other.name})"
+    known = host.facts.get("root")
+    if known and known != root and world.occupancy.of(host.id).vms:
+        return "it is another machine (or another folder there) than the one that has its VMs"
+    return ""
+
+
 def _with_facts(tx: Transaction, host: Host, facts: dict[str, Any]) -> Host:
-    described = host.template.merged(_described(facts))
+    described = host.template.merged(described_by(facts))
     total_cpu, total_memory = int(facts["cpus"]) * 100, int(facts["memory_kib"])
     same = (host.total_cpu, host.total_memory) == (total_cpu, total_memory)
     if same and host.facts == facts and host.template == described:
@@ -98,7 +118,7 @@ def _with_facts(tx: Transaction, host: Host, facts: dict[str, Any]) -> Host:
     )
 
 
-def _described(facts: dict[str, Any]) -> Template:
+def described_by(facts: dict[str, Any]) -> Template:
     """A host's facts under the names that OpenNebula's users write requirements with."""
     named = {
         "HOSTNAME": facts.get("hostname"),
@@ -119,8 +139,13 @@ def _host_down(tx: Transaction, event: HostDown) -> None:
     host = tx.world.hosts.get(event.host_id)
     if host is None or host.state is HostState.OFFLINE:
         return
+    _out_of_reach(tx, host, event.why)
+
+
+def _out_of_reach(tx: Transaction, host: Host, why: str) -> None:
+    """Nobody can tell any more what the host's guests do."""
     now = host.state if host.state is HostState.DISABLED else HostState.ERROR
-    set_state(tx, host, now, event.why)
+    set_state(tx, host, now, why)
     for number in list(tx.world.occupancy.of(host.id).vms):
         vm = tx.world.vms[number]
         if vm.running and tx.world.operation_on(vm) is None:
@@ -190,7 +215,7 @@ def _domain_seen(tx: Transaction, event: DomainSeen) -> None:
 
 def _sampled(tx: Transaction, event: Sampled) -> None:
     host = tx.world.hosts.get(event.host_id)
-    if host is None or host.state is HostState.OFFLINE:
+    if host is None or host.state is HostState.OFFLINE or host.error:
         return
     there = {number: (generation, state) for number, generation, state in event.vms}
     ours = tx.world.occupancy.of(host.id).vms
