@@ -42,9 +42,16 @@ def check_right(caller: Caller, right: Right, record: Record, *, ignore_lock: bo
 
 
 def need(world: World, kind: type[R], object_id: int, caller: Caller, right: Right) -> R:
-    """The object, if it exists and the caller has the right on it."""
+    """The object, if it exists and the caller has the right on it. Looking at it (USE) is always allowed by locks."""
     record = world.table(kind)[object_id]
     check_right(caller, right, record, ignore_lock=right is Right.USE)
+    return record
+
+
+def usable(world: World, kind: type[R], object_id: int, caller: Caller) -> R:
+    """The object, if the caller may make use of it for something else: a lock can forbid that."""
+    record = world.table(kind)[object_id]
+    check_right(caller, Right.USE, record)
     return record
 
 

@@ -19,6 +19,7 @@ from .common import (
     needed_name,
     parse,
     update,
+    usable,
 )  # fmt: skip
 from .restricted import check_restricted
 
@@ -166,7 +167,7 @@ def cloning(tx: Transaction, image_id: int) -> int:
 
 def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_id: int) -> int:
     """Copies an image."""
-    origin = need(tx.world, Image, image_id, caller, Right.USE)
+    origin = usable(tx.world, Image, image_id, caller)
     check_create(caller, Image)
     target = need(
         tx.world,

@@ -9,7 +9,7 @@ from innkeeper.model.template import Template, Vector, as_int
 from innkeeper.model.world import Transaction, World
 
 from . import common, images, templates
-from .common import need
+from .common import need, usable
 
 #: How a DISK or NIC names an image or network: replaced by its number in copies.
 _IMAGE = ("IMAGE", "IMAGE_ID", "IMAGE_UID", "IMAGE_UNAME")
@@ -96,7 +96,7 @@ def instantiate(
     """Makes a VM from a template; `persistent` first makes a copy of it with persistent copies of its images."""
     if not persistent:
         return templates.instantiate(tx, caller, template_id, name, hold, extra)
-    origin = need(tx.world, VmTemplate, template_id, caller, Right.USE)
+    origin = usable(tx.world, VmTemplate, template_id, caller)
     templates.check_trusted(tx.world, caller, origin)
     copy = name or f"{origin.name}-copy"
     number = templates.clone(tx, caller, template_id, copy)

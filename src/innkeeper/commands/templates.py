@@ -5,7 +5,7 @@ from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction, World
 
 from . import common, vms
-from .common import check_create, check_free_name, creation_bits, need, needed_name, parse
+from .common import check_create, check_free_name, creation_bits, need, needed_name, parse, usable
 from .restricted import check_restricted
 
 
@@ -32,7 +32,7 @@ def _put(tx: Transaction, caller: Caller, name: str, made: VmTemplate) -> int:
 
 def clone(tx: Transaction, caller: Caller, template_id: int, name: str) -> int:
     """Copies a VM template."""
-    origin = need(tx.world, VmTemplate, template_id, caller, Right.USE)
+    origin = usable(tx.world, VmTemplate, template_id, caller)
     check_create(caller, VmTemplate)
     check_free_name(tx.world, VmTemplate, name, caller.uid)
     copy = VmTemplate(id=0, name=name, uid=caller.uid, gid=caller.gid, template=origin.template)
@@ -63,7 +63,7 @@ def instantiate(
     tx: Transaction, caller: Caller, template_id: int, name: str, hold: bool, extra: str
 ) -> int:
     """Makes a VM from a template; `extra` is merged over it."""
-    origin = need(tx.world, VmTemplate, template_id, caller, Right.USE)
+    origin = usable(tx.world, VmTemplate, template_id, caller)
     check_trusted(tx.world, caller, origin)
     return make_vm(tx, caller, origin, name, hold, extra)
 

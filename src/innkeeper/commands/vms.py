@@ -14,11 +14,13 @@ from innkeeper.model.world import Transaction
 from innkeeper.placement.decide import fits, system_datastore
 
 from . import common
-from .building import capacity, context, disks, nics
+from .building import boot, capacity, context, disks, nics
 from .building.draft import CORE, Draft, problem
 from .common import check_create, check_right, creation_bits, need, parse
 from .restricted import check_restricted
 
+#: Characters of a template's name that its VMs' names begin with, so that the number has room behind.
+LONGEST_PREFIX = 100
 #: What the front end writes into templates itself; what users write there is not taken.
 GIVEN = (
     "VMID", "VROUTER_ID", "AUTOMATIC_REQUIREMENTS", "AUTOMATIC_DS_REQUIREMENTS", "AUTOMATIC_NIC_REQUIREMENTS",
@@ -62,14 +64,14 @@ def create(
 ) -> int:
     """Makes a VM; it waits for placement, on hold, or for its images."""
     number = tx.new_id(Vm)
-    name = name or f"{prefix}-{number}"
+    name = name or f"{prefix[:LONGEST_PREFIX]}-{number}"
     try:
         check_name(name, Vm.KIND)
     except NameProblem as wrong:
         raise invalid(str(wrong)) from None
     template = template.without("NAME", *GIVEN)
     draft = Draft(tx, caller, number, name, template.only(CORE), template.without(*CORE))
-    for part in (capacity, disks, nics, context):
+    for part in (capacity, disks, nics, boot, context):
         part.fill(draft)
     _requirements(draft)
     vm = Vm(

@@ -72,7 +72,11 @@ def _disk(world: World, disk: Vector) -> Described:
     base = f"bases/{image.checksum}" if image and image.checksum else disk["SOURCE"]
     described |= {"base": base, "origin": disk["SOURCE"], "base_format": disk.get("FORMAT", "raw")}
     if disk.get("CLONE") == "YES":
-        return described | {"kind": "overlay", "format": "qcow2", "size_mib": as_int(disk["SIZE"])}
+        return described | {
+            "kind": "overlay",
+            "format": "qcow2",
+            "size_mib": as_int(disk["SIZE"]) or None,
+        }
     return described | {"kind": "link", "base": disk["SOURCE"], "format": disk.get("FORMAT", "raw")}
 
 
@@ -181,7 +185,7 @@ def _graphics(vector: Vector | None) -> Described | None:
     described: Described = {
         "type": vector["TYPE"].lower(),
         "listen": vector.get("LISTEN", "127.0.0.1"),
-        "port": as_int(vector.get("PORT", "")),
+        "port": as_int(vector.get("PORT", "")) or None,
     }
     for key in ("PASSWD", "KEYMAP"):
         if vector.get(key):

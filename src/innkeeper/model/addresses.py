@@ -151,9 +151,10 @@ def index_of(ar: AddressRange, name: str, value: str) -> int | None:
     """Which lease of the range has this IP, IP6 or MAC; None when none has."""
     try:
         if name == "MAC":
-            index = mac_number(value) - mac_number(ar.template["MAC"])
+            index = mac_number(_checked_mac(value)) - mac_number(ar.template["MAC"])
         elif name in ar.template:
-            index = int(ipaddress.ip_address(value)) - int(ipaddress.ip_address(ar.template[name]))
+            kind = ipaddress.IPv4Address if name == "IP" else ipaddress.IPv6Address
+            index = int(kind(value)) - int(kind(ar.template[name]))
         else:
             return None
     except ValueError:

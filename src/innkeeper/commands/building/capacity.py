@@ -1,7 +1,11 @@
 """CPU, memory and the machine: checked, normalized, defaults filled in."""
 
+import ipaddress
+import re
 import uuid
 
+from innkeeper.model.names import is_host_name
+from innkeeper.model.states import VmState
 from innkeeper.model.template import Template, Vector, as_bool, as_float, as_int, number
 
 from .draft import Draft, problem
@@ -17,9 +21,10 @@ _SWITCHES = (
     "MIGRATE_COMPRESSED",
 )
 _COSTS = ("CPU_COST", "MEMORY_COST", "DISK_COST")
-_WHOLE = ("VCPU", "VCPU_MAX", "MEMORY_MAX", "MEMORY_SLOTS")
-#: Largest values that make sense on the wire (memory in KiB fits 63 bits).
-MAX_MEMORY, MAX_CPU = 2**40, 1e6
+#: Largest values that make sense (memory in KiB fits 63 bits; QEMU's machines have fewer CPUs).
+MAX_MEMORY, MAX_CPU, MAX_VCPU = 2**40, 1e6, 4096
+_WHOLE = {"VCPU": MAX_VCPU, "VCPU_MAX": MAX_VCPU, "MEMORY_MAX": MAX_MEMORY, "MEMORY_SLOTS": 256}
+_KEYMAP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,19}")
 
 
 def fill(draft: Draft) -> None:
@@ -27,9 +32,9 @@ def fill(draft: Draft) -> None:
     template = draft.template
     template = template.with_("CPU", number(_cpu(template)))
     template = template.with_("MEMORY", str(_positive(template, "MEMORY", MAX_MEMORY)))
-    for name in _WHOLE:
+    for name, limit in _WHOLE.items():
         if name in template:
-            template = template.with_(name, str(_positive(template, name, MAX_MEMORY)))
+            template = template.with_(name, str(_positive(template, name, limit)))
     for name in _COSTS:
         if name in template:
             cost = as_float(template.get(name))
@@ -61,7 +66,7 @@ def _positive(template: Template, name: str, limit: int) -> int:
     text = template.get(name)
     value = as_int(text)
     if value is None or not 0 < value <= limit:
-        raise problem(f"{name} must be a whole number greater than 0, not {text!r}.")
+        raise problem(f"{name} must be a whole number from 1 to {limit}, not {text!r}.")
     return value
 
 
@@ -75,7 +80,16 @@ def _system(draft: Draft, template: Template) -> Vector:
             system["UUID"] = str(uuid.UUID(system["UUID"]))
         except ValueError:
             raise problem(f"UUID of OS is not a UUID: {system['UUID']!r}.") from None
+        _check_own(draft, system["UUID"])
     return system
+
+
+def _check_own(draft: Draft, identity: str) -> None:
+    """A host refuses a second guest with the same UUID: its first one could not be started any more."""
+    for vm in draft.world.vms:
+        system = vm.template.vector("OS") or {}
+        if system.get("UUID") == identity and vm.state is not VmState.DONE:
+            raise problem(f"UUID of OS {identity} is another VM's.")
 
 
 def _normalized(features: Vector) -> Vector:
@@ -93,7 +107,19 @@ def _graphics(draft: Draft, graphics: Vector) -> Vector:
         made["PORT"] = str(5900 + draft.number % (65536 - 5900))
     elif (port := as_int(text)) is None or not 0 <= port <= 65535:
         raise problem(f"PORT of GRAPHICS must be from 0 to 65535, not {text!r}.")
-    made.setdefault("LISTEN", "0.0.0.0")  # noqa: S104  OpenNebula's default: reached from the front end
+    made["LISTEN"] = made.get("LISTEN") or "0.0.0.0"  # noqa: S104  OpenNebula's default: reached from the front end
+    if not (is_host_name(made["LISTEN"]) or _is_address(made["LISTEN"])):
+        raise problem(f"LISTEN of GRAPHICS must be an address, not {made['LISTEN']!r}.")
+    if made.get("KEYMAP") and not _KEYMAP.fullmatch(made["KEYMAP"]):
+        raise problem(f"KEYMAP of GRAPHICS must be like en-us, not {made['KEYMAP']!r}.")
     if made.get("TYPE", "").lower() == "vnc" and "PASSWD" in made:
         made["PASSWD"] = made["PASSWD"][:8]
     return made
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from innkeeper.model.context import network_context
 from innkeeper.model.objects import EMPTY
-from innkeeper.model.substitution import NetworkSource, VmScope, substitute
+from innkeeper.model.substitution import Choice, NetworkSource, Scope, VmScope, substitute
 from innkeeper.model.template import Template, Vector, as_bool
 
 from . import nics
@@ -13,13 +13,13 @@ from .disks import image_template
 from .draft import Draft, problem
 
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-#: Bytes that the context of one VM may have in all.
+#: Characters that the context of one VM may have in all, and what its variables may grow to.
 LIMIT = 1 << 20
 
 
 def fill(draft: Draft) -> None:
     """Completes the draft's CONTEXT, and the variables in its requirements."""
-    scope = _scope(draft)
+    scope = _Budget(_scope(draft))
     for name in ("SCHED_REQUIREMENTS", "SCHED_DS_REQUIREMENTS"):
         text = draft.user_template.get(name)
         if text and "$" in text:
@@ -37,6 +37,35 @@ def fill(draft: Draft) -> None:
     if sum(len(value) for value in made.values()) > LIMIT:
         raise problem(f"CONTEXT has more than {LIMIT} characters.")
     draft.template = draft.template.with_("CONTEXT", made)
+
+
+class _Budget:
+    """A scope whose values have an end: a short text may name a long value a million times."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._left = LIMIT
+
+    def _spent(self, value: str | None) -> str | None:
+        self._left -= len(value or "")
+        if self._left < 0:
+            raise problem(f"The variables in CONTEXT have more than {LIMIT} characters.")
+        return value
+
+    def single(self, name: str) -> str | None:
+        return self._spent(self._scope.single(name))
+
+    def element(self, vector: str, name: str, choice: Choice | None) -> str | None:
+        return self._spent(self._scope.element(vector, name, choice))
+
+    def network(self, name: str, choice: Choice) -> str | None:
+        return self._spent(self._scope.network(name, choice))
+
+    def image(self, name: str, choice: Choice) -> str | None:
+        return self._spent(self._scope.image(name, choice))
+
+    def user(self, name: str) -> str | None:
+        return self._spent(self._scope.user(name))
 
 
 def _of_network(draft: Draft) -> Vector:

@@ -4,26 +4,40 @@ import re
 
 from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.objects import Datastore, Image
-from innkeeper.model.permissions import Right
 from innkeeper.model.states import ImageState, ImageType
 from innkeeper.model.template import Template, Vector, as_int
 
-from ..common import need
+from ..common import usable
 from .draft import Draft, problem
 
 USABLE = frozenset({ImageState.READY, ImageState.LOCKED})
 DISK_TYPES = (ImageType.OS, ImageType.CDROM, ImageType.DATABLOCK)
-_TARGET = re.compile(r"[a-z]{2,8}[0-9]{0,2}")
+#: Letters that devices begin with: each stands for a bus.
+PREFIXES = ("vd", "sd", "hd", "xvd")
+_TARGET = re.compile(rf"(?:{'|'.join(PREFIXES)})[a-z]{{1,2}}")
+#: File systems that a new disk can be given.
+FILE_SYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "vfat"})
+#: DISKs of one VM at most; MiB of one disk at most (a file has less than 2^63 bytes).
+MAX_DISKS, MAX_SIZE = 256, 2**43
+#: What the front end fills in.
+_GIVEN = frozenset({
+    "DISK_ID", "SOURCE", "ORIGINAL_SIZE", "IMAGE_STATE", "DISK_SNAPSHOT_TOTAL_SIZE", "CLONE", "SAVE", "PERSISTENT",
+    "SHAREABLE", "DATASTORE", "DATASTORE_ID", "TM_MAD", "CLUSTER_ID", "CLONE_TARGET", "LN_TARGET", "DISK_TYPE",
+    "CLONING", "ORDER",
+})  # fmt: skip
 
 
 def fill(draft: Draft) -> None:
     """Completes the draft's DISK vectors."""
-    for number, disk in enumerate(draft.template.vectors("DISK")):
+    given = draft.template.vectors("DISK")
+    if len(given) > MAX_DISKS:
+        raise problem(f"A VM has at most {MAX_DISKS} DISKs, not {len(given)}.")
+    for number, vector in enumerate(given):
+        disk = {name: value for name, value in vector.items() if name not in _GIVEN}
         made = _volatile(draft, disk) if _is_volatile(disk) else _from_image(draft, disk)
         made["DISK_ID"] = str(number)
         draft.disks.append(made)
     _give_targets(draft)
-    _boot_order(draft)
     if draft.disks:
         draft.template = draft.template.with_("DISK", *draft.disks)
 
@@ -39,13 +53,16 @@ def _volatile(draft: Draft, disk: Vector) -> Vector:
             f"DISK needs IMAGE, IMAGE_ID, or TYPE fs or swap; TYPE is {disk.get('TYPE')!r}."
         )
     size = as_int(disk.get("SIZE"))
-    if size is None or size <= 0:
+    if size is None or not 0 < size <= MAX_SIZE:
         raise problem(
             f"SIZE of a volatile DISK must be a whole number of MB, not {disk.get('SIZE')!r}."
         )
     form = "raw" if kind == "swap" else disk.get("FORMAT", "raw")
     if form not in ("raw", "qcow2"):
         raise problem(f"FORMAT of a volatile DISK must be raw or qcow2, not {form!r}.")
+    if disk.get("FS") and disk["FS"] not in FILE_SYSTEMS:
+        listed = ", ".join(sorted(FILE_SYSTEMS))
+        raise problem(f"FS of a volatile DISK must be one of {listed}, not {disk['FS']!r}.")
     return {
         **disk,
         "TYPE": kind,
@@ -57,7 +74,7 @@ def _volatile(draft: Draft, disk: Vector) -> Vector:
 
 
 def _from_image(draft: Draft, disk: Vector) -> Vector:
-    image = need(draft.world, Image, _image_id(draft, disk), draft.caller, Right.USE)
+    image = usable(draft.world, Image, _image_id(draft, disk), draft.caller)
     datastore = draft.world.datastores[image.datastore_id]
     if image.type not in DISK_TYPES:
         raise problem(f"Image {image.id} is of type {image.type.name} and cannot be a DISK.")
@@ -93,14 +110,14 @@ def _image_id(draft: Draft, disk: Vector) -> int:
         if number is None:
             raise problem(f"IMAGE_ID of a DISK must be a whole number, not {disk['IMAGE_ID']!r}.")
         return number
-    owner = _owner(draft, disk, "IMAGE")
+    owner = owner_of(draft, disk, "IMAGE")
     found = draft.world.names.find("image", disk["IMAGE"], owner)
     if found is None:
         raise problem(f"User {owner} does not own an image with name: {disk['IMAGE']} .")
     return found
 
 
-def _owner(draft: Draft, vector: Vector, prefix: str) -> int:
+def owner_of(draft: Draft, vector: Vector, prefix: str) -> int:
     """Whose image or network a name means: the one who calls, unless it says otherwise."""
     if f"{prefix}_UID" in vector:
         uid = as_int(vector[f"{prefix}_UID"])
@@ -153,7 +170,7 @@ def _of_datastore(datastore: Datastore) -> Vector:
     }
 
 
-# ---- targets and boot order -------------------------------------------------------------------
+# ---- targets -------------------------------------------------------------------
 
 
 def _rank(draft: Draft, disk: Vector) -> int:
@@ -170,8 +187,7 @@ def _give_targets(draft: Draft) -> None:
         target = disk.get("TARGET")
         if target is None:
             continue
-        if not _TARGET.fullmatch(target):
-            raise problem(f"TARGET of a DISK must be a device like vda, not {target!r}.")
+        _check_target(target, "a DISK")
         if target in taken:
             raise problem(f"Two DISKs have the TARGET {target}.")
         taken.add(target)
@@ -185,6 +201,11 @@ def _give_targets(draft: Draft) -> None:
         _give_target(disk, prefix, taken)
 
 
+def _check_target(target: str, whose: str) -> None:
+    if not _TARGET.fullmatch(target):
+        raise problem(f"TARGET of {whose} must be a device like vda, not {target!r}.")
+
+
 def _give_target(disk: Vector, prefix: str, taken: set[str]) -> None:
     if "TARGET" not in disk:
         disk["TARGET"] = _free(prefix, taken)
@@ -196,6 +217,7 @@ def _give_context_target(draft: Draft, taken: set[str]) -> None:
     if context is None:
         return
     target = context.get("TARGET") or _free(context.get("DEV_PREFIX", "hd"), taken)
+    _check_target(target, "CONTEXT")
     if target in taken:
         raise problem(f"TARGET {target} of CONTEXT is a DISK's already.")
     taken.add(target)
@@ -204,8 +226,8 @@ def _give_context_target(draft: Draft, taken: set[str]) -> None:
 
 
 def _free(prefix: str, taken: set[str]) -> str:
-    if not re.fullmatch(r"[a-z]{2,6}", prefix):
-        raise problem(f"DEV_PREFIX must be like vd, sd or hd, not {prefix!r}.")
+    if prefix not in PREFIXES:
+        raise problem(f"DEV_PREFIX must be one of {', '.join(PREFIXES)}, not {prefix!r}.")
     index = 0
     while (target := prefix + _letters(index)) in taken:
         index += 1
@@ -222,23 +244,6 @@ def _letters(index: int) -> str:
         index, digit = divmod(index - 1, 26)
         text = chr(97 + digit) + text
     return text
-
-
-def _boot_order(draft: Draft) -> None:
-    boot = (draft.template.vector("OS") or {}).get("BOOT", "")
-    devices = [device.strip() for device in boot.split(",") if device.strip()]
-    for order, device in enumerate(devices, start=1):
-        found = re.fullmatch(r"(disk|nic)([0-9]+)", device.lower())
-        if not found:
-            raise problem(f"BOOT of OS must be a list like disk0,nic0; {device!r} is not of it.")
-        vectors = list(draft.disks if found[1] == "disk" else draft.template.vectors("NIC"))
-        if int(found[2]) >= len(vectors):
-            raise problem(f"BOOT of OS names {device}, which the VM does not have.")
-        if found[1] == "disk":
-            draft.disks[int(found[2])]["ORDER"] = str(order)
-        else:
-            vectors[int(found[2])] = {**vectors[int(found[2])], "ORDER": str(order)}
-            draft.template = draft.template.with_("NIC", *vectors)
 
 
 def image_template(draft: Draft, disk: Vector) -> Template | None:

@@ -3,15 +3,16 @@
 The lease is the NIC vector itself: taken in the transaction that makes the VM, free in the one that ends it.
 """
 
+import re
+
 from innkeeper.model import addresses
 from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.objects import AddressRange, Network
-from innkeeper.model.permissions import Right
 from innkeeper.model.states import NetworkState
 from innkeeper.model.template import Template, Vector, as_int
 
-from ..common import need, replaced
-from .disks import _owner as owner_of
+from ..common import replaced, usable
+from .disks import owner_of
 from .draft import Draft, problem
 
 #: Attributes that a NIC takes over from its address range or network unless it has its own.
@@ -21,6 +22,15 @@ INHERITED = (
     "OUTBOUND_PEAK_KB", "GATEWAY", "DNS",
 )  # fmt: skip
 _CHOSEN = ("IP", "IP6", "MAC")
+#: What the front end fills in.
+_GIVEN = frozenset({
+    "NIC_ID", "AR_ID", "BRIDGE_TYPE", "VN_MAD", "PHYDEV", "CLUSTER_ID", "IP6_LINK", "IP6_ULA", "IP6_GLOBAL", "ORDER",
+})  # fmt: skip
+#: NICs of one VM at most.
+MAX_NICS = 256
+_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+#: How the interfaces of VMs are called on hosts, and known as theirs.
+_OURS = re.compile(r"one-[0-9]+-[0-9]+")
 _LATER = ("NETWORK", "NETWORK_ID", "NETWORK_UID", "NETWORK_UNAME")
 
 
@@ -29,18 +39,36 @@ def fill(draft: Draft) -> None:
     default = draft.template.vector("NIC_DEFAULT") or {}
     if any(name in default for name in _LATER):
         raise problem("NIC_DEFAULT must not name a network.")
+    vectors = draft.template.vectors("NIC")
+    if len(vectors) > MAX_NICS:
+        raise problem(f"A VM has at most {MAX_NICS} NICs, not {len(vectors)}.")
     taken: set[tuple[int, int, int]] = set()
-    for number, given in enumerate(draft.template.vectors("NIC")):
-        nic = {**default, **given}
+    for number, given in enumerate(vectors):
+        merged = {**default, **given}
+        nic = {name: value for name, value in merged.items() if name not in _GIVEN}
         if not any(name in nic for name in ("NETWORK", "NETWORK_ID")):
             raise problem("NIC needs NETWORK or NETWORK_ID.")
-        network = need(draft.world, Network, _network_id(draft, nic), draft.caller, Right.USE)
+        network = usable(draft.world, Network, _network_id(draft, nic), draft.caller)
         if network.state is not NetworkState.READY:
             raise Refusal(Code.ACTION, f"Network {network.id} is {network.state.name}.", network.id)
         draft.restrict(network.clusters, f"network {network.id}")
         draft.nics.append(_leased(draft, nic, number, network, taken))
+    _check_targets(draft)
     if draft.nics:
         draft.template = draft.template.with_("NIC", *draft.nics)
+
+
+def _check_targets(draft: Draft) -> None:
+    """No interface may be called as another VM's: who removes that VM would remove it."""
+    seen = set()
+    for number, nic in enumerate(draft.nics):
+        target = nic["TARGET"]
+        foreign = _OURS.fullmatch(target) and target != f"one-{draft.number}-{number}"
+        if foreign or not _INTERFACE.fullmatch(target) or target in seen:
+            raise problem(
+                f"TARGET of a NIC must be an interface name of its own (not one-...), not {target!r}."
+            )
+        seen.add(target)
 
 
 def _network_id(draft: Draft, nic: Vector) -> int:
