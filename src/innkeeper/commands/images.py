@@ -3,13 +3,15 @@
 import posixpath
 
 from innkeeper.lifecycle.operations import images as work
+from innkeeper.lifecycle.operations.images import cloning
 from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
 from innkeeper.model.objects import Datastore, Image
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import FILE_TYPES, DatastoreType, ImageState, ImageType
 from innkeeper.model.template import Template, as_bool, as_int
-from innkeeper.model.world import Transaction
+from innkeeper.model.world import Transaction, World
 
+from .building.disks import FILE_SYSTEMS, MAX_SIZE
 from .common import (
     check_create,
     check_free_name,
@@ -25,6 +27,9 @@ from .restricted import check_restricted
 
 #: Folders from which images may be imported besides those that a datastore names; none of /etc, /root, ...
 SAFE_FOLDERS = ("/var/tmp", "/var/lib/innkeeper/images")  # noqa: S108  read from, never written to
+#: Types that guests can write to.
+DISKS = (ImageType.OS, ImageType.DATABLOCK)
+FORMATS = ("raw", "qcow2")
 #: Attributes that are fields of the record and not part of its template.
 FIELDS = ("NAME", "TYPE", "PATH", "SOURCE", "SIZE", "PERSISTENT", "FORMAT", "FS", "DRIVER")
 
@@ -52,6 +57,8 @@ def allocate(
     image = _described(tx, caller, name, template, datastore)
     if image.path:
         _check_path(image, datastore, safe)
+    elif not template.get("SOURCE") and not no_check_capacity:
+        _check_room(datastore, image.size)
     tx.put(image)
     tx.log(image, "created", by=caller.uid, datastore=datastore_id)
     if template.get("SOURCE"):
@@ -65,21 +72,15 @@ def _described(
     tx: Transaction, caller: Caller, name: str, template: Template, datastore: Datastore
 ) -> Image:
     kind = _type(template, datastore)
-    persistent = as_bool(template.get("PERSISTENT")) and kind in (ImageType.OS, ImageType.DATABLOCK)
+    persistent = as_bool(template.get("PERSISTENT")) and kind in DISKS
     path, source = template.get("PATH") or "", template.get("SOURCE") or ""
-    size = as_int(template.get("SIZE"))
+    size = as_int(template.get("SIZE")) or 0
     if path and source:
         raise cannot_allocate("image", "PATH and SOURCE exclude each other.")
-    if (
-        not path
-        and not source
-        and (kind not in (ImageType.OS, ImageType.DATABLOCK) or not size or size < 0)
-    ):
-        raise cannot_allocate(
-            "image", "One of PATH, SOURCE, or SIZE in MB (type OS or DATABLOCK) is needed."
-        )
-    if source and not template.get("FORMAT"):
-        raise cannot_allocate("image", "An image with SOURCE needs FORMAT.")
+    if source:
+        _check_source(tx.world, source, template)
+    elif not path:
+        _check_empty(kind, size, template)
     number = tx.new_id(Image)
     return Image(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
@@ -87,15 +88,52 @@ def _described(
         disk_type=1 if kind is ImageType.CDROM else 0, persistent=persistent,
         regtime=tx.second, modtime=tx.second, path=path,
         source=source or posixpath.join(datastore.base_path, f"image-{number}"),
-        format=template.get("FORMAT") or "", fs=template.get("FS") or "", size=size or 0,
-        state=ImageState.LOCKED, datastore_id=datastore.id,
+        # What a file is shows when it is brought in.
+        format="" if path else template.get("FORMAT") or "",
+        fs=template.get("FS") or "", size=max(size, 0), state=ImageState.LOCKED, datastore_id=datastore.id,
     )  # fmt: skip
+
+
+def _check_source(world: World, source: str, template: Template) -> None:
+    """A file that lies there already: one image's alone, because it goes with its image."""
+    if not source.startswith("/") or posixpath.normpath(source) != source:
+        raise cannot_allocate("image", f"SOURCE must be a whole path without '..', not {source!r}.")
+    for other in world.images:
+        if other.source == source:
+            raise cannot_allocate("image", f"SOURCE {source!r} is image {other.id}'s.")
+    if template.get("FORMAT") not in FORMATS:
+        wanted = " or ".join(FORMATS)
+        raise cannot_allocate("image", f"An image with SOURCE needs FORMAT, {wanted}.")
+
+
+def _check_empty(kind: ImageType, size: int, template: Template) -> None:
+    """A new disk without content."""
+    if kind not in DISKS or not 0 < size <= MAX_SIZE:
+        raise cannot_allocate(
+            "image", "One of PATH, SOURCE, or SIZE in MB (type OS or DATABLOCK) is needed."
+        )
+    form, system = template.get("FORMAT") or FORMATS[0], template.get("FS")
+    if form not in FORMATS:
+        raise cannot_allocate("image", f"FORMAT must be {' or '.join(FORMATS)}, not {form!r}.")
+    if system and system not in (*FILE_SYSTEMS, "swap"):
+        listed = ", ".join(sorted((*FILE_SYSTEMS, "swap")))
+        raise cannot_allocate("image", f"FS must be one of {listed}, not {system!r}.")
+
+
+def _check_room(datastore: Datastore, size: int) -> None:
+    """Refuses what a datastore has no room for, as far as its room is known."""
+    checked = (datastore.template.get("DATASTORE_CAPACITY_CHECK") or "YES").upper() != "NO"
+    if checked and datastore.total_mb and size > datastore.free_mb:
+        raise wrong_state(
+            f"Not enough space in datastore {datastore.id}: {size} MB are needed, {datastore.free_mb} MB are free",
+            datastore.id,
+        )
 
 
 def _completed(template: Template, kind: ImageType, datastore: Datastore) -> Template:
     """An image's template with what every image has, and without what the record has."""
     template = template.without(*FIELDS).with_("TM_MAD", datastore.tm_mad)
-    if kind in (ImageType.OS, ImageType.DATABLOCK):
+    if kind in DISKS:
         return template.with_("DEV_PREFIX", template.get("DEV_PREFIX") or "sd")
     return template
 
@@ -141,7 +179,7 @@ def delete(tx: Transaction, caller: Caller, image_id: int, force: bool) -> int:
         raise wrong_state(
             f"Cannot delete image. Image {image_id} is in use by VMs: {users[:10]}", image_id
         )
-    if cloning(tx, image_id):
+    if cloning(tx.world, image_id):
         raise wrong_state(f"Cannot delete image. Image {image_id} is being cloned", image_id)
     if image.state is ImageState.LOCKED:
         if not force:
@@ -154,15 +192,6 @@ def delete(tx: Transaction, caller: Caller, image_id: int, force: bool) -> int:
     tx.log(image, "delete asked", by=caller.uid)
     work.begin_delete(tx, image, caller)
     return image_id
-
-
-def cloning(tx: Transaction, image_id: int) -> int:
-    """How many copies are being made of an image."""
-    return sum(
-        1
-        for o in tx.world.operations
-        if o.name == "image clone" and o.args.get("origin") == image_id
-    )
 
 
 def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_id: int) -> int:
@@ -180,9 +209,12 @@ def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_i
         raise wrong_state(f"Images of type {origin.type.name} cannot be cloned", image_id)
     if origin.state is not ImageState.READY:
         raise wrong_state(f"Cannot clone image in state {origin.state.name}", image_id)
+    if origin.persistent and tx.world.image_users.of(image_id):
+        raise wrong_state(f"Cannot clone image {image_id}: a VM may be writing to it", image_id)
     mads = tx.world.datastores[origin.datastore_id].ds_mad, target.ds_mad
     if target.type is not DatastoreType.IMAGE or mads[0] != mads[1]:
         raise wrong_state(f"Datastore {target.id} cannot hold a copy of image {image_id}", image_id)
+    _check_room(target, origin.size)
     check_free_name(tx.world, Image, name, caller.uid)
     number = tx.new_id(Image)
     image = Image(
@@ -227,7 +259,7 @@ def enable(tx: Transaction, caller: Caller, image_id: int, wanted: bool) -> int:
 def persistent(tx: Transaction, caller: Caller, image_id: int, wanted: bool) -> int:
     """Makes VMs write to the image itself, or to copies."""
     image = need(tx.world, Image, image_id, caller, Right.MANAGE)
-    if image.type not in (ImageType.OS, ImageType.DATABLOCK):
+    if image.type not in DISKS:
         raise invalid(f"Images of type {image.type.name} cannot be persistent", image_id)
     if tx.world.image_users.of(image_id):
         raise invalid(f"Image {image_id} is in use", image_id)

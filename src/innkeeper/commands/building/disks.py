@@ -2,6 +2,7 @@
 
 import re
 
+from innkeeper.lifecycle.operations.images import cloning
 from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.objects import Datastore, Image
 from innkeeper.model.states import ImageState, ImageType
@@ -88,6 +89,9 @@ def _from_image(draft: Draft, disk: Vector) -> Vector:
         raise Refusal(
             Code.ACTION, f"Cannot use image {image.id}: it is persistent and in use.", image.id
         )
+    if image.persistent and cloning(draft.world, image.id):
+        text = f"Cannot use image {image.id}: it is persistent and being copied."
+        raise Refusal(Code.ACTION, text, image.id)
     if any(other.get("IMAGE_ID") == str(image.id) for other in draft.disks) and image.persistent:
         raise problem(f"Persistent image {image.id} is named by two DISKs.")
     draft.restrict(datastore.clusters, f"image {image.id}")

@@ -174,6 +174,14 @@ def begin_clone(tx: Transaction, image: Image, origin: Image, caller: Caller = S
     engine.start(tx, CLONE, image, caller, origin=origin.id)
 
 
+def cloning(world: World, image_id: int) -> bool:
+    """Is a copy being made of an image?"""
+    return any(
+        operation.name == CLONE.name and operation.args.get("origin") == image_id
+        for operation in world.operations
+    )
+
+
 def begin_delete(tx: Transaction, image: Image, caller: Caller = SYSTEM) -> None:
     """Removes the image, whatever is under way."""
     under_way = tx.world.operation_on(image)
