@@ -13,7 +13,7 @@ from tests.fleet.sshd import Sshd
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Sshd]:
     """A server that runs."""
-    server = Sshd(tmp_path)
+    server = Sshd(tmp_path, tmp_path / "ours")
     server.start()
     yield server
     server.stop()

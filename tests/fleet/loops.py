@@ -25,7 +25,7 @@ def run_real(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     result = asyncio.run(watched())
     gc.collect()
-    assert not unheard
+    assert not unheard, "\n".join(unheard)
     return result
 
 

@@ -1,4 +1,4 @@
-"""A real sshd on the loop-back interface, with keys of its own; /run and root's home are empty for its sessions."""
+"""A real sshd on the loop-back interface, with keys of its own; root's home is empty for its sessions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,21 @@ Subsystem sftp internal-sftp
 
 
 class Sshd:
-    """One server; `start` and `stop` as often as a test likes."""
+    """One server; `start` and `stop` as often as a test likes.
 
-    def __init__(self, folder: Path) -> None:
+    `ours` is the folder with the key of those who enter and the keys that they know; `hidden` are folders which
+    sessions find empty.
+    """
+
+    def __init__(
+        self, folder: Path, ours: Path, port: int = 0, hidden: Sequence[Path] = ()
+    ) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = port or _free_port()
+        self.hidden = hidden
         self.process: subprocess.Popen[bytes] | None = None
-        self.key = folder / "ours" / "id_ed25519"
-        self.known = KnownHosts(folder / "ours" / "known_hosts")
+        self.key = ours / "id_ed25519"
+        self.known = KnownHosts(ours / "known_hosts")
         ensure_key(self.key)
         self.new_host_key()
         self.let_us_in()
@@ -65,8 +73,11 @@ class Sshd:
         subprocess.run(command, check=True)
 
     def start(self) -> None:
-        empty = "mount -t tmpfs tmpfs /run && mkdir /run/sshd && mount -t tmpfs tmpfs /root"
-        private = f"{empty} && exec {SSHD} -D -e -f {self.folder}/sshd_config"
+        if self.process is not None:
+            return
+        steps = ["set -e", "[ -d /run/sshd ] || { mount -t tmpfs tmpfs /run; mkdir /run/sshd; }"]
+        steps += [f"mount -t tmpfs tmpfs {folder}" for folder in ("/root", *self.hidden)]
+        private = "\n".join([*steps, f"exec {SSHD} -D -e -f {self.folder}/sshd_config"])
         with (self.folder / "sshd.log").open("ab") as log:
             command = ["unshare", "--mount", "sh", "-c", private]
             self.process = subprocess.Popen(command, stderr=log, start_new_session=True)

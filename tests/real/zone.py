@@ -35,9 +35,12 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 240.0) ->
 
 
 class Zone:
-    """One front end: started, killed, started again; its data folder is removed at the end."""
+    """One front end: started, killed, started again; its data folder is removed at the end.
 
-    def __init__(self) -> None:
+    Its host is called `host_name` and keeps its things in `host_root`.
+    """
+
+    def __init__(self, bridge: str = BRIDGE, prefix: str = NETWORK) -> None:
         self.data = Path(tempfile.mkdtemp(prefix="inn-real-", dir="/var/tmp"))
         self.data.chmod(0o755)
         self.agent = self.data / "agent.pyz"
@@ -45,6 +48,8 @@ class Zone:
         self.daemon: subprocess.Popen[bytes] | None = None
         self.api: Any = None
         self.image = self.data / "images" / "tiny.qcow2"
+        self.bridge, self.prefix = bridge, prefix
+        self.host_name, self.host_root = socket.gethostname(), self.data / "host"
 
     # -- processes
 
@@ -107,22 +112,31 @@ class Zone:
         )
 
     def furnish(self) -> None:
-        """This machine as a host, a network, the small guest's image, a template."""
-        self.host = self.api.host.allocate(socket.gethostname(), "kvm", "kvm", -1)
+        """A host, a network, the small guest's image, a template."""
+        self.add_host()
         wait_for(lambda: self.api.host.info(self.host).STATE == 2, "the host is monitored", 120)
         self.network = self.api.vn.allocate(
-            f'NAME="lan"\nVN_MAD="bridge"\nBRIDGE="{BRIDGE}"\nNAT="YES"\nGATEWAY="{NETWORK}.1"\n'
-            f'NETWORK_ADDRESS="{NETWORK}.0"\nNETWORK_MASK="255.255.255.0"\nDNS="{NETWORK}.1"\n'
-            f'AR=[TYPE="IP4",IP="{NETWORK}.10",SIZE="100"]',
+            f'NAME="lan"\nVN_MAD="bridge"\nBRIDGE="{self.bridge}"\nNAT="YES"\nGATEWAY="{self.prefix}.1"\n'
+            f'NETWORK_ADDRESS="{self.prefix}.0"\nNETWORK_MASK="255.255.255.0"\nDNS="{self.prefix}.1"\n'
+            f'AR=[TYPE="IP4",IP="{self.prefix}.10",SIZE="100"]',
             -1,
         )
-        image = self.api.image.allocate(f'NAME="tiny"\nPATH="{self.image}"\nDEV_PREFIX="vd"', 1)
-        wait_for(lambda: self.api.image.info(image).STATE == 1, "the image is ready", 60)
         self.template = self.api.template.allocate(
             'NAME="tiny"\nCPU="0.1"\nMEMORY="96"\nDISK=[IMAGE="tiny"]\nNIC=[NETWORK="lan"]\n'
             'GRAPHICS=[TYPE="vnc",LISTEN="127.0.0.1"]\n'
             'CONTEXT=[NETWORK="YES",SET_HOSTNAME="$NAME",START_SCRIPT="echo began-$VMID > /dev/console"]'
         )
+        self.add_image("tiny")
+
+    def add_host(self) -> None:
+        self.host = self.api.host.allocate(self.host_name, "kvm", "kvm", -1)
+
+    def add_image(self, name: str, extra: str = "") -> int:
+        """The small guest's image, in the datastore."""
+        text = f'NAME="{name}"\nPATH="{self.image}"\nDEV_PREFIX="vd"\n{extra}'
+        image = self.api.image.allocate(text, 1)
+        wait_for(lambda: self.api.image.info(image).STATE == 1, "the image is ready", 60)
+        return image
 
     def instantiate(self, name: str, extra: str = "") -> int:
         return self.api.template.instantiate(self.template, name, False, extra)
@@ -155,7 +169,7 @@ class Zone:
         return wait_for(ask, f"the guest of VM {vm} answers", seconds)
 
     def serial(self, vm: int) -> str:
-        return (self.data / "host" / "vms" / str(vm) / "serial.log").read_text(errors="replace")
+        return (self.host_root / "vms" / str(vm) / "serial.log").read_text(errors="replace")
 
     def qemu_pid(self, vm: int) -> int | None:
         """The process of the VM's guest."""
@@ -193,9 +207,9 @@ class Zone:
             ["ip", "-o", "link"], capture_output=True, text=True, check=True
         ).stdout
         names = [line.split(":")[1].strip().split("@")[0] for line in links.splitlines()]
-        found += [f"interface {n}" for n in names if n.startswith(("one-", BRIDGE))]
+        found += [f"interface {n}" for n in names if n.startswith(("one-", self.bridge))]
         rules = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout
         found += [line for line in rules.splitlines() if "innkeeper" in line]
-        found += [f"folder {p}" for p in (self.data / "host" / "vms").glob("*")]
+        found += [f"folder {p}" for p in (self.host_root / "vms").glob("*")]
         found += [f"log {p}" for p in Path("/var/log/libvirt/qemu").glob("one-*")]
         return found

@@ -13,10 +13,15 @@ log = logging.getLogger(__name__)
 
 #: The distribution's own Python: it is the one that has the libvirt bindings.
 PYTHON = "/usr/bin/python3"
+#: Agents find the host's tools, and read their output, the same everywhere.
+ENVIRONMENT = {
+    "PATH": os.defpath + ":/usr/sbin:/sbin:/usr/local/sbin",
+    "LC_ALL": "C.UTF-8",
+}
 #: Seconds that an agent has to end by itself, and to tell why it ended.
 PATIENCE, LAST_WORDS = 10.0, 2.0
 #: Bytes of the log's end in which its last line is looked for.
-_TAIL = 2000
+TAIL = 2000
 
 
 async def open_local(agent: Path, log_file: Path, on_event: OnEvent) -> StreamLink:
@@ -34,7 +39,7 @@ async def open_child(command: Sequence[str], log_file: Path, on_event: OnEvent) 
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
-            env={"PATH": os.defpath + ":/usr/sbin:/sbin:/usr/local/sbin", "LC_ALL": "C.UTF-8"},
+            env=ENVIRONMENT,
         )
     assert process.stdout is not None and process.stdin is not None
     return StreamLink(process.stdout, process.stdin, Child(process, log_file), on_event)
@@ -53,7 +58,7 @@ class Child:
         """How the process ended, and the last line of its log."""
         if not await self._ends_within(LAST_WORDS):
             return "the agent closed its output"
-        return ended(self._process.returncode, last_line(self._log_file))
+        return ended(self._process.returncode, last_line(tail(self._log_file)))
 
     async def upload(self, source: str, target: str, sha256: str) -> None:
         """Nothing is brought to this machine: it has the front end's files."""
@@ -97,12 +102,17 @@ def ended(status: int | None, last: str) -> str:
     return f"the agent {how}" + (f": {last}" if last else "")
 
 
-def last_line(path: Path) -> str:
-    """The last line of a log."""
+def last_line(log: bytes) -> str:
+    """The last line of a log that says anything."""
+    lines = log.decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def tail(path: Path) -> bytes:
+    """The end of a log."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
-            lines = file.read().decode(errors="replace").split("\n")
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            return file.read()
     except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return b""

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import logging
 import shlex
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import asyncssh
 
 from .keys import PORT, Doorkeeper, KnownHosts
 from .link import OnEvent, StreamLink
-from .local import LAST_WORDS, PYTHON, ended
+from .local import ENVIRONMENT, LAST_WORDS, PYTHON, TAIL, ended, last_line
 from .transfer import put, put_small
 
 log = logging.getLogger(__name__)
@@ -31,8 +30,6 @@ CONNECT_TIMEOUT = 20.0
 FAREWELL = 5.0
 #: How a connection ends when the host has no key of a kind that it is known by.
 _NO_AGREEMENT = (asyncssh.ConnectionLost, asyncssh.KeyExchangeFailed, ConnectionResetError)
-#: Lines of the agent's log that are kept for the reason of its end.
-_LOG_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ async def open_ssh(door: Door, agent: Path, log_file: Path, on_event: OnEvent) -
     connection = await connect(door)
     try:
         remote = await _ship(connection, door.folder, agent)
-        process = await connection.create_process(f"exec {PYTHON} {remote}", encoding=None)
+        process = await connection.create_process(_command(remote), encoding=None)
     except BaseException as error:
         connection.abort()
         if isinstance(error, asyncssh.Error):
@@ -62,6 +59,12 @@ async def open_ssh(door: Door, agent: Path, log_file: Path, on_event: OnEvent) -
         raise
     remote_agent = RemoteAgent(door, connection, process, log_file)
     return StreamLink(process.stdout, process.stdin, remote_agent, on_event)
+
+
+def _command(agent: str) -> str:
+    """The shell's command that becomes the agent."""
+    settings = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
+    return "exec " + shlex.join(["env", *settings, PYTHON, agent])
 
 
 async def connect(door: Door) -> asyncssh.SSHClientConnection:
@@ -154,7 +157,7 @@ class RemoteAgent:
         self._connection = connection
         self._process = process
         self._log_file = log_file
-        self._said: deque[bytes] = deque(maxlen=_LOG_LINES)
+        self._said = b""
         self._listening = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
@@ -163,7 +166,7 @@ class RemoteAgent:
         with self._log_file.open("ab", buffering=0) as file:
             while piece := await self._process.stderr.read(1 << 16):
                 file.write(piece)
-                self._said.extend(line for line in piece.splitlines() if line.strip())
+                self._said = (self._said + piece)[-TAIL:]
 
     async def epitaph(self) -> str:
         """How the process ended, and the last that it said; or that the connection is gone."""
@@ -175,8 +178,7 @@ class RemoteAgent:
             return f"the agent was killed by SIG{self._process.exit_signal[0]}"
         if self._process.exit_status is None:
             return "the SSH connection was lost"
-        last = self._said[-1].decode(errors="replace") if self._said else ""
-        return ended(self._process.exit_status, last)
+        return ended(self._process.exit_status, last_line(self._said))
 
     async def upload(self, source: str, target: str, sha256: str) -> None:
         """Brings a file to the host."""
@@ -208,7 +210,7 @@ async def _leave(connection: asyncssh.SSHClientConnection) -> None:
 
 
 async def _ship(connection: asyncssh.SSHClientConnection, folder: str, agent: Path) -> str:
-    """Brings the agent unless it is there, whole; gives its place, quoted for a shell."""
+    """Brings the agent unless it is there, whole; gives its place."""
     content = await asyncio.to_thread(agent.read_bytes)
     remote = f"{folder}/agent-{hashlib.sha256(content).hexdigest()[:16]}.pyz"
     async with connection.start_sftp_client() as files:
@@ -218,5 +220,5 @@ async def _ship(connection: asyncssh.SSHClientConnection, folder: str, agent: Pa
             size = None
         if size != len(content):
             await files.makedirs(folder, exist_ok=True)
-            await put_small(files, remote, content)
-    return shlex.quote(remote)
+            await put_small(files, str(agent), remote)
+    return remote

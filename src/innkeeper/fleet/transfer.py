@@ -5,10 +5,14 @@ same folder: a front end brings one file after the other to a host.
 """
 
 import asyncio
+import errno
 import logging
+import os
 import posixpath
 import secrets
 import shlex
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncssh
@@ -20,7 +24,13 @@ PART = ".part"
 STALLED, CHECKING = 60.0, 3600.0
 #: Seconds between lines in the log about a transfer.
 TOLD_EVERY = 10.0
+#: Bytes in one write (SFTP servers take at least 32 KiB), and how many are under way at once.
+_PIECE, _WINDOW = 32 << 10, 64
+#: Bytes read from our file at a time.
+_READ = 1 << 20
 _MIB = 1 << 20
+
+Moved = Callable[[int], None]
 
 
 async def put(
@@ -33,7 +43,13 @@ async def put(
     async with connection.start_sftp_client() as files:
         part = f"{target}.{secrets.token_hex(4)}{PART}"
         try:
-            await _steps(connection, files, host, source, part, target, sha256)
+            async with asyncio.timeout(STALLED):
+                await files.makedirs(posixpath.dirname(target), exist_ok=True)
+                await _sweep(files, posixpath.dirname(target))
+            await _copy_telling(files, host, source, part)
+            await _check(connection, part, sha256)
+            async with asyncio.timeout(STALLED):
+                await files.posix_rename(part, target)
         except TimeoutError:
             connection.abort()
             raise OSError(f"{host} has not answered for {STALLED:g} s") from None
@@ -43,65 +59,83 @@ async def put(
         except BaseException:
             connection.abort()
             raise
-
-
-async def _steps(
-    connection: asyncssh.SSHClientConnection,
-    files: asyncssh.SFTPClient,
-    host: str,
-    source: str,
-    part: str,
-    target: str,
-    sha256: str,
-) -> None:
-    size = await asyncio.to_thread(_size, source)
-    log.info("bringing %s (%d MiB) to %s as %s", source, size // _MIB, host, target)
-    async with asyncio.timeout(STALLED):
-        await files.makedirs(posixpath.dirname(target), exist_ok=True)
-        await _sweep(files, posixpath.dirname(target))
-    await _copy(connection, files, host, source, part)
-    async with asyncio.timeout(STALLED):
-        # a hole at the end is not written
-        await files.truncate(part, size)
-        await files.chmod(part, 0o644)
-    await _check(connection, part, sha256)
-    async with asyncio.timeout(STALLED):
-        await files.posix_rename(part, target)
     log.info("%s has %s", host, target)
+
+
+async def put_small(files: asyncssh.SFTPClient, source: str, target: str) -> None:
+    """Brings a small file to a host, whole or not at all."""
+    part = f"{target}.{secrets.token_hex(4)}{PART}"
+    await _copy(files, source, part, lambda _: None)
+    await files.posix_rename(part, target)
+
+
+async def _copy_telling(files: asyncssh.SFTPClient, host: str, source: str, part: str) -> None:
+    """Copies, with lines in the log. Raises TimeoutError when nothing moves any more."""
+    loop = asyncio.get_running_loop()
+    size = await asyncio.to_thread(_size, source)
+    told = loop.time()
+    log.info("bringing %s (%d MiB) to %s as %s", source, size // _MIB, host, part)
+
+    def moved(done: int) -> None:
+        nonlocal told
+        limit.reschedule(loop.time() + STALLED)
+        if loop.time() - told >= TOLD_EVERY:
+            told = loop.time()
+            log.info("%s on its way to %s: %d of %d MiB", source, host, done // _MIB, size // _MIB)
+
+    async with asyncio.timeout(STALLED) as limit:
+        await _copy(files, source, part, moved)
 
 
 def _size(path: str) -> int:
     return Path(path).stat().st_size
 
 
-async def _copy(
-    connection: asyncssh.SSHClientConnection,
-    files: asyncssh.SFTPClient,
-    host: str,
-    source: str,
-    part: str,
-) -> None:
-    """Copies, keeping holes. Raises TimeoutError when nothing moves any more."""
-    loop = asyncio.get_running_loop()
-    told = loop.time()
-
-    def moved(_source: bytes, _target: bytes, done: int, total: int) -> None:
-        nonlocal told
-        limit.reschedule(loop.time() + STALLED)
-        if loop.time() - told >= TOLD_EVERY:
-            told = loop.time()
-            log.info("%s on its way to %s: %d of %d MiB", source, host, done // _MIB, total // _MIB)
-
-    copying = asyncio.create_task(files.put(source, part, sparse=True, progress_handler=moved))
+async def _copy(files: asyncssh.SFTPClient, source: str, part: str, moved: Moved) -> None:
+    """Copies a file, keeping its holes. Pieces are read beside the loop, and many are on their way at once."""
+    under_way: deque[asyncio.Task[int]] = deque()
     try:
-        async with asyncio.timeout(STALLED) as limit:
-            # a copy that is cancelled asks the host to close its file, which may never answer
-            await asyncio.shield(copying)
+        file = await files.open(part, "wb", block_size=0)
+        at, size = 0, await asyncio.to_thread(_size, source)
+        while found := await asyncio.to_thread(_next_data, source, at, size):
+            start, data = found
+            at = start + len(data)
+            for begin in range(0, len(data), _PIECE):
+                if len(under_way) >= _WINDOW:
+                    await under_way[0]
+                    under_way.popleft()
+                piece = data[begin : begin + _PIECE]
+                under_way.append(asyncio.create_task(file.write(piece, start + begin)))
+            moved(at)
+        while under_way:
+            await under_way[0]
+            moved(at)
+            under_way.popleft()
+        await file.truncate(size)
+        await file.close()
+        await files.chmod(part, 0o644)
     finally:
-        if not copying.done():
-            connection.abort()
-            await asyncio.wait({copying})
-            copying.exception()
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+def _next_data(source: str, at: int, size: int) -> tuple[int, bytes] | None:
+    """The next bytes of a file that are no hole, and where they are; None at its end.
+
+    The file is opened anew each time: nobody may be left who could close it, while a thread still reads.
+    """
+    with Path(source).open("rb", buffering=0) as file:
+        try:
+            start = file.seek(at, os.SEEK_DATA)
+            end = min(file.seek(start, os.SEEK_HOLE), start + _READ, size)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return None
+            raise
+        file.seek(start)
+        data = file.read(max(0, end - start))
+    return (start, data) if data else None
 
 
 async def _check(connection: asyncssh.SSHClientConnection, part: str, sha256: str) -> None:
@@ -112,9 +146,7 @@ async def _check(connection: asyncssh.SSHClientConnection, part: str, sha256: st
     if done.exit_status != 0:
         raise OSError(f"checking it there failed: {str(done.stderr or '').strip()}")
     if came != sha256:
-        raise OSError(
-            f"its SHA-256 is {came} there, {sha256} was expected: has it changed meanwhile?"
-        )
+        raise OSError(f"its SHA-256 is {came} there, not {sha256}: has it changed meanwhile?")
 
 
 async def _sweep(files: asyncssh.SFTPClient, folder: str) -> None:
@@ -131,12 +163,3 @@ async def _drop(files: asyncssh.SFTPClient, path: str) -> None:
             await files.remove(path)
     except (OSError, asyncssh.Error) as error:
         log.debug("removing %s: %s", path, error)
-
-
-async def put_small(files: asyncssh.SFTPClient, target: str, content: bytes) -> None:
-    """Writes a small file on the host, whole or not at all."""
-    part = f"{target}.{secrets.token_hex(4)}{PART}"
-    async with files.open(part, "wb") as file:
-        await file.write(content)
-        await file.fsync()
-    await files.posix_rename(part, target)
