@@ -44,9 +44,14 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
+#: Looked up, because the name of an enumeration's member costs more than all the rest of a step.
+_STATE_NAMES = {state: state.name for state in VmState}
+_LCM_NAMES = {state: state.name for state in LcmState}
+
+
 def phase(vm: Vm) -> str:
     """The VM's state, or its LCM state while ACTIVE."""
-    return vm.lcm_state.name if vm.state is VmState.ACTIVE else vm.state.name
+    return _LCM_NAMES[vm.lcm_state] if vm.state is VmState.ACTIVE else _STATE_NAMES[vm.state]
 
 
 def _parse(name: str) -> tuple[VmState, LcmState]:

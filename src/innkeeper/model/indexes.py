@@ -65,15 +65,18 @@ class Occupancy:
         self._hosts: dict[int, Room] = {}
 
     def change(self, old: Vm | None, new: Vm | None) -> None:
-        if old and new and old.history is new.history and old.template is new.template:
+        before, after = old.place if old else None, new.place if new else None
+        left = before.host_id if before else None
+        came = after.host_id if after else None
+        if left == came and (left is None or (old and new and old.template is new.template)):
             return
-        if old and (place := old.place):
-            room = self._hosts[place.host_id]
+        if old and left is not None:
+            room = self._hosts[left]
             cpu, memory = room.vms.pop(old.id)
             room.cpu -= cpu
             room.memory -= memory
-        if new and (place := new.place):
-            room = self._hosts.setdefault(place.host_id, Room())
+        if new and came is not None:
+            room = self._hosts.setdefault(came, Room())
             taken = round(new.cpu * 100), new.memory * 1024
             room.vms[new.id] = taken
             room.cpu += taken[0]

@@ -62,21 +62,22 @@ class Template(msgspec.Struct, frozen=True):
     def get(self, name: str, default: None) -> str | None: ...
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first single value of a name; the default when it has none, only vectors say."""
-        for value in self.values(name):
+        for value in self.attributes.get(name.upper(), ()):
             if isinstance(value, str):
                 return value
         return default
 
     def vector(self, name: str) -> Vector | None:
         """The first vector of a name, not to be changed."""
-        for value in self.values(name):
+        for value in self.attributes.get(name.upper(), ()):
             if not isinstance(value, str):
                 return value
         return None
 
     def vectors(self, name: str) -> tuple[Vector, ...]:
         """All vectors of a name, not to be changed."""
-        return tuple(value for value in self.values(name) if not isinstance(value, str))
+        values = self.attributes.get(name.upper(), ())
+        return tuple([value for value in values if not isinstance(value, str)])
 
     def values(self, name: str) -> tuple[Value, ...]:
         """All values of a name; empty when it is absent."""
