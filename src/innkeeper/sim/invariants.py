@@ -155,8 +155,11 @@ class Checker:
         return sum(1 for other in addresses(vm) if other == address) > 1
 
     def _placed(self, number: int, old: Vm | None, new: Vm) -> int | None:
-        before = old.place.host_id if old and old.place else None
-        after = new.place.host_id if new.place else None
+        if old is not None and old.history is new.history and old.template is new.template:
+            return None
+        left, came = old.place if old is not None else None, new.place
+        before = left.host_id if left is not None else None
+        after = came.host_id if came is not None else None
         if before == after and (old is None or old.template is new.template):
             return None
         if before is not None:

@@ -120,20 +120,26 @@ class People:
         await self.chance.choice(self._habits)()
 
     async def _ask(self, change: Callable[[Transaction], T]) -> T | None:
+        """Asks; None when it was refused. Most people do not wait until the answer is durable."""
+        front = self.zone.living
+        asked = self._try(change)
+        if asked is None:
+            return None
+        if self.chance.random() < 0.2:
+            await self.zone.durable(front, asked[1])
+        return asked[0]
+
+    def _try(self, change: Callable[[Transaction], T]) -> tuple[T, int] | None:
         """Asks; None when it was refused, which must have changed nothing."""
         self.asked += 1
         before = self.zone.checker.transactions
-        front = self.zone.living
         try:
-            result, ticket = front.core.transact(change)
+            return self.zone.living.core.transact(change)
         except Refusal:
             self.refused += 1
             if self.zone.checker.transactions != before:
                 raise Unpunished("a refused request changed something") from None
             return None
-        if self.chance.random() < 0.2:  # most do not wait for the answer
-            await self.zone.durable(front, ticket)
-        return result
 
     def _somebody(self) -> Caller:
         """Any user; the administrator twice as often."""
@@ -173,11 +179,11 @@ class People:
 
     # -- VMs
 
-    async def create_vm(self) -> bool:
+    def create_vm(self) -> bool:
         """Somebody wants a VM; False when it was refused."""
         caller = self._somebody()
         text, hold = self._wish(), self.chance.random() < 0.1
-        return await self._ask(lambda tx: vms.allocate(tx, caller, text, hold)) is not None
+        return self._try(lambda tx: vms.allocate(tx, caller, text, hold)) is not None
 
     def _wish(self) -> str:
         chance = self.chance

@@ -10,6 +10,7 @@ the machines; then everything is ended, and nothing may be left of it anywhere.
 """
 
 import asyncio
+import gc
 import hashlib
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ from .zone import FrontEndDied, Zone
 
 #: Seconds in which every host is looked over once more.
 LOOK_OVER = 340.0
+#: Share of the seconds in which VMs are asked for: people come in crowds.
+BURSTS = 0.2
 #: Seconds within which a zone must come to rest in fine weather.
 LIMIT = 2 * 3600.0
 
@@ -44,8 +47,8 @@ class Setting:
     deaths: int = 2
     roughness: float = 0.05
     disasters: int = 40
-    seconds: float = 300.0
-    full_checks: int = 2
+    seconds: float = 240.0
+    full_checks: int = 1
 
 
 @dataclass
@@ -85,7 +88,7 @@ class Story:
         self.seed = seed
         self.setting = setting
         self.weather = Weather(loop.random, 0.0)
-        self.zone = Zone(loop, self.weather, commit_time=0.004, monitor_every=60.0)
+        self.zone = Zone(loop, self.weather, commit_time=0.02, monitor_every=60.0)
         self.people = People(self.zone, loop.random)
         self.disasters = Disasters(self.zone, loop.random)
 
@@ -131,20 +134,24 @@ class Story:
                 self.loop.create_task(self.zone.restart(chance.uniform(0.1, 20.0)))
             if beat in checks:
                 self.zone.checker.full()
-            made += await self._people_ask(setting.vms * (beat + 1) // beats - made)
+            if chance.random() < BURSTS or beat == beats - 1:
+                made += self._vms_wanted(setting.vms * (beat + 1) // beats - made)
+            await self._things_wanted(setting.vms // beats + (beat % 2))
             self.zone.check_alive()
             await asyncio.sleep(1.0)
 
-    async def _people_ask(self, due: int) -> int:
-        """VMs that are due, as far as they are to be had, and as many other things; returns how many VMs were made."""
-        made = 0
+    def _vms_wanted(self, due: int) -> int:
+        """VMs that are due, as far as they are to be had; returns how many were made."""
+        if self.zone.front is None:
+            return 0
+        return sum(self.people.create_vm() for _ in range(due))
+
+    async def _things_wanted(self, number: int) -> None:
         try:
-            for _ in range(due):
-                made += await self.people.create_vm()
+            for _ in range(number):
                 await self.people.something()
         except FrontEndDied:
-            pass
-        return made
+            return
 
     async def _heal(self) -> None:
         """Fine weather; all machines are back and in service again; a new front end looks at them all."""
@@ -217,10 +224,15 @@ def tell(seed: int, setting: Setting = Setting()) -> Outcome:
         told.append(Story(loop, seed, setting))
         return await told[0].tell()
 
+    collecting = gc.isenabled()
+    gc.disable()  # hardly anything dies young in a story, and it is over soon
     try:
         return run(main, seed=seed)
     except Exception as why:
         raise StoryFailed(seed, why, _story_of(told, why)) from why
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _story_of(told: list[Story], why: BaseException) -> list[str]:
