@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -308,15 +309,33 @@ def test_the_doctor_ends_with_1_when_something_is_wrong(canned: CannedFrontEnd, 
     assert inn("doctor", "--json").data["findings"] == [finding]
 
 
-def test_ssh_goes_to_the_first_address(canned: CannedFrontEnd, inn: Inn) -> None:
+def test_ssh_goes_to_the_first_address(
+    canned: CannedFrontEnd, inn: Inn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("innkeeper.cli.session.SYSTEM_DATA", tmp_path / "none")
     canned.methods["vm.info"] = RUNNING
     line = ("vm", "ssh", "3", "-l", "debian", "--ssh-options", "-p 2222", "--print")
-    assert inn(*line, "--", "uptime", "-p").out == "ssh -p 2222 debian@10.0.0.12 uptime -p\n"
+    known = "-o HostKeyAlias=inn-vm-3-1700000000 -o StrictHostKeyChecking=accept-new"
+    out = inn(*line, "--", "uptime", "-p").out
+    assert out == f"ssh -p 2222 {known} debian@10.0.0.12 uptime -p\n"
     assert inn("vm", "ssh", "3", "--json").data["address"] == "10.0.0.12"
-    assert inn("vm", "ssh", "3", "--nic-id", "0", "--print").out == "ssh root@10.0.0.12\n"
+    assert inn("vm", "ssh", "3", "--nic-id", "0", "--print").out == f"ssh {known} root@10.0.0.12\n"
     assert inn("vm", "ssh", "3", "--nic-id", "7").code == 1
     canned.methods["vm.info"] = documents.VM_2
     assert inn("vm", "ssh", "2").code == 1
+
+
+def test_ssh_offers_the_key_of_this_machines_cloud_beside_ones_own(
+    canned: CannedFrontEnd, inn: Inn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INN_DATA", str(tmp_path))
+    canned.methods["vm.info"] = RUNNING
+    own = Path.home() / ".ssh" / "id_ed25519"
+    made = tmp_path / "ssh" / "id_ed25519"
+    for key in (own, made):
+        key.parent.mkdir()
+        key.write_text("not really a key\n")
+    assert f" -i {own} -i {made} root@" in inn("vm", "ssh", "3", "--print").out
 
 
 SAMPLES = """<MONITORING_DATA>

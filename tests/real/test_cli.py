@@ -155,9 +155,7 @@ def test_the_log_of_qemu_has_its_command_line(number: str, do: Do) -> None:
 
 
 def test_a_person_logs_in_with_the_key_of_the_template(number: str, do: Do, key: Path) -> None:
-    options = (
-        f"-i {key} -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-    )
+    options = f"-i {key} -o BatchMode=yes -o UserKnownHostsFile={key}.known"
     said = do("vm", "ssh", NAME, "--ssh-options", options, "--", "hostname; echo ssh-$((6*7))")
     assert said.split() == [NAME, "ssh-42"]
 
