@@ -53,7 +53,7 @@ def _done_at_once(tx: Transaction, vm: Vm, caller: Caller) -> None:
 
 
 def _clean(tx: Transaction, vm: Vm, caller: Caller) -> None:
-    cleanup.begin(tx, vm, caller, recreate=False)
+    cleanup.begin(tx, vm, caller)
 
 
 def _nothing(tx: Transaction, vm: Vm, caller: Caller) -> None:
@@ -160,7 +160,7 @@ def _recover_delete(tx: Transaction, vm: Vm, caller: Caller) -> None:
     if vm.place is None:
         terminate.done(tx, vm, VmAction.DELETE, caller)
     elif phase(vm) != "CLEANUP_DELETE":
-        cleanup.begin(tx, vm, caller, recreate=False)
+        cleanup.begin(tx, vm, caller, forced=True)
 
 
 def _recover_recreate(tx: Transaction, vm: Vm, caller: Caller) -> None:

@@ -1,8 +1,9 @@
 """Clean up: whatever state a VM is in, nothing of it stays on its host; then it is DONE, or waits again.
 
-Any -> CLEANUP_DELETE -> DONE, and any -> CLEANUP_RESUBMIT -> PENDING. Deletion ends in DONE even when the host
-cannot be reached: what is owed there is removed when it comes back. Going back to PENDING needs the host's word,
-because the same VM will run elsewhere.
+Any -> CLEANUP_DELETE -> DONE, and any -> CLEANUP_RESUBMIT -> PENDING. When the host cannot be reached, the guest may
+run: its addresses and images are free in DONE, so that only an administrator who answers for it (`forced`) gets there,
+and what is owed is removed when the host comes back; for all others it ends in EPILOG_FAILURE. Going back to PENDING
+needs the host's word, because the same VM will run elsewhere.
 """
 
 from innkeeper.lifecycle import engine
@@ -24,9 +25,11 @@ def _deleted(tx: Transaction, operation: Operation) -> None:
 
 
 def _owed(tx: Transaction, operation: Operation) -> None:
-    tx.log(
-        vm_of(tx.world, operation), "cleanup owed", host=operation.host_id, why=operation.failure
-    )
+    vm = vm_of(tx.world, operation)
+    if not operation.args.get("forced", True):
+        move(tx, common.note_error(tx, vm, operation.failure), "EPILOG_FAILURE")
+        return
+    tx.log(vm, "cleanup owed", host=operation.host_id, why=operation.failure)
     _deleted(tx, operation)
 
 
@@ -77,7 +80,9 @@ RECREATE = register(
 )
 
 
-def begin(tx: Transaction, vm: Vm, caller: Caller, *, recreate: bool) -> None:
+def begin(
+    tx: Transaction, vm: Vm, caller: Caller, *, recreate: bool = False, forced: bool = False
+) -> None:
     """Cleans up after a VM that has a place on a host, whatever is under way."""
     under_way = tx.world.operation_on(vm)
     if under_way is not None:
@@ -90,4 +95,5 @@ def begin(tx: Transaction, vm: Vm, caller: Caller, *, recreate: bool) -> None:
         caller,
         host_id=vm.history[-1].host_id,
         generation=vm.generation,
+        forced=forced,
     )
