@@ -83,12 +83,15 @@ class Links:
 def as_guest(vm: Vm) -> Guest:
     """A VM as the simulated host should have it."""
     guest = Guest(vm.generation)
-    guest.started = vm.generation
+    guest.started = vm.guest_generation
     now = phase(vm)
     guest.folder = True
     guest.saved = now in _SAVED
     guest.state = "off" if now in _OFF or guest.saved else "running"
     guest.cpu, guest.memory = vm.cpu, vm.memory
+    context = vm.template.vector("CONTEXT")
+    guest.disks = {int(each["DISK_ID"]) for each in (*vm.disks, *([context] if context else []))}
+    guest.networks = {int(nic["NETWORK_ID"]): nic["BRIDGE"] for nic in vm.nics}
     return guest
 
 

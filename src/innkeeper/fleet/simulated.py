@@ -22,10 +22,13 @@ _QUEUES = ("vm", "into", "path")
 class Guest:
     """What the host knows about one VM.
 
-    `generation` is the highest that was seen, `started` the one that the domain was started with.
+    `generation` is the highest that was seen, `started` the one that the domain was started with. `disks` are their
+    numbers, `networks` the bridges by network.
     """
 
-    __slots__ = ("cpu", "folder", "generation", "memory", "networks", "saved", "started", "state")
+    __slots__ = (
+        "cpu", "disks", "folder", "generation", "memory", "networks", "saved", "started", "state",
+    )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
@@ -33,7 +36,8 @@ class Guest:
         self.state = "off"
         self.folder = False
         self.saved = False
-        self.networks: set[int] = set()
+        self.disks: set[int] = set()
+        self.networks: dict[int, str] = {}
         self.cpu = 0.0
         self.memory = 0
 
@@ -153,7 +157,8 @@ class SimulatedHost:
         return guest
 
     def _network_ensure(self, args: dict[str, Any]) -> None:
-        self._made(args).networks.update(network["network"] for network in args["networks"])
+        guest = self._made(args)
+        guest.networks.update((each["network"], each["bridge"]) for each in args["networks"])
 
     def _network_release(self, args: dict[str, Any]) -> None:
         guest = self._admit(args)
@@ -161,10 +166,10 @@ class SimulatedHost:
             guest.networks.clear()
 
     def _disk_ensure(self, args: dict[str, Any]) -> None:
-        self._made(args)
+        self._made(args).disks.update(disk["disk"] for disk in args["disks"])
 
     def _context_ensure(self, args: dict[str, Any]) -> None:
-        self._made(args)
+        self._made(args).disks.add(args["disk"])
 
     def _domain_ensure(self, args: dict[str, Any]) -> Result:
         guest = self._needed(args)
@@ -172,11 +177,22 @@ class SimulatedHost:
         if guest.state == "running" and guest.started != guest.generation:
             self._set_state(args, guest, "off", "destroyed")
         if guest.state != "running":
+            self._check_parts(guest, domain)
             guest.cpu = domain["cpu_shares"] / 1024
             guest.memory = domain["memory_mib"]
             guest.saved = False
             self._start(args, guest, "booted")
         return {"domain": domain["name"]}
+
+    def _check_parts(self, guest: Guest, domain: dict[str, Any]) -> None:
+        """A guest starts with the disks and bridges that it was given, or not at all."""
+        for disk in domain["disks"]:
+            if disk["disk"] not in guest.disks:
+                raise AgentError("refused", f"{domain['name']} has no disk {disk['disk']} here")
+        for nic in domain["nics"]:
+            bridge = nic["bridge"]
+            if not any(bridge in other.networks.values() for other in self.guests.values()):
+                raise AgentError("failed", f"there is no bridge {bridge}")
 
     def _domain_restore(self, args: dict[str, Any]) -> Result:
         guest = self._needed(args)

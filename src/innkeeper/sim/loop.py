@@ -129,7 +129,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
         # As the original, without its checks for debugging: nothing else is called as often.
-        self._check_closed()
+        if self.is_closed():
+            raise RuntimeError("the loop is closed")
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle

@@ -80,8 +80,8 @@ def _differs(vm: Vm, guest: Guest | None) -> Iterator[Violation]:
 
 def _cut_off(vm: Vm, guest: Guest) -> Iterator[Violation]:
     needed = {int(nic["NETWORK_ID"]) for nic in vm.nics}
-    if not needed <= guest.networks:
-        text = f"runs without its networks: needs {needed}, has {guest.networks}"
+    if not needed <= guest.networks.keys():
+        text = f"runs without its networks: needs {needed}, has {sorted(guest.networks)}"
         yield Violation(("vm", vm.id), text)
 
 
