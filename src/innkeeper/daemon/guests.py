@@ -42,7 +42,11 @@ class FleetGuests:
         """The serial console."""
         place = self._place(vm)
         console = FleetConsole(self.fleet, place)
-        opened = await self._ask(place, "console.open", {"vm": vm})
+        try:
+            opened = await self._ask(place, "console.open", {"vm": vm})
+        except BaseException:
+            console.forget()
+            raise
         console.start(int(opened["console"]))
         return console
 
@@ -86,10 +90,14 @@ class FleetConsole:
         text = base64.b64encode(data).decode()
         await self.fleet.ask(self.place, "console.write", {"console": self.number, "data": text})
 
-    async def close(self) -> None:
-        """Ends it; an agent that is gone has ended it already."""
+    def forget(self) -> None:
+        """Hears nothing any more."""
         if self._take in self.fleet.listeners:
             self.fleet.listeners.remove(self._take)
+
+    async def close(self) -> None:
+        """Ends it; an agent that is gone has ended it already."""
+        self.forget()
         try:
             await self.fleet.ask(self.place, "console.close", {"console": self.number})
         except AgentError:

@@ -79,11 +79,17 @@ def main(args: list[str] | None = None) -> int:
             return CANNOT_START
 
 
+def make_folders(data: Path) -> None:
+    """The data folder's parts. Guests' hypervisors pass through it; the database is for nobody else."""
+    for folder in ("run", "log", "db", "images", "datastores"):
+        (data / folder).mkdir(parents=True, exist_ok=True)
+    (data / "db").chmod(0o700)
+
+
 async def _run(options: argparse.Namespace, settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     data: Path = options.data.resolve()
-    for folder in ("run", "log", "db", "images", "datastores"):
-        (data / folder).mkdir(parents=True, exist_ok=True)
+    make_folders(data)
     journal = SqliteJournal(data / "db" / "innkeeper.db", loop.call_soon_threadsafe)
 
     def make_connector(world: World) -> Connector:
