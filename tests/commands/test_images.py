@@ -2,7 +2,7 @@
 
 import pytest
 
-from innkeeper.commands import images, vms
+from innkeeper.commands import datastores, images, vms
 from innkeeper.lifecycle.messages import StoreMeasured
 from innkeeper.model.errors import Code
 from innkeeper.model.states import ImageState
@@ -93,3 +93,11 @@ def test_a_full_datastore_takes_no_image(realm: Realm) -> None:
     realm.refused(Code.ACTION, lambda tx: images.clone(tx, ALICE, origin.id, "copy", -1))
     realm.refused(Code.AUTHORIZATION, lambda tx: images.allocate(tx, ALICE, text, 1, True, ()))
     realm.do(lambda tx: images.allocate(tx, ADMIN, text, 1, True, ()))
+
+
+def test_the_folders_from_which_it_may_come_go_with_the_import(realm: Realm) -> None:
+    """What a path leads to (links) only the agent can see."""
+    realm.do(lambda tx: datastores.update_datastore(tx, ADMIN, 1, 'SAFE_DIRS="/a /b"', 1))
+    realm.image("NAME=img\nPATH=/images/x", ready=False)
+    (asked,) = realm.asked
+    assert {"/images", "/var/tmp", "/a", "/b"} <= set(asked.args["within"])

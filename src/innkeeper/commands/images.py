@@ -55,8 +55,9 @@ def allocate(
     name = needed_name(template, Image)
     check_free_name(tx.world, Image, name, caller.uid)
     image = _described(tx, caller, name, template, datastore)
+    folders = (*safe, *SAFE_FOLDERS, *(datastore.template.get("SAFE_DIRS") or "").split())
     if image.path:
-        _check_path(image, datastore, safe)
+        _check_path(image, folders)
     elif not template.get("SOURCE") and not no_check_capacity:
         _check_room(datastore, image.size)
     tx.put(image)
@@ -64,7 +65,7 @@ def allocate(
     if template.get("SOURCE"):
         work.settle(tx, tx.change(image, state=ImageState.READY, prev_state=image.state))
     else:
-        work.begin_import(tx, image, caller)
+        work.begin_import(tx, image, caller, folders)
     return image.id
 
 
@@ -152,8 +153,8 @@ def _type(template: Template, datastore: Datastore) -> ImageType:
     return kind
 
 
-def _check_path(image: Image, datastore: Datastore, safe: tuple[str, ...]) -> None:
-    """A path on the front end must lie in a folder that is meant for it."""
+def _check_path(image: Image, folders: tuple[str, ...]) -> None:
+    """A path on the front end must lie in a folder that is meant for it (where links lead, the agent sees)."""
     if image.path.startswith(("http://", "https://")):
         return
     if "://" in image.path:
@@ -161,7 +162,6 @@ def _check_path(image: Image, datastore: Datastore, safe: tuple[str, ...]) -> No
             "image", f"PATH must be a path or an http(s) address, not {image.path!r}."
         )
     path = posixpath.normpath(image.path)
-    folders = (*safe, *SAFE_FOLDERS, *(datastore.template.get("SAFE_DIRS") or "").split())
     if not path.startswith("/") or not any(
         path.startswith(folder.rstrip("/") + "/") for folder in folders
     ):

@@ -251,6 +251,36 @@ def test_looking_at_images_without_bringing_them(server: str, tmp_path: Path) ->
     assert (raw["format"], raw["virtual_mib"], raw["bytes"]) == ("raw", 5, len(CONTENT))
 
 
+@pytest.mark.parametrize("way", ["link", "folder", "pipe"])
+def test_links_do_not_lead_out_of_the_folders_for_images(
+    into: Path, tmp_path: Path, way: str
+) -> None:
+    """Whoever has a shell here can make a link; the agent may read what he may not."""
+    allowed, secret = tmp_path / "allowed", tmp_path / "private" / "secret"
+    allowed.mkdir()
+    secret.parent.mkdir()
+    secret.write_bytes(CONTENT)
+    path = allowed / "image"
+    if way == "link":
+        path.symlink_to(secret)
+    elif way == "folder":
+        (allowed / "sub").symlink_to(secret.parent)
+        path = allowed / "sub" / "secret"
+    else:
+        os.mkfifo(path)
+    with pytest.raises(RefusedError, match="image"):
+        bring(path=path, into=into, within=[str(allowed)])
+    assert not into.exists()
+
+
+def test_folders_for_images_may_be_links_themselves(into: Path, tmp_path: Path) -> None:
+    real, named = tmp_path / "real", tmp_path / "named"
+    real.mkdir()
+    named.symlink_to(real)
+    (real / "image").write_bytes(CONTENT)
+    assert bring(path=named / "image", into=into, within=[str(named)])["format"] == "raw"
+
+
 def test_removing(into: Path) -> None:
     bring(empty=True, into=into, size_mib=1)
     (into.parent / f".{into.name}.77.part").write_text("left")

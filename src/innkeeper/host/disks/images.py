@@ -48,8 +48,18 @@ def _source(request: Arguments) -> Source:
     if "url" in request and "path" not in request:
         return Source(request.text("url"))
     if "path" in request and "url" not in request:
-        return Source(request.path("path"))
+        return Source(request.path("path"), _folders(request))
     raise BadArgsError("path", "one of path, url or empty", request.raw("path"))
+
+
+def _folders(request: Arguments) -> tuple[str, ...]:
+    """The folders in which a file to be brought in must lie."""
+    given = request.raw("within")
+    if given is None:
+        return ()
+    if not (isinstance(given, list) and given and all(isinstance(path, str) for path in given)):
+        raise request.bad("within", "a list of folders")
+    return tuple(given)
 
 
 def _bring_empty(

@@ -39,6 +39,8 @@ def _import(world: World, operation: Operation) -> Instruction:
         args["url"] = image.path
     else:
         args["path"] = image.path
+        if operation.args.get("within"):
+            args["within"] = operation.args["within"]
     if image.type in FILE_TYPES:
         args |= {"format": "raw", "verbatim": True}
     return _ask(world, operation, "image.import", COPY_TIME, **args)
@@ -164,9 +166,11 @@ DELETE = register(
 )
 
 
-def begin_import(tx: Transaction, image: Image, caller: Caller = SYSTEM) -> None:
-    """Brings in the image's content."""
-    engine.start(tx, IMPORT, image, caller)
+def begin_import(
+    tx: Transaction, image: Image, caller: Caller = SYSTEM, within: tuple[str, ...] = ()
+) -> None:
+    """Brings in the image's content; a file of the front end must really lie in one of the folders `within`."""
+    engine.start(tx, IMPORT, image, caller, within=list(within))
 
 
 def begin_clone(tx: Transaction, image: Image, origin: Image, caller: Caller = SYSTEM) -> None:
