@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
+from pathlib import Path
 
 import click
 
@@ -42,8 +44,7 @@ _data_option = click.option(
 def up(data: str | None, listen: str | None) -> None:
     """Start it all and wait for the guest."""
     folder = DataFolder.find(data)
-    listen = listen or folder.listen()
-    process.split_listen(listen)
+    listen = _agreed_address(folder, listen)
     _need_root("start guests")
     progress = Progress()
     image.ensure_image(folder, progress)
@@ -54,6 +55,20 @@ def up(data: str | None, listen: str | None) -> None:
     click.echo(_welcome(folder, listen, guest))
 
 
+def _agreed_address(folder: DataFolder, wanted: str | None) -> str:
+    """Where the front end is to listen; one that runs already is not moved."""
+    known = folder.listen()
+    if wanted is None or wanted == known:
+        return known
+    process.split_listen(wanted)
+    if process.running_pid(folder) is not None and process.answers(known):
+        raise CliError(
+            f"--listen: the front end of {folder.root} listens on {known} already (inn down first)",
+            ExitCode.USAGE,
+        )
+    return wanted
+
+
 def _furnish(client: Client, folder: DataFolder, public_key: str, progress: Progress) -> Guest:
     objects.ensure_host(client, progress)
     network = objects.ensure_network(client, progress)
@@ -61,10 +76,11 @@ def _furnish(client: Client, folder: DataFolder, public_key: str, progress: Prog
     objects.ensure_user_key(client, public_key)
     template = objects.ensure_template(client, picture, network)
     number = objects.ensure_guest(client, template)
-    for stopped in {number, *folder.stopped_by_down()}:
-        guests.resume(client, stopped, progress)
+    guest = guests.wait_until_it_answers(client, number, progress)
+    for stopped in folder.stopped_by_down():
+        guests.resume(client, guests.look(client, stopped), progress)
     folder.stopped_file.unlink(missing_ok=True)
-    return guests.wait_until_it_answers(client, number, progress)
+    return guest
 
 
 @click.command(
@@ -170,6 +186,8 @@ def _status_client(folder: DataFolder, listen: str) -> Client | None:
 def _welcome(folder: DataFolder, listen: str, guest: Guest) -> str:
     endpoint = f"http://{process.reachable_address(listen)}/RPC2"
     settings = [] if folder.root == SYSTEM_DATA else [f"export INN_DATA={folder.root}"]
+    if shutil.which("inn") is None:
+        settings.append(f"export PATH={Path(sys.executable).parent}:$PATH")
     facts = [
         f"guest        {guest.name} at {guest.address}",
         f"API          {endpoint}",

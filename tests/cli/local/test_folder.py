@@ -18,6 +18,16 @@ def test_stopped_vms_are_remembered_until_they_are_started(tmp_path: Path) -> No
     assert folder.stopped_by_down() == []
 
 
+def test_the_daemon_knows_best_where_it_listens(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    assert folder.listen() == "127.0.0.1:2633"
+    folder.listen_file.parent.mkdir()
+    folder.listen_file.write_text("127.0.0.1:2700\n")
+    assert folder.listen() == "127.0.0.1:2700"
+    folder.endpoint_file.write_text("http://127.0.0.1:2800\n")
+    assert folder.listen() == "127.0.0.1:2800"
+
+
 def test_a_folder_of_others_is_not_ours(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     (tmp_path / "letters").mkdir()

@@ -1,5 +1,6 @@
 """The daemon as a process: addresses, pid files that lie, what is gone."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -62,6 +63,17 @@ def test_the_pid_file_is_believed_only_for_a_daemon_of_this_folder(
     assert process.running_pid(folder) is None
     folder.pid_file.write_text("nonsense")
     assert process.running_pid(folder) is None
+
+
+def test_who_holds_the_database_is_the_daemon_whatever_the_pid_file_says(
+    folder: DataFolder,
+) -> None:
+    folder.lock_file.parent.mkdir()
+    folder.lock_file.write_text("4242\n")
+    assert process.running_pid(folder) is None
+    with folder.lock_file.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert process.running_pid(folder) == 4242
 
 
 def test_a_process_that_ended_is_gone_even_before_its_parent_noticed(

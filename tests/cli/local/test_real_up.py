@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -76,6 +77,7 @@ def cloud() -> Iterator[Cloud]:
     yield cloud
     if data.exists():
         cloud.inn("down", "--purge")
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def address_in(text: str) -> str:

@@ -29,7 +29,18 @@ class DataFolder(NamedTuple):
 
     @property
     def pid_file(self) -> Path:
+        """The process that `inn up` started last."""
         return self.root / "run" / "daemon.pid"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the daemon that works on this folder, however it was started; holds its pid."""
+        return self.root / "db" / "innkeeper.db.lock"
+
+    @property
+    def endpoint_file(self) -> Path:
+        """Where the daemon listens, as `http://HOST:PORT`; written by it while it runs."""
+        return self.root / "run" / "endpoint"
 
     @property
     def listen_file(self) -> Path:
@@ -78,14 +89,19 @@ class DataFolder(NamedTuple):
 
     def looks_like_ours(self) -> bool:
         """Whether a front end has lived here, so that the folder may be removed as a whole."""
-        return self.credentials.exists() or self.pid_file.exists() or self.guest_image.exists()
+        made = (self.credentials, self.pid_file, self.guest_image.parent)
+        return any(path.exists() for path in made)
 
     def listen(self) -> str:
-        """The daemon's address as `HOST:PORT`."""
-        try:
-            return self.listen_file.read_text().strip() or DEFAULT_LISTEN
-        except OSError:
-            return DEFAULT_LISTEN
+        """The daemon's address as `HOST:PORT`: as it says itself, else as it was last started."""
+        for path in (self.endpoint_file, self.listen_file):
+            try:
+                text = path.read_text().strip()
+            except OSError:
+                continue
+            if text:
+                return text.removeprefix("http://")
+        return DEFAULT_LISTEN
 
 
 def size_in_bytes(path: Path) -> int:

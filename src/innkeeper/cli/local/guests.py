@@ -68,39 +68,52 @@ def on_host(client: Client, host: str) -> list[Guest]:
     return [guest for guest in here if guest.state not in _QUIET and not guest.failed]
 
 
-def resume(client: Client, number: int, progress: Progress) -> None:
-    """Start the VM again if it is off, and try again what failed before."""
-    guest = look(client, number)
+def resume(client: Client, guest: Guest, progress: Progress) -> bool:
+    """Start the VM again if it is off, and try again what failed before; whether it was so."""
     if guest.state in RESUMABLE:
         progress.say(f"{guest}: {guest.state}, resuming it")
-        client.call("vm.action", "resume", number)
+        client.call("vm.action", "resume", guest.number)
     elif guest.failed:
         progress.say(f"{guest}: {guest.state}, trying again")
-        client.call("vm.recover", number, _RECOVER_BY_RETRY)
+        client.call("vm.recover", guest.number, _RECOVER_BY_RETRY)
+    else:
+        return False
+    return True
 
 
 def wait_until_it_answers(client: Client, number: int, progress: Progress) -> Guest:
-    """Until the guest itself says, over HTTP, that it has the name and address it was given."""
+    """Until the guest itself says, over HTTP, that it has the name and address it was given.
+
+    A VM that is off is started, once: that may come out only now, when its host has told what it
+    runs after the front end had been away.
+    """
+    started = False
 
     def probe() -> Guest | None:
+        nonlocal started
         guest = look(client, number)
-        if guest.failed or guest.state in RESUMABLE | {"DONE"}:
-            reason = guest.message or "no reason given, see `inn vm show`"
-            raise CliError(f"{guest} did not start ({guest.state}): {reason}")
-        waiting = f" ({guest.message})" if guest.state == "PENDING" and guest.message else ""
+        if not started and resume(client, guest, progress):
+            started = True
+            return None
+        _complain_if_stuck(guest)
         if guest.state != "RUNNING":
+            waiting = f" ({guest.message})" if guest.state == "PENDING" and guest.message else ""
             progress.say(f"{guest}: {guest.state}{waiting}")
             return None
-        if not guest.address:
-            raise CliError(f"{guest} has no address to answer at: no IPv4 NIC in its template")
-        progress.say(
-            f"{guest}: RUNNING on {guest.host}, waiting for it to answer at {guest.address}"
-        )
+        progress.say(f"{guest}: RUNNING on {guest.host}, waiting for {guest.address} to answer")
         return guest if says_who_it_is(guest) else None
 
     guest = progress.wait("the guest to answer", probe, BOOT_SECONDS)
     progress.say(f"{guest}: answers at {guest.address}")
     return guest
+
+
+def _complain_if_stuck(guest: Guest) -> None:
+    if guest.failed or guest.state in RESUMABLE | {"DONE"}:
+        reason = guest.message or "no reason given, see `inn vm show`"
+        raise CliError(f"{guest} did not start ({guest.state}): {reason}")
+    if guest.state == "RUNNING" and not guest.address:
+        raise CliError(f"{guest} has no address to answer at: no IPv4 NIC in its template")
 
 
 def says_who_it_is(guest: Guest) -> bool:

@@ -1,7 +1,8 @@
-"""The daemon as a process of this machine: started detached, found by its pid file, stopped."""
+"""The daemon as a process of this machine: started detached, found by its lock, stopped."""
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import os
 import signal
@@ -47,7 +48,28 @@ def answers(listen: str) -> bool:
 
 
 def running_pid(folder: DataFolder) -> int | None:
-    """The daemon's process, if the pid file names one that is alive and works on this folder."""
+    """The daemon that works on this folder: started by `inn up`, by systemd or by hand."""
+    return _lock_holder(folder) or _started_pid(folder)
+
+
+def _lock_holder(folder: DataFolder) -> int | None:
+    """Who holds the database. The lock goes with its process, so its word is certain."""
+    try:
+        with folder.lock_file.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read())
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _started_pid(folder: DataFolder) -> int | None:
+    """The process in the pid file, if that is alive and a daemon on this folder.
+
+    It may not have come to lock the database yet. A pid may belong to another by now.
+    """
     try:
         pid = int(folder.pid_file.read_text())
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")

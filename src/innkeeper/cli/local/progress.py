@@ -16,12 +16,14 @@ POLL_SECONDS = 0.3
 
 
 class Progress:
-    """Says each thing once: the same line again is not printed."""
+    """Says each thing once: what was the last word on its subject is not printed again.
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
+    The subject is what stands before the first colon.
+    """
+
+    def __init__(self) -> None:
         self._start = time.monotonic()
-        self._last = ""
+        self._last: dict[str, str] = {}
 
     @property
     def seconds(self) -> float:
@@ -29,10 +31,11 @@ class Progress:
         return time.monotonic() - self._start
 
     def say(self, text: str) -> None:
-        """Print a line, unless it is the last one again."""
-        if text != self._last and not self._quiet:
+        """Print a line, unless it says what was said of its subject last."""
+        subject = text.partition(":")[0]
+        if text != self._last.get(subject):
             click.echo(f"[{self.seconds:6.1f} s] {text}", err=True)
-        self._last = text
+        self._last[subject] = text
 
     def wait(self, what: str, probe: Callable[[], T | None], seconds: float) -> T:
         """The first result of `probe` that is not None, asked again and again.
