@@ -7,6 +7,7 @@ agent promises.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
@@ -25,8 +26,9 @@ class Fault(msgspec.Struct, frozen=True):
 
     `before` happens before its effect and `after` behind it, ahead of the reply. The effect does not come about when
     the request is `lost` or the agent answers an `error` (code and text) instead; a `claim` is such an answer although
-    the effect came about. The reply takes `reply_time` seconds
-    more (NEVER: it is lost).
+    the effect came about. The reply takes `reply_time` seconds more (NEVER: it is lost). A request that `straggles` is
+    out of everybody's hands: it is not answered, keeps no order, and is carried out that many seconds later, even if
+    another link has been opened since.
     """
 
     lost: bool = False
@@ -36,6 +38,7 @@ class Fault(msgspec.Struct, frozen=True):
     after: Callable[[], None] | None = None
     reply_time: float = 0.0
     extra_time: float = 0.0
+    straggles: float = 0.0
 
 
 class Plan(Protocol):
@@ -97,6 +100,8 @@ class FaultyLink(SimulatedLink):
         return await self._faulty(fault or Fault(), verb, args)
 
     async def _faulty(self, fault: Fault, verb: str, args: dict[str, Any]) -> Result:
+        if fault.straggles:
+            self._loop.call_later(fault.straggles, self._straggle, verb, args)
         if fault.before is not None:
             fault.before()
         if self.lost.done():
@@ -134,6 +139,12 @@ class FaultyLink(SimulatedLink):
             fault.after()
         if fault.reply_time != NEVER:
             self._loop.call_later(fault.reply_time, _give, answer, outcome)
+
+    def _straggle(self, verb: str, args: dict[str, Any]) -> None:
+        if self.host.frozen or not self.host.reachable:
+            return
+        with suppress(AgentError):
+            self.host.perform(verb, args)
 
     def _work(self, answer: "asyncio.Future[Result]", verb: str, args: dict[str, Any]) -> None:
         if self.host.frozen:

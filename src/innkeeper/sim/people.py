@@ -32,8 +32,7 @@ SENSIBLE = {
 STOPPING = frozenset({"poweroff", "poweroff-hard", "suspend"})
 #: How often each recover operation is asked for.
 RECOVERIES = (0, 0, 1, 2, 2, 2, 3, 4, 4, 5)
-#: Networks and their addresses: few enough to run out.
-NETWORKS, SIZE = 4, 120
+NETWORKS = 4
 
 MISTAKES = (
     "",
@@ -55,9 +54,10 @@ class Unpunished(AssertionError):
 class People:
     """A crowd: user 0 administrates, four others use. `asked` and `refused` count what they asked for."""
 
-    def __init__(self, zone: Zone, chance: random.Random) -> None:
+    def __init__(self, zone: Zone, chance: random.Random, addresses: int) -> None:
         self.zone = zone
         self.chance = chance
+        self.addresses = addresses
         self.asked = 0
         self.refused = 0
         self._hosts = 0
@@ -96,7 +96,7 @@ class People:
             for number in range(4):
                 users.allocate(tx, admin, f"user-{number}", "", "core", [])
             for number in range(NETWORKS):
-                _make_network(tx, admin, number)
+                _make_network(tx, admin, number, self.addresses)
             for number in range(3):
                 _make_image(tx, admin, f"base-{number}", False)
 
@@ -337,7 +337,7 @@ class People:
 
     async def _network(self) -> None:
         caller, number = self._somebody(), self.chance.randrange(NETWORKS)
-        ip = f"10.{number}.0.{self.chance.randrange(1, SIZE + 50)}"
+        ip = f"10.{number}.0.{self.chance.randrange(1, self.addresses * 3 // 2)}"
         name, ar = self._name("net"), self.chance.randrange(3)
         changes: tuple[Callable[[Transaction], int], ...] = (
             lambda tx: networks.hold(tx, caller, number, f"LEASES=[IP={ip}]"),
@@ -350,8 +350,8 @@ class People:
         await self._ask(self.chance.choice(changes))
 
 
-def _make_network(tx: Transaction, caller: Caller, number: int) -> int:
-    ar = f"AR=[TYPE=IP4,IP=10.{number}.0.1,SIZE={SIZE}]"
+def _make_network(tx: Transaction, caller: Caller, number: int, size: int) -> int:
+    ar = f"AR=[TYPE=IP4,IP=10.{number}.0.1,SIZE={size}]"
     made = networks.allocate(tx, caller, f"NAME=net-{number}\nVN_MAD=bridge\n{ar}", -1)
     tx.change(tx.world.networks[made], permissions=0o666)
     return made

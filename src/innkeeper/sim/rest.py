@@ -78,6 +78,14 @@ def _differs(vm: Vm, guest: Guest | None) -> Iterator[Violation]:
         yield Violation(("vm", vm.id), f"is {now}, and its machine has {said}")
 
 
+def undone(world: World, machines: dict[str, Machine]) -> Iterator[Violation]:
+    """Deployments that failed and left something."""
+    for vm in world.vms:
+        if phase(vm) in ("PROLOG_FAILURE", "BOOT_FAILURE"):
+            machine = machines[world.hosts[vm.history[-1].host_id].name]
+            yield from _differs(vm, machine.guests.get(vm.id))
+
+
 def _cut_off(vm: Vm, guest: Guest) -> Iterator[Violation]:
     needed = {int(nic["NETWORK_ID"]) for nic in vm.nics}
     if not needed <= guest.networks.keys():

@@ -27,7 +27,7 @@ from .machines import IMAGES
 from .people import People
 from .rest import disagreements, left_over, starving
 from .scenarios import end_everything
-from .weather import Disasters, Weather
+from .weather import STRAGGLES, Disasters, Weather
 from .zone import FrontEndDied, Zone
 
 #: Seconds in which every host is looked over once more.
@@ -40,10 +40,13 @@ LIMIT = 2 * 3600.0
 
 @dataclass(frozen=True)
 class Setting:
-    """How large a story is: `hosts` at its beginning, `vms` in all; `deaths` of front ends, `roughness` of weather."""
+    """How large a story is: `hosts` at its beginning, `vms` in all, `addresses` in each of four networks (few enough to
+    run out); how often front ends die; of how many requests `roughness` lets something befall one (1.0: all).
+    """
 
     hosts: int = 50
     vms: int = 500
+    addresses: int = 120
     deaths: int = 2
     roughness: float = 0.05
     disasters: int = 40
@@ -89,7 +92,7 @@ class Story:
         self.setting = setting
         self.weather = Weather(loop.random, 0.0)
         self.zone = Zone(loop, self.weather, commit_time=0.02, monitor_every=60.0)
-        self.people = People(self.zone, loop.random)
+        self.people = People(self.zone, loop.random, setting.addresses)
         self.disasters = Disasters(self.zone, loop.random)
 
     async def tell(self) -> Outcome:
@@ -166,6 +169,7 @@ class Story:
         known = {host.name for host in zone.world.hosts}
         for name in zone.machines.keys() - known - {IMAGES}:
             await self.people.readd_host(name)
+        await asyncio.sleep(STRAGGLES)
         if chance.random() < 0.8:
             zone.die()
             await zone.restart(1.0)

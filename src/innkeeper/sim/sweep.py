@@ -24,7 +24,7 @@ from innkeeper.model.objects import Operation
 from .faults import Fault, NoFaults
 from .loop import VirtualLoop, run
 from .machines import Machine
-from .rest import disagreements, left_over, starving
+from .rest import disagreements, left_over, starving, undone
 from .scenarios import SCENARIOS, Scenario, end_everything
 from .trouble import TROUBLES
 from .zone import Zone
@@ -142,6 +142,11 @@ async def play(loop: VirtualLoop, case: Case) -> Zone:
     await zone.until(lambda: trap.sprung > 0, LIMIT, f"step {case.step} is come to")
     if trouble.meanwhile is not None:
         await trouble.meanwhile(zone, target)
+    undoes = any(step.undo is not None for step in PROCEDURES[case.procedure].steps)
+    if trouble.undone_at_once and undoes and not case.undoing:
+        await zone.until(zone.idle, LIMIT, "all operations have ended")
+        for violation in undone(zone.world, zone.machines):
+            raise violation
     await _rest(zone)
     if trouble.got_over(case) and not case.undoing and not scenario.reached(zone.world, target[1]):
         raise AssertionError(f"{case}: not there, though it should have got over it")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from innkeeper.commands import hosts, images, vms
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds for which a machine is away: long enough to count as down.
 AWAY = 150.0
+#: Seconds after which a straggler is carried out.
+STRAGGLES = 60.0
 #: Seconds for which a request is under way while somebody interferes.
 BUSY = 20.0
 
@@ -43,12 +46,17 @@ def if_tried_again(case: "Case") -> bool:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What befalls the step's request (the first `times` of them), and what somebody does meanwhile."""
+    """What befalls the step's request (the first `times` of them), and what somebody does meanwhile.
+
+    `got_over`: the operation must reach its goal all the same. `undone_at_once`: if it fails, what it made is undone by
+    itself, without waiting for the host to be looked over.
+    """
 
     befalls: "Callable[[Trap], Fault | None]"
     got_over: "Callable[[Case], bool]" = never
     times: int = 1
     meanwhile: Meanwhile | None = None
+    undone_at_once: bool = False
     commit_time: float = 0.0
 
 
@@ -118,6 +126,15 @@ def _link_lost_after(trap: "Trap") -> Fault:
     return Fault(after=lambda: _machine(trap).lose_link("cut", agent_ends=True), reply_time=NEVER)
 
 
+def _straggles(trap: "Trap") -> Fault:
+    """The link is lost, and what was asked over it is carried out much later, behind what comes after it."""
+    return Fault(
+        lost=True,
+        straggles=STRAGGLES,
+        before=lambda: _machine(trap).lose_link("cut", agent_ends=True),
+    )
+
+
 # ---- the host ------------------------------------------------------------------------------------
 
 
@@ -181,6 +198,18 @@ def _cut_off_after(trap: "Trap") -> Fault:
     return Fault(after=go, reply_time=NEVER)
 
 
+def _power_fails_for_long(trap: "Trap") -> Fault:
+    machine = _machine(trap)
+    return Fault(lost=True, before=machine.power_off)
+
+
+async def _ends_without_the_host(zone: Zone, target: tuple[str, int]) -> None:
+    """Nobody may have to wait for a host that does not come back."""
+    await zone.until(zone.idle, 900, "the operation ends although its host does not return")
+    for machine in zone.machines.values():
+        machine.come_back()
+
+
 def _frozen(seconds: float) -> "Callable[[Trap], Fault]":
     def befalls(trap: "Trap") -> Fault:
         machine = _machine(trap)
@@ -221,6 +250,18 @@ def _acts(action: str) -> Meanwhile:
             await _tolerant(zone.do(lambda tx: vms.act(tx, zone.admin, action, number)))
 
     return meanwhile
+
+
+async def _does_and_resumes(zone: Zone, target: tuple[str, int]) -> None:
+    """The operation ends, and the VM goes on through another stop and start before the straggler comes."""
+    kind, number = target
+    await zone.until(zone.idle, 600, "the operation ends")
+    if kind == Vm.KIND:
+        for action in ("poweroff-hard", "resume"):
+            await _tolerant(
+                zone.do(partial(vms.act, caller=zone.admin, action=action, vm_id=number))
+            )
+            await zone.until(zone.idle, 600, "the operation ends")
 
 
 async def _deletes_image(zone: Zone, target: tuple[str, int]) -> None:
@@ -298,23 +339,29 @@ TROUBLES: dict[str, Trouble] = {
     "link lost after": Trouble(_link_lost_after, always),
     "link lost again and again": Trouble(_link_lost_after, times=1000),
     "fails once": Trouble(_says("failed"), if_tried_again),
-    "fails always": Trouble(_says("failed"), times=1000),
+    "straggles": Trouble(_straggles, always),
+    "straggles and is recreated": Trouble(_straggles, meanwhile=_recovers(4)),
+    "straggles and is deleted": Trouble(_straggles, meanwhile=_recovers(3)),
+    "straggles and is given up": Trouble(_straggles, meanwhile=_recovers(0)),
+    "straggles and is acted on": Trouble(_straggles, meanwhile=_does_and_resumes),
+    "fails always": Trouble(_says("failed"), times=1000, undone_at_once=True),
     "done but said to fail": Trouble(_does_and_says("failed"), if_tried_again),
     "done but always said to fail": Trouble(_does_and_says("failed"), times=1000),
     "times out once": Trouble(_says("timeout"), if_tried_again),
-    "refused": Trouble(_says("refused")),
+    "refused": Trouble(_says("refused"), undone_at_once=True),
     "always refused": Trouble(_says("refused"), times=1000),
-    "done but said to be refused": Trouble(_does_and_says("refused")),
-    "stale": Trouble(_says("stale")),
+    "done but said to be refused": Trouble(_does_and_says("refused"), undone_at_once=True),
+    "stale": Trouble(_says("stale"), undone_at_once=True),
     "power fails before": Trouble(_power_fails_before),
     "power fails after": Trouble(_power_fails_after),
+    "power fails for long": Trouble(_power_fails_for_long, meanwhile=_ends_without_the_host),
     "cut off before": Trouble(_cut_off_before),
     "cut off amidst": Trouble(_cut_off_amidst),
     "cut off after": Trouble(_cut_off_after),
     "frozen for a moment": Trouble(_frozen(5.0), always),
     "frozen for long": Trouble(_frozen(300.0)),
     "late effect": Trouble(_late_effect, always),
-    "given up": Trouble(_slow, meanwhile=_recovers(0)),
+    "given up": Trouble(_slow, meanwhile=_recovers(0), undone_at_once=True),
     "taken for done": Trouble(_slow, meanwhile=_recovers(1)),
     "sent again": Trouble(_slow, always, meanwhile=_recovers(2)),
     "deleted": Trouble(_slow, meanwhile=_recovers(3)),

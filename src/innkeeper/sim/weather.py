@@ -29,6 +29,8 @@ PROMPT = frozenset(
         "domain.ensure",
     }
 )  # fmt: skip
+#: Seconds after which the last straggler has come.
+STRAGGLES = 40.0
 CODES = ("failed", "failed", "refused", "timeout", "stale", "missing")
 
 
@@ -41,7 +43,7 @@ class Weather:
         self.befallen = 0
         self._kinds: tuple[Callable[[Machine, str], Fault], ...] = (
             self._error, self._error, self._false_claim, self._late, self._cut_before, self._cut_amidst,
-            self._cut_after, self._reply_lost, self._request_lost,
+            self._cut_after, self._reply_lost, self._request_lost, self._straggles,
         )  # fmt: skip
 
     def seconds(self, verb: str) -> float:
@@ -91,6 +93,16 @@ class Weather:
         return Fault(
             after=lambda: machine.lose_link("cut", agent_ends=True),
             reply_time=NEVER,
+        )
+
+    def _straggles(self, machine: Machine, verb: str) -> Fault:
+        """The agent of images is a child of the front end: nothing of it outlives its link."""
+        if machine.name == IMAGES:
+            return self._cut_before(machine, verb)
+        return Fault(
+            lost=True,
+            straggles=self.chance.uniform(1.0, STRAGGLES),
+            before=lambda: machine.lose_link("cut", agent_ends=True),
         )
 
     def _reply_lost(self, machine: Machine, verb: str) -> Fault:

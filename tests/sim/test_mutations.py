@@ -1,0 +1,308 @@
+"""The simulator catches what it is there for: deliberately broken front ends do not come through.
+
+Each mutation breaks one promise, and says what must come of it: in a case of the sweep where one is named, else in one
+of a few small stories.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from innkeeper.commands.core import Core
+from innkeeper.fleet.fleet import Fleet
+from innkeeper.fleet.simulated import SimulatedHost
+from innkeeper.lifecycle import engine, hosts
+from innkeeper.lifecycle.engine import PROCEDURES
+from innkeeper.lifecycle.operations import cleanup, images, terminate
+from innkeeper.model.indexes import Leases, Names, Occupancy, Open, Pending, Users
+from innkeeper.model.objects import Vm
+from innkeeper.model.states import VmState
+from innkeeper.model.world import Transaction
+from innkeeper.placement import decide
+from innkeeper.sim import sweep
+from innkeeper.sim.story import Setting, tell
+from innkeeper.sim.zone import Disk
+
+Patch = pytest.MonkeyPatch
+SMALL = Setting(hosts=6, vms=90, addresses=25, seconds=120, disasters=20, roughness=0.1)
+SEEDS = range(6)
+
+
+class Mutation(NamedTuple):
+    """What is broken, what must come of it (a pattern), and in which case of the sweep ("": in stories)."""
+
+    breaks: Callable[[Patch], None]
+    comes: str
+    case: str
+
+
+MUTATIONS: dict[str, Mutation] = {}
+
+
+def mutation(comes: str, case: str = "") -> Callable[[Callable[[Patch], None]], None]:
+    def register(breaks: Callable[[Patch], None]) -> None:
+        MUTATIONS[breaks.__name__] = Mutation(breaks, comes, case)
+
+    return register
+
+
+def with_step(procedure: engine.Procedure, name: str, **fields: Any) -> engine.Procedure:
+    """A procedure with one step changed."""
+    steps = tuple(
+        dataclasses.replace(step, **fields) if step.name == name else step
+        for step in procedure.steps
+    )
+    return dataclasses.replace(procedure, steps=steps)
+
+
+# ---- no VM runs twice ------------------------------------------------------------------------------
+
+
+@mutation("runs on south and on north", "recreate-remove-cut_off_before")
+def a_vm_is_recreated_although_its_host_did_not_answer(patch: Patch) -> None:
+    broken = dataclasses.replace(cleanup.RECREATE, fail=cleanup.RECREATE.finish)
+    patch.setitem(PROCEDURES, "recreate", broken)
+
+
+@mutation("runs on south and on north", "recreate-remove-taken_for_done")
+def an_administrators_word_is_enough(patch: Patch) -> None:
+    patch.setitem(PROCEDURES, "recreate", with_step(cleanup.RECREATE, "remove", proof=False))
+
+
+@mutation("runs on south and on north", "recreate-remove-nothing")
+def a_guest_comes_back_after_it_was_removed(patch: Patch) -> None:
+    """As if what was sent before were carried out behind the removal, whatever its generation."""
+    perform = SimulatedHost.perform
+
+    def anyhow(self: SimulatedHost, verb: str, args: dict[str, Any]) -> Any:
+        before = self.guests.get(args.get("vm", -1))
+        result = perform(self, verb, args)
+        if verb == "vm.remove" and before is not None:
+            before.state = "running"
+            self.guests[args["vm"]] = before
+            self.changed(args["vm"], before, "booted")
+        return result
+
+    patch.setattr(SimulatedHost, "perform", anyhow)
+
+
+# ---- no address is leased twice, no host over-committed ---------------------------------------------
+
+
+@mutation("is VM [0-9]+'s already")
+def leases_are_forgotten(patch: Patch) -> None:
+    patch.setattr(Leases, "of", lambda self, network, ar: {})
+
+
+@mutation("index leases is|is VM [0-9]+'s already")
+def one_lease_in_ten_is_not_noted(patch: Patch) -> None:
+    change = Leases.change
+
+    def forgetful(self: Leases, old: Vm | None, new: Vm | None) -> None:
+        if old is not None or new is None or new.id % 10:
+            change(self, old, new)
+
+    patch.setattr(Leases, "change", forgetful)
+
+
+@mutation("index leases is")
+def leases_outlive_their_vms(patch: Patch) -> None:
+    change = Leases.change
+
+    def clinging(self: Leases, old: Vm | None, new: Vm | None) -> None:
+        if new is None or new.state is not VmState.DONE:
+            change(self, old, new)
+
+    patch.setattr(Leases, "change", clinging)
+
+
+@mutation("over-committed|index occupancy")
+def powered_off_vms_take_no_room(patch: Patch) -> None:
+    change = Occupancy.change
+
+    def shown(vm: Vm | None) -> Vm | None:
+        return None if vm is not None and vm.state is VmState.POWEROFF else vm
+
+    patch.setattr(Occupancy, "change", lambda self, old, new: change(self, shown(old), shown(new)))
+
+
+@mutation("over-committed with it: [0-9]+ of [0-9]+ memory")
+def hosts_are_filled_beyond_their_memory(patch: Patch) -> None:
+    by_amount = [each for each in decide.BY_AMOUNT if "memory" not in each.name.lower()]
+    assert len(by_amount) < len(decide.BY_AMOUNT)
+    patch.setattr(decide, "BY_AMOUNT", type(decide.BY_AMOUNT)(by_amount))
+
+
+# ---- nothing is left over, every operation ends -----------------------------------------------------
+
+
+@mutation("its machine has|where it is not|still has")
+def strangers_are_welcome(patch: Patch) -> None:
+    patch.setattr(hosts, "_remove", lambda *_: None)
+
+
+@mutation("are still taken", "terminate-remove-nothing")
+def a_vm_that_is_done_keeps_its_place(patch: Patch) -> None:
+    patch.setattr(terminate, "closed", lambda tx, vm, action, caller: vm.history)
+
+
+@mutation("not within .* all operations have ended", "deploy-disks-front_end_dies_before_it")
+def a_new_front_end_forgets_what_was_under_way(patch: Patch) -> None:
+    patch.setattr(engine, "resume", lambda tx: None)
+
+
+@mutation("all operations end|runs without its networks|its machine has")
+def any_reply_will_do(patch: Patch) -> None:
+    def reply(tx: Transaction, message: engine.Reply) -> None:
+        operation = tx.world.operations.get(message.operation)
+        if operation is not None and not message.code:
+            engine.succeeded(tx, operation, message.result)
+
+    patch.setattr(engine, "reply", reply)
+
+
+@mutation("is BOOT_FAILURE, and its machine has", "deploy-guest-refused")
+def nothing_is_undone(patch: Patch) -> None:
+    patch.setattr(engine, "_undo_from", lambda tx, op, step: engine._end(
+        tx, op, PROCEDURES[op.name].fail, "undone"
+    ))  # fmt: skip
+
+
+@mutation("not within .* all operations have ended", "poweroff-shut_down-all_replies_lost")
+def instructions_are_sent_for_ever(patch: Patch) -> None:
+    patch.setattr("innkeeper.fleet.fleet.SENDINGS", 10**9)
+
+
+@mutation("should have got over it", "deploy-disks-fails_once")
+def nothing_is_tried_again(patch: Patch) -> None:
+    patch.setattr(engine, "PASSING", frozenset())
+
+
+@mutation("waits for images, and none is being made")
+def vms_wait_for_images_in_vain(patch: Patch) -> None:
+    patch.setattr(images, "_settle_vm", lambda tx, number: None)
+
+
+@mutation("waits, and fits on host")
+def nobody_looks_at_the_queue_again(patch: Patch) -> None:
+    wake = Core._store
+
+    def forgetful(self: Core, tx: Transaction) -> int:
+        tx.wake = tx.wake and self.world.counters.get("vm", 0) < 45
+        return wake(self, tx)
+
+    patch.setattr(Core, "_store", forgetful)
+
+
+@mutation("although its host does not return", "deploy-disks-power_fails_for_long")
+def hosts_are_never_declared_down(patch: Patch) -> None:
+    patch.setattr("innkeeper.fleet.station.GRACE", 1e9)
+
+
+@mutation("all operations end")
+def replies_are_dropped_now_and_then(patch: Patch) -> None:
+    carry = Fleet._outcome
+
+    async def outcome(self: Fleet, instruction: Any) -> Any:
+        reply = await carry(self, instruction)
+        return None if instruction.operation % 40 == 17 and not instruction.undoing else reply
+
+    patch.setattr(Fleet, "_outcome", outcome)
+
+
+# ---- indexes and journal say what the records say -----------------------------------------------------
+
+
+@mutation("index names is")
+def names_of_deleted_objects_stay_taken(patch: Patch) -> None:
+    change = Names.change
+
+    def clinging(self: Names, old: Any, new: Any) -> None:
+        if new is not None:
+            change(self, old, new)
+
+    patch.setattr(Names, "change", clinging)
+
+
+@mutation("index open is|Error getting operation")
+def operations_stay_open_in_the_index(patch: Patch) -> None:
+    change = Open.change
+
+    def clinging(self: Open, old: Any, new: Any) -> None:
+        if new is not None or old.id % 20:
+            change(self, old, new)
+
+    patch.setattr(Open, "change", clinging)
+
+
+@mutation("cannot go from DONE to PROLOG|index pending")
+def placed_vms_stay_in_the_queue(patch: Patch) -> None:
+    change = Pending.change
+
+    def clinging(self: Pending, old: Vm | None, new: Vm | None) -> None:
+        change(self, old, new)
+        if new is not None and new.state is VmState.DONE:
+            self.vms[new.id] = None
+
+    patch.setattr(Pending, "change", clinging)
+
+
+@mutation("index image users|waits for images")
+def users_of_images_are_forgotten(patch: Patch) -> None:
+    change = Users.change
+
+    def forgetful(self: Users, old: Vm | None, new: Vm | None) -> None:
+        if old is not None or new is None or new.id % 5:
+            change(self, old, new)
+
+    patch.setattr(Users, "change", forgetful)
+
+
+@mutation("no operation works on it|after a restart|has not ended|works on it")
+def a_write_is_lost_now_and_then(patch: Patch) -> None:
+    append = Disk.append
+
+    def lossy(self: Disk, batch: Any, done: Any) -> None:
+        if batch.seq % 60 == 0:
+            batch = msgspec.structs.replace(batch, writes=batch.writes[1:])
+        append(self, batch, done)
+
+    patch.setattr(Disk, "append", lossy)
+
+
+@mutation("KeyError|index|after a restart")
+def what_is_refused_is_not_put_back(patch: Patch) -> None:
+    patch.setattr(Transaction, "rollback", lambda self: None)
+
+
+# ---- the tests -----------------------------------------------------------------------------------------
+
+
+def case_named(name: str) -> sweep.Case:
+    return next(case for case in sweep.cases() if str(case) == name)
+
+
+@pytest.mark.parametrize("name", sorted(MUTATIONS))
+def test_a_broken_front_end_is_caught(name: str, monkeypatch: Patch) -> None:
+    mutated = MUTATIONS[name]
+    mutated.breaks(monkeypatch)
+    with pytest.raises(Exception, match=mutated.comes):
+        if mutated.case:
+            monkeypatch.setattr(sweep, "LIMIT", 4 * 3600.0)
+            sweep.run_case(case_named(mutated.case))
+        else:
+            for seed in SEEDS:
+                tell(seed, SMALL)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_unbroken_one_comes_through(seed: int) -> None:
+    tell(seed, SMALL)
+
+
+@pytest.mark.parametrize("name", sorted({each.case for each in MUTATIONS.values() if each.case}))
+def test_so_it_does_in_the_cases_of_the_sweep(name: str) -> None:
+    sweep.run_case(case_named(name))
