@@ -12,6 +12,7 @@ from innkeeper.model.states import DatastoreType, HostState, VmState
 from innkeeper.model.template import Template, as_bool
 from innkeeper.model.world import Transaction
 from innkeeper.placement.decide import fits, system_datastore
+from innkeeper.placement.stores import READY, reaches
 
 from . import common
 from .building import boot, capacity, context, disks, nics
@@ -154,9 +155,10 @@ def deploy_on(
 def _system(tx: Transaction, caller: Caller, vm: Vm, host: Host, datastore_id: int) -> Datastore:
     if datastore_id >= 0:
         datastore = need(tx.world, Datastore, datastore_id, caller, Right.USE)
-        if datastore.type is not DatastoreType.SYSTEM or host.cluster_id not in datastore.clusters:
+        usable = datastore.type is DatastoreType.SYSTEM and datastore.state == READY
+        if not usable or not reaches(datastore, host):
             raise wrong_state(
-                f"Datastore {datastore_id} is no system datastore of host {host.id}'s cluster"
+                f"Datastore {datastore_id} is no system datastore that host {host.id} can use now"
             )
         return datastore
     found = system_datastore(tx.world, host, vm)
@@ -184,6 +186,6 @@ def rename(tx: Transaction, caller: Caller, vm_id: int, name: str) -> int:
 
 def chown(tx: Transaction, caller: Caller, vm_id: int, uid: int, gid: int) -> int:
     """Gives a VM to another owner or group."""
-    if tx.world.vms[vm_id].state is VmState.DONE:
+    if need(tx.world, Vm, vm_id, caller, Right.MANAGE).state is VmState.DONE:
         raise wrong_state("Could not change ownership: the VM is DONE", vm_id)
     return common.chown(tx, caller, Vm, vm_id, uid, gid)
