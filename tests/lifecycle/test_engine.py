@@ -185,6 +185,20 @@ def test_every_step_can_rest_over_a_restart(bench: Bench) -> None:
     assert bench.phase() == "RUNNING"
 
 
+def test_a_step_that_asks_for_nothing_any_more_does_not_keep_the_front_end_from_starting(
+    bench: Bench,
+) -> None:
+    """A later release may ask for less than the one that stored the operation: it goes on with the next step."""
+    bench.deploying()
+    assert bench.verbs == ["network.ensure"]
+    vm = bench.vm()
+    bench.do(lambda tx: tx.change(vm, template=vm.template.without("NIC")))
+    restarted(bench)
+    assert bench.verbs == ["disk.ensure"]
+    bench.finish()
+    assert bench.phase() == "RUNNING"
+
+
 # ---- the rules of the tables -----------------------------------------------------------------------
 
 
