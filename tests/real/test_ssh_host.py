@@ -234,7 +234,7 @@ def test_a_persistent_image_is_not_taken_to_another_machine(far: FarZone, guest:
     vm = far.api.vm.allocate(
         'NAME="keeper"\nCPU="0.1"\nMEMORY="96"\nDISK=[IMAGE="kept"]\nNIC=[NETWORK="lan"]'
     )
-    far.wait_phase(vm, 3, 36)
+    far.wait_phase(vm, 3, 39)
     assert "only the front end's machine has" in far.api.vm.info(vm).USER_TEMPLATE["ERROR"]
     far.api.vm.recover(vm, 3)
     far.wait_phase(vm, DONE)

@@ -59,6 +59,7 @@ class SimulatedHost:
         self.gone: dict[int, int] = {}
         self.files: set[str] = set()
         self.agent: SimulatedLink | None = None
+        self.zone: str | None = None
         self._verbs: dict[str, Callable[[dict[str, Any]], Result | None]] = {}
 
     @property
@@ -84,11 +85,18 @@ class SimulatedHost:
             if method is None:
                 raise AgentError("unknown-verb", f"there is no verb {verb}")
             self._verbs[verb] = method
-        return method(args) or {}
+        try:
+            return method(args) or {}
+        except KeyError as absent:
+            text = f"{absent.args[0]}: expected a value, got nothing"
+            raise AgentError("bad-args", text) from None
 
     # -- the host as a whole
 
     def _hello(self, args: dict[str, Any]) -> Result:
+        if self.zone not in (None, args["zone"]):
+            raise AgentError("refused", f"{self.name} belongs to zone {self.zone!r}")
+        self.zone = args["zone"]
         return self.facts
 
     def _ping(self, args: dict[str, Any]) -> None:
@@ -99,16 +107,17 @@ class SimulatedHost:
 
     def _observe(self, args: dict[str, Any]) -> Result:
         vms = []
-        users: dict[int, list[int]] = {}
+        networks: dict[int, Result] = {}
         for number, guest in self.guests.items():
             generation, state = guest.seen()
             vms.append(
                 {"vm": number, "generation": generation, "state": state, "folder": guest.folder}
             )
-            for network in guest.networks:
-                users.setdefault(network, []).append(number)
-        networks = [{"network": network, "vms": users[network]} for network in sorted(users)]
-        return {"vms": vms, "networks": networks, "strays": []}
+            for network, bridge in guest.networks.items():
+                entry = {"network": network, "bridge": bridge, "vms": []}
+                networks.setdefault(network, entry)["vms"].append(number)
+        shown = [networks[network] for network in sorted(networks)]
+        return {"vms": vms, "networks": shown, "strays": []}
 
     def metrics(self) -> Result:
         """One round of monitoring."""
@@ -132,7 +141,7 @@ class SimulatedHost:
 
     def _admit(self, args: dict[str, Any]) -> Guest | None:
         """What there is of the VM; refuses a stale request."""
-        number, generation = int(args["vm"]), int(args["generation"])
+        number, generation = _whole(args, "vm"), _whole(args, "generation")
         guest = self.guests.get(number)
         newest = guest.generation if guest else self.gone.get(number, 0)
         if generation < newest:
@@ -156,54 +165,73 @@ class SimulatedHost:
             raise AgentError("refused", f"VM {args['vm']} has no disks here")
         return guest
 
+    def _running(self, args: dict[str, Any]) -> Guest:
+        """The VM with its domain; refused when there is none."""
+        guest = self._admit(args)
+        if guest is None or guest.state == "off":
+            raise AgentError("refused", f"VM {args['vm']} is not running here")
+        return guest
+
     def _network_ensure(self, args: dict[str, Any]) -> None:
-        guest = self._made(args)
-        guest.networks.update((each["network"], each["bridge"]) for each in args["networks"])
+        wanted = {network["network"]: network["bridge"] for network in args["networks"]}
+        self._made(args).networks.update(wanted)
 
     def _network_release(self, args: dict[str, Any]) -> None:
         guest = self._admit(args)
         if guest is not None:
-            guest.networks.clear()
+            for network in args.get("networks", list(guest.networks)):
+                guest.networks.pop(network, None)
 
     def _disk_ensure(self, args: dict[str, Any]) -> None:
-        self._made(args).disks.update(disk["disk"] for disk in args["disks"])
+        wanted = [disk["disk"] for disk in args["disks"]]
+        self._made(args).disks.update(wanted)
 
     def _context_ensure(self, args: dict[str, Any]) -> None:
-        self._made(args).disks.add(args["disk"])
+        disk = args["disk"]
+        self._made(args).disks.add(disk)
 
     def _domain_ensure(self, args: dict[str, Any]) -> Result:
-        guest = self._needed(args)
         domain = args["domain"]
-        if guest.state == "running" and guest.started != guest.generation:
+        guest = self._needed(args)
+        self._check_disks(guest, domain)
+        if guest.state != "off" and guest.started != guest.generation:
             self._set_state(args, guest, "off", "destroyed")
-        if guest.state != "running":
-            self._check_parts(guest, domain)
+        if guest.state == "off":
+            self._check_bridges(domain)
             guest.cpu = domain["cpu_shares"] / 1024
             guest.memory = domain["memory_mib"]
             guest.saved = False
             self._start(args, guest, "booted")
         return {"domain": domain["name"]}
 
-    def _check_parts(self, guest: Guest, domain: dict[str, Any]) -> None:
-        """A guest starts with the disks and bridges that it was given, or not at all."""
+    def _check_disks(self, guest: Guest, domain: dict[str, Any]) -> None:
+        """A guest starts with the disks that it was given, or not at all."""
         for disk in domain["disks"]:
             if disk["disk"] not in guest.disks:
-                raise AgentError("refused", f"{domain['name']} has no disk {disk['disk']} here")
+                text = f"{domain['name']} has no disk {disk['disk']} here"
+                raise AgentError("missing", text, {"file": f"disk.{disk['disk']}"})
+
+    def _check_bridges(self, domain: dict[str, Any]) -> None:
         for nic in domain["nics"]:
             bridge = nic["bridge"]
             if not any(bridge in other.networks.values() for other in self.guests.values()):
                 raise AgentError("failed", f"there is no bridge {bridge}")
 
     def _domain_restore(self, args: dict[str, Any]) -> Result:
-        guest = self._needed(args)
-        if guest.state == "running" and guest.started != guest.generation:
-            raise AgentError("refused", f"VM {args['vm']} runs, with generation {guest.started}")
-        if guest.state != "running":
-            if not guest.saved:
-                raise AgentError("refused", f"VM {args['vm']} has no checkpoint")
+        guest = self._admit(args)
+        number = int(args["vm"])
+        if guest is not None and guest.state != "off" and guest.started != guest.generation:
+            raise AgentError("refused", f"VM {number} runs, with generation {guest.started}")
+        if guest is None or (guest.state == "off" and not guest.saved):
+            text = f"VM {number} has no checkpoint here"
+            raise AgentError("missing", text, {"file": "checkpoint"})
+        if guest.state == "off":
             guest.saved = False
             self._start(args, guest, "restored")
-        return {"domain": f"one-{args['vm']}"}
+            # the hypervisor starts it paused, so that its checkpoint can be removed before it runs
+            self.tell(number, guest, "paused", "paused")
+            self.tell(number, guest, "running", "resumed")
+        return {"domain": f"one-{number}"}
 
     def _domain_shutdown(self, args: dict[str, Any]) -> None:
         self._stop(args, "shutdown")
@@ -217,16 +245,23 @@ class SimulatedHost:
             self._set_state(args, guest, "off", reason)
 
     def _domain_save(self, args: dict[str, Any]) -> None:
-        guest = self._needed(args)
-        if guest.state != "running" and not guest.saved:
-            raise AgentError("refused", f"VM {args['vm']} does not run")
+        guest = self._admit(args)
+        if guest is not None and guest.state == "off" and guest.saved:
+            return
+        guest = self._running(args)
+        if guest.state == "running":
+            self.tell(int(args["vm"]), guest, "paused", "paused")
         guest.saved = True
         self._set_state(args, guest, "off", "saved")
 
     def _domain_reboot(self, args: dict[str, Any]) -> None:
-        guest = self._admit(args)
-        if guest is None or guest.state != "running":
-            raise AgentError("refused", f"VM {args['vm']} does not run")
+        self._running(args)
+
+    def _domain_suspend(self, args: dict[str, Any]) -> None:
+        self._set_state(args, self._running(args), "paused", "paused")
+
+    def _domain_resume(self, args: dict[str, Any]) -> None:
+        self._set_state(args, self._running(args), "running", "resumed")
 
     def _vm_remove(self, args: dict[str, Any]) -> None:
         guest = self._admit(args)
@@ -251,8 +286,12 @@ class SimulatedHost:
 
     def changed(self, number: int, guest: Guest, reason: str) -> None:
         """A guest started or stopped: pushes a domain event to whoever listens."""
+        state = "saved" if guest.state == "off" and guest.saved else guest.state
+        self.tell(number, guest, state, reason)
+
+    def tell(self, number: int, guest: Guest, state: str, reason: str) -> None:
+        """Pushes a domain event."""
         if self.agent is not None:
-            state = "saved" if guest.state == "off" and guest.saved else guest.state
             self.agent.tell(
                 {
                     "event": "domain",
@@ -270,7 +309,10 @@ class SimulatedHost:
         return {"format": args.get("format") or "raw", "virtual_mib": args.get("size_mib") or 1024}
 
     def _image_clone(self, args: dict[str, Any]) -> Result:
-        self.files.add(args["into"])
+        origin, into = args["from"], args["into"]
+        if into not in self.files and origin not in self.files:
+            raise AgentError("missing", f"there is no file {origin} on this host", {"file": origin})
+        self.files.add(into)
         return {}
 
     def _image_remove(self, args: dict[str, Any]) -> None:
@@ -278,6 +320,16 @@ class SimulatedHost:
 
     def _log_read(self, args: dict[str, Any]) -> Result:
         return {"data": "", "offset": 0, "size": 0}
+
+    def _console_open(self, args: dict[str, Any]) -> None:
+        raise AgentError("refused", f"VM {args['vm']} has no serial port: its host is simulated")
+
+
+def _whole(args: dict[str, Any], name: str) -> int:
+    value = args[name]
+    if type(value) is not int:
+        raise AgentError("bad-args", f"{name}: expected a whole number, got {value!r:.80}")
+    return value
 
 
 def _measured(number: int, guest: Guest) -> Result:
@@ -306,7 +358,10 @@ class SimulatedLink:
         self._rounds: asyncio.TimerHandle | None = None
         self._busy_until: dict[object, float] = {}
         self._waiting: dict[asyncio.Future[Result], None] = {}
-        host.agent = self
+        self._greeted = False
+        older, host.agent = host.agent, self
+        if older is not None:
+            older.cut("another agent took the host over")
 
     async def request(self, verb: str, args: dict[str, Any]) -> Result:
         if self.lost.done():
@@ -357,9 +412,14 @@ class SimulatedLink:
                 answer.set_result(result)
 
     def _perform(self, verb: str, args: dict[str, Any]) -> Result:
-        if verb == "monitor":
+        if not self._greeted and verb not in ("hello", "ping"):
+            raise AgentError("refused", "hello must come first")
+        result = self.host.perform(verb, args)
+        if verb == "hello":
+            self._greeted = True
+        elif verb == "monitor":
             self._monitor(float(args["interval"]))
-        return self.host.perform(verb, args)
+        return result
 
     def tell(self, message: Result) -> None:
         """An event of the host."""
