@@ -113,6 +113,9 @@ class People:
         admin = self.zone.admin
         await self.zone.do(lambda tx: hosts.allocate(tx, admin, name, "dummy", "dummy", -1))
 
+    def check(self) -> None:
+        """Raises what anybody met that must not be; here that is raised where it is met."""
+
     # -- asking
 
     async def something(self) -> None:
@@ -179,7 +182,7 @@ class People:
 
     # -- VMs
 
-    def create_vm(self) -> bool:
+    async def create_vm(self) -> bool:
         """Somebody wants a VM; False when it was refused."""
         caller = self._somebody()
         text, hold = self._wish(), self.chance.random() < 0.1

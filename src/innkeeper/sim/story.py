@@ -25,6 +25,7 @@ from .invariants import Violation, same_after_a_journey, same_after_a_restart
 from .loop import START, VirtualLoop, run
 from .machines import IMAGES
 from .people import People
+from .remote import RemotePeople
 from .rest import disagreements, left_over, starving
 from .scenarios import end_everything
 from .weather import STRAGGLES, Disasters, Weather
@@ -41,7 +42,8 @@ LIMIT = 2 * 3600.0
 @dataclass(frozen=True)
 class Setting:
     """How large a story is: `hosts` at its beginning, `vms` in all, `addresses` in each of four networks (few enough to
-    run out); how often front ends die; of how many requests `roughness` lets something befall one (1.0: all).
+    run out); how often front ends die; of how many requests `roughness` lets something befall one (1.0: all); whether
+    people are `remote`, and come through the API.
     """
 
     hosts: int = 50
@@ -52,6 +54,7 @@ class Setting:
     disasters: int = 40
     seconds: float = 240.0
     full_checks: int = 1
+    remote: bool = False
 
 
 @dataclass
@@ -92,7 +95,8 @@ class Story:
         self.setting = setting
         self.weather = Weather(loop.random, 0.0)
         self.zone = Zone(loop, self.weather, commit_time=0.02, monitor_every=60.0)
-        self.people = People(self.zone, loop.random, setting.addresses)
+        crowd = RemotePeople if setting.remote else People
+        self.people = crowd(self.zone, loop.random, setting.addresses)
         self.disasters = Disasters(self.zone, loop.random)
 
     async def tell(self) -> Outcome:
@@ -138,16 +142,18 @@ class Story:
             if beat in checks:
                 self.zone.checker.full()
             if chance.random() < BURSTS or beat == beats - 1:
-                made += self._vms_wanted(setting.vms * (beat + 1) // beats - made)
+                made += await self._vms_wanted(setting.vms * (beat + 1) // beats - made)
             await self._things_wanted(setting.vms // beats + (beat % 2))
             self.zone.check_alive()
             await asyncio.sleep(1.0)
 
-    def _vms_wanted(self, due: int) -> int:
+    async def _vms_wanted(self, due: int) -> int:
         """VMs that are due, as far as they are to be had; returns how many were made."""
-        if self.zone.front is None:
-            return 0
-        return sum(self.people.create_vm() for _ in range(due))
+        made = 0
+        for _ in range(due):
+            if self.zone.front is not None:
+                made += await self.people.create_vm()
+        return made
 
     async def _things_wanted(self, number: int) -> None:
         try:
@@ -191,6 +197,7 @@ class Story:
 
     async def _agree(self) -> None:
         zone = self.zone
+        self.people.check()
         zone.checker.full()
         for violation in (
             *disagreements(zone.world, zone.machines, self.people.vouched),
