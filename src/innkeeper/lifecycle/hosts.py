@@ -14,8 +14,9 @@ Two names may lead to one machine, and a name to another machine than before: th
 much says nothing. A host's agent tells by which folder it is; a host that is not the one it should be is in ERROR and
 nothing that it says counts.
 A list may have been made before what we did last: for a while after its guest started or stopped (`SETTLING`), it
-means nothing for a VM. A guest may run with a lower generation than its VM has (a resume failed before the host heard
-of it); an event of a guest that has been replaced since means nothing.
+means nothing for a VM. A guest may run with a lower generation than its VM has (operations that end it, or try to, have
+one of their own, so that nothing that was sent before can come behind them); an event of a guest that has been
+replaced since means nothing.
 """
 
 from typing import Any
@@ -206,10 +207,11 @@ def _domain_seen(tx: Transaction, event: DomainSeen) -> None:
     if vm is None or vm.place is None or vm.place.host_id != event.host_id:
         return
     operation = tx.world.operation_on(vm)
+    if not vm.guest_generation <= event.generation <= vm.generation:
+        return
     if operation is not None:
-        if event.generation == vm.generation:
-            tx.change(operation, results={**operation.results, "seen": event.state})
-    elif vm.guest_generation <= event.generation <= vm.generation:
+        tx.change(operation, results={**operation.results, "seen": event.state})
+    else:
         _observed(tx, vm, event.generation, event.state, event.reason)
 
 

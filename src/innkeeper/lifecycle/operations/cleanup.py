@@ -87,7 +87,7 @@ def begin(
     under_way = tx.world.operation_on(vm)
     if under_way is not None:
         engine.abandon(tx, under_way, "recover")
-    vm = tx.change(vm, generation=vm.generation + 1)
+    vm = common.anew(tx, vm)
     engine.start(
         tx,
         RECREATE if recreate else DELETE,

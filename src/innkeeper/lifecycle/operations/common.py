@@ -27,6 +27,11 @@ def show(phase: str, **fields: Any) -> Note:
     return enter
 
 
+def anew(tx: Transaction, vm: Vm) -> Vm:
+    """The VM with a new generation: whatever was sent before and comes late to its host is refused there."""
+    return tx.change(vm, generation=vm.generation + 1)
+
+
 def ensure_networks(world: World, operation: Operation) -> Instruction | None:
     """The bridges that the VM's NICs need."""
     wanted = descriptions.networks(world, vm_of(world, operation))

@@ -80,6 +80,7 @@ def begin(tx: Transaction, vm: Vm, caller: Caller, *, hard: bool) -> None:
     if under_way is not None:
         origin = under_way.args["from"]
         engine.abandon(tx, under_way, "poweroff-hard")
+    vm = common.anew(tx, vm)
     engine.start(
         tx,
         POWEROFF,

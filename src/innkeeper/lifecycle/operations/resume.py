@@ -78,6 +78,7 @@ def begin(tx: Transaction, vm: Vm, caller: Caller) -> None:
         _SHOWN[origin],
         history=again(tx, vm, VmAction.RESUME, caller),
         generation=vm.generation + 1,
+        guest_generation=vm.generation + 1,
         user_template=vm.user_template.without("ERROR"),
     )
     engine.start(

@@ -56,6 +56,8 @@ SUSPEND = register(
 
 def begin(tx: Transaction, vm: Vm, caller: Caller) -> None:
     """Saves the guest."""
+    origin = phase(vm)
+    vm = common.anew(tx, vm)
     engine.start(
         tx,
         SUSPEND,
@@ -63,5 +65,5 @@ def begin(tx: Transaction, vm: Vm, caller: Caller) -> None:
         caller,
         host_id=vm.history[-1].host_id,
         generation=vm.generation,
-        **{"from": phase(vm)},
+        **{"from": origin},
     )

@@ -83,6 +83,7 @@ def begin(tx: Transaction, vm: Vm, caller: Caller, *, hard: bool) -> None:
     if under_way is not None:
         origin = under_way.args["from"]
         engine.abandon(tx, under_way, "terminate-hard")
+    vm = common.anew(tx, vm)
     off = origin in ("POWEROFF", "SUSPENDED", "EPILOG_FAILURE")
     engine.start(
         tx,
