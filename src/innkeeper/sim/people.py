@@ -299,7 +299,10 @@ class People:
         admin, world = self.zone.admin, self.zone.world
         if self.chance.random() < 0.4:
             name = self._name("spare")
-            self.zone.add_machine(name, 8, 16 * GIB)
+            machine = self.zone.add_machine(name, 8, 16 * GIB)
+            if self.chance.random() < 0.4:  # somebody forgot to switch it on
+                machine.power_off()
+                self.zone.loop.call_later(self.chance.uniform(5, 100), machine.come_back)
             await self._ask(lambda tx: hosts.allocate(tx, admin, name, "dummy", "dummy", -1))
             self._hosts += 1
             return

@@ -46,6 +46,9 @@ class Weather:
             self._cut_after, self._reply_lost, self._request_lost, self._straggles,
         )  # fmt: skip
 
+        #: What befalls hello, observe, monitor and ping: an agent has no reason to refuse them.
+        self._plain_kinds = (self._late, self._cut_before, self._cut_after)
+
     def seconds(self, verb: str) -> float:
         """How long a verb takes this time."""
         if "." not in verb:
@@ -54,13 +57,14 @@ class Weather:
 
     def fault(self, machine: Machine, verb: str, args: dict[str, Any]) -> Fault | None:
         """What befalls a request, if anything does; images are few and get more than their share."""
-        if not self.roughness or "." not in verb:
+        if not self.roughness:
             return None
         share = self.roughness * 4 if machine.name == IMAGES else self.roughness
         if self.chance.random() >= share:
             return None
         self.befallen += 1
-        return self.chance.choice(self._kinds)(machine, verb)
+        kinds = self._kinds if "." in verb else self._plain_kinds
+        return self.chance.choice(kinds)(machine, verb)
 
     def repeats(self, reply: Reply) -> Sequence[float]:
         """A reply may be taken again: at once, or much later."""
