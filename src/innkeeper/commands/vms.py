@@ -75,10 +75,11 @@ def create(
     for part in (capacity, disks, nics, boot, context):
         part.fill(draft)
     _requirements(draft)
+    state = _first_state(draft, hold)  # before the template is taken: it may be noted there
     vm = Vm(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
         stime=tx.second, template=draft.template, user_template=draft.user_template,
-        state=_first_state(draft, hold),
+        state=state,
     )  # fmt: skip
     tx.put(vm)
     tx.log(vm, "created", by=caller.uid, state=vm.state.name)
