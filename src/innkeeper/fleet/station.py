@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 GRACE = 30.0
 #: Seconds that opening a link may take, and what is asked over a new one: a hello may try out the accelerator first.
 OPENING, HELLO, OBSERVING = 60.0, 120.0, 60.0
+#: Seconds that a look at a host may take while it is at work: what it says is as old as that, and shorter than what the
+#: world allows for (`lifecycle.hosts.SETTLING`).
+LOOKING = 25.0
 #: Seconds that ending a link may take.
 CLOSING = 15.0
 #: Seconds between pings, and how long an answer may take.
@@ -213,7 +216,7 @@ class Station:
     async def _serve(self, link: Link) -> None:
         self._greeting = True
         facts = checked_facts(await _ask(link, HELLO, "hello", self._owner.greeting(self.place)))
-        await self._take_inventory(link, facts)
+        await self._take_inventory(link, facts, OBSERVING)
         self._greeting = False
         if self.place >= 0:
             await self._start_monitoring(link)
@@ -227,12 +230,12 @@ class Station:
                 looked = self._loop.time()
                 await self._look_again(link, facts)
 
-    async def _take_inventory(self, link: Link, facts: Message) -> None:
+    async def _take_inventory(self, link: Link, facts: Message, seconds: float) -> None:
         """What is there: told to the owner, and behind it what was said meanwhile."""
         self._held = [] if self._held is None else self._held
         try:
             if self.place >= 0:
-                inventory = checked_inventory(await _ask(link, OBSERVING, "observe", {}))
+                inventory = checked_inventory(await _ask(link, seconds, "observe", {}))
                 self._owner.came_up(self.place, facts, inventory)
             self._up(link)
         finally:
@@ -248,7 +251,7 @@ class Station:
     async def _look_again(self, link: Link, facts: Message) -> None:
         """A host that cannot say what is there at the moment still works."""
         try:
-            await self._take_inventory(link, facts)
+            await self._take_inventory(link, facts, LOOKING)
         except (AgentError, LinkLost) as error:
             log.warning("place %d (%s) has no inventory: %s", self.place, self.name, error)
 
