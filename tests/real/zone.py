@@ -146,7 +146,19 @@ class Zone:
         return info.STATE, info.LCM_STATE
 
     def wait_phase(self, vm: int, state: int, lcm: int = 0, seconds: float = 240.0) -> None:
-        wait_for(lambda: self.phase(vm) == (state, lcm), f"VM {vm} in state {state}/{lcm}", seconds)
+        try:
+            wait_for(
+                lambda: self.phase(vm) == (state, lcm), f"VM {vm} in state {state}/{lcm}", seconds
+            )
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.story(vm)}") from None
+
+    def story(self, vm: int) -> str:
+        """Why a VM is not where it should be: its phase, what it says of itself, the front end's last words."""
+        info = self.api.vm.info(vm)
+        said = {name: info.USER_TEMPLATE.get(name) for name in ("ERROR", "SCHED_MESSAGE")}
+        last = "\n".join(self.log().splitlines()[-40:])
+        return f"VM {vm} is in {info.STATE}/{info.LCM_STATE}: {said}\n{last}"
 
     def running(self, vm: int) -> None:
         self.wait_phase(vm, 3, 3)

@@ -163,7 +163,7 @@ class Transaction:
         self.instructions: list[Any] = []
         self.wake = False
         self._before: list[tuple[str, int, Record | None]] = []
-        self._counters_before: list[tuple[str, int]] = []
+        self._counters_before: list[tuple[str, int | None]] = []
 
     @property
     def second(self) -> int:
@@ -193,16 +193,17 @@ class Transaction:
     def new_id(self, kind: type[Record]) -> int:
         """The next number of a kind; numbers are never used again."""
         name = kind.KIND
-        number = self.world.counters.get(name, 0)
-        self._counters_before.append((name, number))
+        before = self.world.counters.get(name)
+        number = before or 0
+        self._counters_before.append((name, before))
         self.world.counters[name] = self.counters[name] = number + 1
         return number
 
     def start_ids_at(self, kind: type[Record], number: int) -> None:
         """Makes sure that the next number of a kind is at least this one."""
         name = kind.KIND
-        before = self.world.counters.get(name, 0)
-        if before < number:
+        before = self.world.counters.get(name)
+        if (before or 0) < number:
             self._counters_before.append((name, before))
             self.world.counters[name] = self.counters[name] = number
 
@@ -219,7 +220,10 @@ class Transaction:
         for kind, object_id, old in reversed(self._before):
             self.world.replace(kind, object_id, old)
         for name, number in reversed(self._counters_before):
-            self.world.counters[name] = number
+            if number is None:
+                del self.world.counters[name]
+            else:
+                self.world.counters[name] = number
         self._before.clear()
         self._counters_before.clear()
 

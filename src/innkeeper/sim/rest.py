@@ -48,6 +48,8 @@ def disagreements(
         place = vm.place
         if place is not None and place.host_id in names:
             guest = machines[names[place.host_id]].guests.get(vm.id)
+            if guest is None and vm.id in vouched:
+                continue
             yield from _differs(vm, guest)
             if vm.running and guest is not None and vm.id not in vouched:
                 yield from _cut_off(vm, guest)
