@@ -39,7 +39,10 @@ batches = st.builds(
 def state(journal: Journal) -> tuple:
     loaded = journal.load()
     keys = [key[:2] for key in loaded.objects]
-    return keys, objects_in(journal), loaded.counters, loaded.last_event, journal.events(0, 10**6)
+    events = journal.events(0, 10**6)
+    objects = {(row.kind, row.id) for _, row in events}
+    one_by_one = {of: journal.events(1, 3, of) for of in objects}
+    return keys, objects_in(journal), loaded.counters, loaded.last_event, events, one_by_one
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,14 +3,15 @@
 Theory of operation
 -------------------
 `transact` runs a change on the world at once and hands it to the journal; the journal says when it is durable. Only
-then are callers answered (`run`), instructions sent to agents and events shown to those who follow them. Changes become
-durable in the order in which they were made. When the journal fails, the world in memory is ahead of it and nothing
-may build on that any more: all waiting callers get the error, later changes are refused, reads go on, and the
-daemon ends so that a new start takes up what is durable.
+then are callers answered (`run`), what they read shown (`settled`), instructions sent to agents and events told to
+those who follow them. Changes become durable in the order in which they were made. When the journal fails, the world
+in memory is ahead of it and nothing may build on that any more: all waiting callers get the error, later changes are
+refused, reads go on, and the daemon ends so that a new start takes up what is durable.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from innkeeper.lifecycle import engine, hosts
@@ -133,6 +134,15 @@ class Core:
         if waiting is None:
             waiting = self._waiting[ticket] = asyncio.get_running_loop().create_future()
         await waiting
+
+    async def settled(self) -> None:
+        """Waits until all that was changed so far is durable: what was just read is then never taken back.
+
+        After a failure of the journal reads go on, from a world that nobody can build on.
+        """
+        if self._durable_up_to < self._sequence and not self.failure:
+            with suppress(Refusal):
+                await self.durable(self._sequence)
 
     async def run(self, change: Callable[[Transaction], T]) -> T:
         """Makes a change and waits until it is durable."""

@@ -95,9 +95,11 @@ class Disk:
 
         self._memory.append(batch, answered)
 
-    def events(self, after: int, limit: int) -> list[tuple[int, EventRow]]:
+    def events(
+        self, after: int, limit: int, of: tuple[str, int] | None = None
+    ) -> list[tuple[int, EventRow]]:
         """The durable event log."""
-        return self._memory.events(after, limit)
+        return self._memory.events(after, limit, of)
 
     def close(self) -> None:
         """Nothing: the disk outlives the front end."""

@@ -90,8 +90,10 @@ class Journal(Protocol):
         """
         ...
 
-    def events(self, after: int, limit: int) -> list[tuple[int, EventRow]]:
-        """At most `limit` durable events with numbers above `after`, oldest first.
+    def events(
+        self, after: int, limit: int, of: tuple[str, int] | None = None
+    ) -> list[tuple[int, EventRow]]:
+        """At most `limit` durable events with numbers above `after`, oldest first; `of` one object (kind, id) alone.
 
         A first number above `after` + 1 means that the rows between have been pruned.
         """

@@ -7,6 +7,7 @@ journal that `crash` returns, which a restarted front end is given.
 import random
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from operator import itemgetter
 
 from innkeeper.store.journal import Batch, EventRow, JournalFailure, Loaded, Retention
@@ -57,10 +58,13 @@ class MemoryJournal:
         reached = self._appended
         self._delay(lambda: self._settle(reached))
 
-    def events(self, after: int, limit: int) -> list[tuple[int, EventRow]]:
+    def events(
+        self, after: int, limit: int, of: tuple[str, int] | None = None
+    ) -> list[tuple[int, EventRow]]:
         first = self._events[0][0] if self._events else 1
-        start = max(0, after + 1 - first)
-        return [self._events[i] for i in range(start, min(start + limit, len(self._events)))]
+        rows = islice(self._events, max(0, after + 1 - first), None)
+        wanted = (entry for entry in rows if of in (None, (entry[1].kind, entry[1].id)))
+        return list(islice(wanted, limit))
 
     def close(self) -> None:
         self._settle(self._appended)

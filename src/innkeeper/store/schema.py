@@ -4,7 +4,17 @@ Only migrations and cold paths come here (SQLAlchemy takes 0.2 s to import); the
 plain SQL. A test compares these tables with what the migrations really make.
 """
 
-from sqlalchemy import BigInteger, Column, Float, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
@@ -37,6 +47,7 @@ events = Table(
     Column("id", BigInteger, nullable=False),
     Column("what", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    Index("events_of", "kind", "id", "seq"),
 )
 
 #: Monitoring: one row for an object a round; `ts` in epoch seconds, `body` is JSON in bytes.

@@ -67,10 +67,13 @@ class SqliteJournal:
         else:
             self._writer.put(batch, done)
 
-    def events(self, after: int, limit: int) -> list[tuple[int, EventRow]]:
+    def events(
+        self, after: int, limit: int, of: tuple[str, int] | None = None
+    ) -> list[tuple[int, EventRow]]:
+        one = "" if of is None else "kind = ? AND id = ? AND "
         rows = self.read(
-            "SELECT seq, at, kind, id, what, detail FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-            (after, limit),
+            f"SELECT seq, at, kind, id, what, detail FROM events WHERE {one}seq > ? ORDER BY seq LIMIT ?",  # noqa: S608
+            (*(of or ()), after, limit),
         )
         return [
             (seq, EventRow(at, kind, number, what, msgspec.json.decode(detail)))

@@ -70,7 +70,9 @@ class Endpoints:
     async def why(self, request: Request) -> Response:
         """Why is the VM where it is, or nowhere?"""
         vm = await self._vm(request, Right.USE)
-        return answer(explain(self.core.world, vm, self.core.clock.time()))
+        explained = explain(self.core.world, vm, self.core.clock.time())
+        await self.core.settled()
+        return answer(explained)
 
     async def log(self, request: Request) -> Response:
         """What the guest wrote on its serial port, or its hypervisor in its log."""
@@ -86,8 +88,7 @@ class Endpoints:
     async def story(self, request: Request) -> Response:
         """What happened to the VM."""
         vm = await self._vm(request, Right.USE)
-        found = self._matching(0, "vm", vm.id, PAGE)
-        return answer({"events": found})
+        return answer({"events": self._matching(0, "vm", vm.id, PAGE)})
 
     async def events(self, request: Request) -> Response:
         """The event log from a number on: a page, or a stream that goes on."""
@@ -107,8 +108,9 @@ class Endpoints:
 
     def _matching(self, after: int, kind: str, object_id: int, limit: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
+        of = (kind, object_id) if kind and object_id >= 0 else None
         while len(found) < limit:
-            rows = self.core.journal.events(after, PAGE)
+            rows = self.core.journal.events(after, PAGE, of)
             for seq, row in rows:
                 if (not kind or row.kind == kind) and object_id in (-1, row.id):
                     found.append({"seq": seq, **msgspec.structs.asdict(row)})
@@ -146,6 +148,7 @@ class Endpoints:
         """Is everything as it should be?"""
         await self._admin(request)
         findings = doctor.examine(self.core.world, self.core.clock.time())
+        await self.core.settled()
         return answer({"ok": not findings, "findings": findings})
 
     async def console(self, socket: WebSocket) -> None:

@@ -201,10 +201,12 @@ def change(command: Callable[..., int | str]) -> Work:
 
 
 def read(look: Callable[..., Answer]) -> Work:
-    """A method that only looks: (desk, caller, arguments) -> answer."""
+    """A method that only looks: (desk, caller, arguments) -> answer, shown once what it saw is durable."""
 
     async def work(desk: Desk, caller: Caller, *arguments: Any) -> Answer:
-        return look(desk, caller, *arguments)
+        answer = look(desk, caller, *arguments)
+        await desk.core.settled()
+        return answer
 
     return work
 

@@ -1,0 +1,70 @@
+"""The core: what is shown is durable, also to those who only read."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from innkeeper.commands.core import Core
+from innkeeper.model.errors import Refusal
+from innkeeper.model.objects import Setting
+from innkeeper.store.memory import MemoryJournal
+
+
+class Clock:
+    def time(self) -> float:
+        return 0.0
+
+
+class Slow:
+    """A core whose journal makes things durable when it is told to."""
+
+    def __init__(self) -> None:
+        self.finish: list[Callable[[], None]] = []
+        self.journal = MemoryJournal(self.finish.append)
+        self.core = Core(self.journal, Clock())
+
+    def put(self, number: int) -> int:
+        setting = Setting(id=number, name="colour", value="blue")
+        return self.core.transact(lambda tx: tx.put(setting))[1]
+
+
+async def waits(work: "asyncio.Task[None]") -> bool:
+    await asyncio.sleep(0)
+    return not work.done()
+
+
+def test_who_reads_waits_for_what_was_changed_before_and_not_for_what_came_behind() -> None:
+    asyncio.run(_who_reads())
+
+
+async def _who_reads() -> None:
+    slow = Slow()
+    await slow.core.settled()
+    slow.put(1)
+    reading = asyncio.create_task(slow.core.settled())
+    assert await waits(reading)
+    slow.put(2)
+    slow.finish[0]()
+    await reading
+    later = asyncio.create_task(slow.core.settled())
+    assert await waits(later)
+    slow.finish[1]()
+    await later
+
+
+def test_reads_go_on_when_the_journal_has_failed() -> None:
+    asyncio.run(_reads_go_on())
+
+
+async def _reads_go_on() -> None:
+    slow = Slow()
+    slow.put(1)
+    reading = asyncio.create_task(slow.core.settled())
+    assert await waits(reading)
+    slow.journal.fail("no space left")
+    slow.finish[0]()
+    await reading
+    await slow.core.settled()
+    with pytest.raises(Refusal, match="no space left"):
+        slow.put(2)
