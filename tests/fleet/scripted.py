@@ -16,6 +16,8 @@ from innkeeper.model.world import World
 Message = dict[str, Any]
 #: What an agent never answers.
 SILENCE = object()
+#: What a station asks by itself.
+OWN = frozenset({"identify", "hello", "observe", "monitor", "ping"})
 FACTS = {"cpus": 4, "memory_kib": 1 << 20, "hostname": "there"}
 
 
@@ -54,7 +56,7 @@ class Place:
 
     def verbs(self) -> list[str]:
         """What was asked, without what a station asks by itself."""
-        return [v for _, v, _ in self.asked if v not in ("hello", "observe", "monitor", "ping")]
+        return [verb for _, verb, _ in self.asked if verb not in OWN]
 
     def times(self, verb: str) -> list[float]:
         """When a verb was asked for."""

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from typing import Any
 
+import msgspec
 import pytest
 
 from innkeeper.fleet import station
@@ -32,6 +33,7 @@ def test_a_host_comes_up_with_its_facts_and_what_is_there() -> None:
         await asyncio.sleep(1)
         assert [event for _, event in lab.taken] == [HostUp(0, FACTS, {"vms": [GUEST]})]
         assert [(verb, args) for _, verb, args in lab.place.asked] == [
+            ("identify", {"root": "/r"}),
             ("hello", {"host": 0, "root": "/r", "zone": "z"}), ("observe", {}), ("monitor", {"interval": 30.0}),
         ]  # fmt: skip
 
@@ -374,3 +376,26 @@ def test_closing_before_anything_ran_leaves_nothing() -> None:
         lab.send(1)
 
     in_lab(test, hosts=3)
+
+
+def test_an_agent_that_serves_another_host_is_left_alone() -> None:
+    """Its hello would end the other's agent, whose next would end its own, and so on."""
+
+    async def test(lab: Lab) -> None:
+        other = lab.world.hosts[1]
+        lab.world.replace(
+            "host", 1, msgspec.structs.replace(other, facts={"root": "the same folder"})
+        )
+        lab.places[0].answers["identify"] = {"root": "the same folder"}
+        lab.places[1].answers["identify"] = {"root": "the same folder"}
+        lab.fleet.start()
+        await asyncio.sleep(station.GRACE + 60)
+        why = f"no agent: it is the same machine as host 1 ({other.name})"
+        assert downs(lab) == [(station.GRACE, why)]
+        assert {verb for _, verb, _ in lab.places[0].asked} == {"identify"}
+        assert lab.places[1].links == 1
+        lab.world.replace("host", 1, None)
+        await asyncio.sleep(station.LAST_PAUSE)
+        assert [event.host_id for _, event in lab.events(HostUp)] == [1, 0]
+
+    in_lab(test, hosts=2)

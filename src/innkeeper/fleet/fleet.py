@@ -18,6 +18,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
+from innkeeper.lifecycle.hosts import mistaken
 from innkeeper.lifecycle.messages import (
     FRONT_END,
     SIMULATED,
@@ -125,6 +126,13 @@ class Fleet:
     def greeting(self, place: int) -> Message:
         """The arguments of `hello`."""
         return self.hello(place)
+
+    def recognise(self, place: int, root: str | None) -> None:
+        """Two hosts may be one machine, or a host another machine than before: its agent is left alone then."""
+        host = self.world.hosts.get(place)
+        wrong = mistaken(self.world, host, root) if host is not None else ""
+        if wrong:
+            raise Garbled(wrong)
 
     def came_up(self, place: int, facts: Message, inventory: Message) -> None:
         """A host's link stands."""

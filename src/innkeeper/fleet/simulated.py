@@ -99,6 +99,10 @@ class SimulatedHost:
         self.zone = args["zone"]
         return self.facts
 
+    def _identify(self, args: dict[str, Any]) -> Result:
+        """It keeps no folder."""
+        return {"root": None}
+
     def _ping(self, args: dict[str, Any]) -> None:
         """It is there."""
 
@@ -412,7 +416,7 @@ class SimulatedLink:
                 answer.set_result(result)
 
     def _perform(self, verb: str, args: dict[str, Any]) -> Result:
-        if not self._greeted and verb not in ("hello", "ping"):
+        if not self._greeted and verb not in ("identify", "hello", "ping"):
             raise AgentError("refused", "hello must come first")
         result = self.host.perform(verb, args)
         if verb == "hello":

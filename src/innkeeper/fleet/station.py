@@ -2,9 +2,9 @@
 
 Theory of operation
 -------------------
-A station is a task that opens a link, says hello, asks what is there, tells its owner that the place is up, and then
-pings until the link is lost, to begin again with growing pauses. Whatever an agent is asked here has its time limit:
-a host that takes connections and says nothing is down too.
+A station is a task that opens a link, makes sure whose it is, says hello, asks what is there, tells its owner that the
+place is up, and then pings until the link is lost, to begin again with growing pauses. Whatever an agent is asked here
+has its time limit: a host that takes connections and says nothing is down too.
 
 The place counts as down when no link has stood for `GRACE` seconds. An attempt that has reached an agent and waits for
 its hello (which may try out the accelerator) is let finish first. A host of which nothing is known yet is declared
@@ -59,6 +59,10 @@ class Owner(Protocol):
 
     def greeting(self, place: int) -> Message:
         """The arguments of `hello`."""
+        ...
+
+    def recognise(self, place: int, root: str | None) -> None:
+        """An agent tells by which folder it would be; raises Garbled when that is not the place's."""
         ...
 
     def came_up(self, place: int, facts: Message, inventory: Message) -> None:
@@ -214,6 +218,7 @@ class Station:
             await asyncio.shield(self._ending)
 
     async def _serve(self, link: Link) -> None:
+        await self._recognise(link)
         self._greeting = True
         facts = checked_facts(await _ask(link, HELLO, "hello", self._owner.greeting(self.place)))
         await self._take_inventory(link, facts, OBSERVING)
@@ -229,6 +234,13 @@ class Station:
             if self.place >= 0 and self._loop.time() - looked >= INVENTORY_EVERY:
                 looked = self._loop.time()
                 await self._look_again(link, facts)
+
+    async def _recognise(self, link: Link) -> None:
+        """Before hello, which ends an older agent of the same folder: it may be another host's."""
+        if self.place >= 0:
+            root = self._owner.greeting(self.place).get("root")
+            found = await _ask(link, HEARTBEAT, "identify", {"root": root})
+            self._owner.recognise(self.place, _object("identify", found).get("root"))
 
     async def _take_inventory(self, link: Link, facts: Message, seconds: float) -> None:
         """What is there: told to the owner, and behind it what was said meanwhile."""

@@ -16,7 +16,7 @@ from .verbs import VERBS, Request, Verb
 
 DEFAULT_ROOT = "/var/lib/innkeeper/host"
 #: Answered by the thread that reads, before ``hello`` and however busy the others are.
-_IMMEDIATE = frozenset({"ping"})
+_IMMEDIATE = frozenset({"ping", "identify"})
 _log = logging.getLogger(__name__)
 
 
@@ -65,7 +65,7 @@ class Agent:
 
         request = Request(
             args=args,
-            service=self._service,  # type: ignore[arg-type] # only ping comes before hello
+            service=self._service,  # type: ignore[arg-type] # what comes before hello needs none
             progress=progress,
             waiting=lambda: self._dispatcher.waiting(key),
         )

@@ -106,6 +106,12 @@ class Root:
         #: Which root this is, whatever the machine is called; known once it is claimed.
         self.identity = ""
 
+    def known_identity(self) -> str | None:
+        """Which root this is; None where no agent has worked yet."""
+        owner = read_json(self.path / "zone.json") or {}
+        identity: str | None = owner.get("id")
+        return identity
+
     def claim(self, zone: str) -> None:
         """Makes the folders; refuses a root that belongs to another front end."""
         for folder in (self.path, self.vms, self.bases, self.networks, self.gone):

@@ -7,6 +7,9 @@ container, a minimal system) we start virtlogd and libvirtd ourselves, with a co
 folder of ours: access by root alone, over the unix socket. The machine's own files in /etc/libvirt
 are read, never changed, so guests run as the distribution means them to, as their own user.
 
+What was started is stopped again, by whom it was started for: our own daemons by their pid files, systemd's units by a
+record in /run of what was active before (gone with the machine's uptime, as what it tells about is).
+
 Without udev, /dev/kvm belongs to root alone. libvirtd then finds KVM while it probes QEMU, misses it
 when it looks again as QEMU's user, and probes anew at every turn: starting a guest takes a minute.
 So our libvirtd gets a private view of /dev/kvm with the owner and mode that udev would give it.
@@ -31,12 +34,17 @@ from pathlib import Path
 from . import locks
 from .accelerator import KVM_DEVICE
 from .errors import FailedError
+from .files import read_json, write_json
 from .tools import run
 
 _SOCKETS = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
 _LOG_SOCKET = Path("/run/libvirt/virtlogd-sock")
 _SYSTEMD = Path("/run/systemd/system")
-_MACHINE_LOCK = Path("/run/innkeeper-libvirtd.lock")
+_UNITS = ("libvirtd*", "virtqemud*", "virtlogd*", "virtlockd*")
+_BEFORE = Path("/run/innkeeper-libvirtd.json")
+_GUESTS = Path("/run/libvirt/qemu")
+#: A folder that every machine has: locked as it is, so that no lock file is left behind.
+_MACHINE_LOCK = Path("/var/lib")
 _PATIENCE = 30.0
 _CONFIGURATION = """\
 # Written by Innkeeper's agent for the libvirtd that it started; see its libvirtd.py.
@@ -69,22 +77,26 @@ def ensure(folder: str) -> str:
         if answers():
             return "found"
         if _SYSTEMD.exists():
-            _start_with_systemd()
+            _start_with_systemd(folder)
             return "systemd"
         _start_ourselves(Path(folder))
         return "started"
 
 
 def stop(folder: str) -> None:
-    """Stops the daemons that ``ensure`` started for this folder, and no others. Guests run on."""
+    """Stops the daemons that ``ensure`` started for this folder, and no others. Guests run on.
+
+    Where systemd runs, what it started for us stays while a guest lives that somebody may want to manage.
+    """
     with _alone():
+        _stop_with_systemd(folder)
         for name in ("libvirtd", "virtlogd"):
             _stop(Path(folder) / f"{name}.pid")
 
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    descriptor = os.open(_MACHINE_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(_MACHINE_LOCK, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -97,13 +109,31 @@ def _listening(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def _start_with_systemd() -> None:
+def _active_units() -> list[str]:
+    shown = run(
+        "systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating", *_UNITS
+    )
+    return [line.split()[0] for line in shown.splitlines() if line.strip()]
+
+
+def _start_with_systemd(folder: str) -> None:
+    write_json(_BEFORE, {"folder": folder, "active": _active_units()})
     try:
         run("systemctl", "start", "libvirtd")
     except FailedError:
         # Distributions with one daemon a hypervisor.
         run("systemctl", "start", "virtqemud")
     _wait_for(answers, "libvirt was started by systemd and does not answer")
+
+
+def _stop_with_systemd(folder: str) -> None:
+    before = read_json(_BEFORE)
+    if before is None or before["folder"] != folder or any(_GUESTS.glob("*.pid")):
+        return
+    started = [unit for unit in _active_units() if unit not in before["active"]]
+    if started:
+        run("systemctl", "stop", *started)
+    _BEFORE.unlink()
 
 
 def _start_ourselves(folder: Path) -> None:

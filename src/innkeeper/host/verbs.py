@@ -18,7 +18,7 @@ from . import libvirtd
 from .arguments import Arguments
 from .disks import images, iso, qcow2
 from .errors import RefusedError
-from .folders import VmFolder
+from .folders import Root, VmFolder
 from .hypervisor import checkpoint
 from .service import Service, read_log
 
@@ -93,6 +93,11 @@ def _verb(
 
 
 # The host
+
+
+@_verb("identify")
+def _identify(request: Request) -> Result:
+    return {"root": Root(request.args.path("root")).known_identity()}
 
 
 @_verb("observe")

@@ -82,9 +82,9 @@ def _host_up(tx: Transaction, event: HostUp) -> None:
     host = tx.world.hosts.get(event.host_id)
     if host is None or host.state is HostState.OFFLINE:
         return
-    mistaken = _mistaken(tx.world, host, event.facts.get("root"))
-    if mistaken:
-        _out_of_reach(tx, host, mistaken)
+    wrong = mistaken(tx.world, host, event.facts.get("root"))
+    if wrong:
+        _out_of_reach(tx, host, wrong)
         return
     host = _with_facts(tx, host, event.facts)
     if host.state in (HostState.INIT, HostState.ERROR):
@@ -94,7 +94,7 @@ def _host_up(tx: Transaction, event: HostUp) -> None:
     _settle(tx, host, event.inventory)
 
 
-def _mistaken(world: World, host: Host, root: str | None) -> str:
+def mistaken(world: World, host: Host, root: str | None) -> str:
     """Why this is not the machine that the host should be; empty when it is, or does not tell."""
     if not root:
         return ""

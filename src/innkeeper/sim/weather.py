@@ -46,7 +46,7 @@ class Weather:
             self._cut_after, self._reply_lost, self._request_lost, self._straggles,
         )  # fmt: skip
 
-        #: What befalls hello, observe, monitor and ping: an agent has no reason to refuse them.
+        #: What befalls identify, hello, observe, monitor and ping: an agent has no reason to refuse them.
         self._plain_kinds = (self._late, self._cut_before, self._cut_after)
 
     def seconds(self, verb: str) -> float:

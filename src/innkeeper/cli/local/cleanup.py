@@ -75,7 +75,7 @@ def _put_away(helper: Agent, vm: dict[str, Any], purge: bool, progress: Progress
 
 def _end(helper: Agent, who: dict[str, Any]) -> None:
     try:
-        helper.request("domain.shutdown", {**who, "timeout": _SHUTDOWN_SECONDS})
+        helper.request("domain.shutdown", {**who, "patience": _SHUTDOWN_SECONDS})
     except CliError:
         helper.request("domain.destroy", who)
 

@@ -20,12 +20,13 @@ from ..errors import FailedError
 from ..tools import run
 
 TABLE = "inet innkeeper"
-_LOCK = Path("/run/innkeeper-firewall.lock")
+#: A folder that every machine has: locked as it is, so that no lock file is left behind.
+_LOCK = Path("/run")
 
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    descriptor = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(_LOCK, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
