@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.real.zone import Zone
+from tests.real.lab import Lab
+from tests.real.zone import Zone, wait_for
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,3 +42,22 @@ def guest(zone: Zone) -> int:
     vm = zone.instantiate("shared")
     zone.answers(vm)
     return vm
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A furnished front end with three hosts over SSH; the end proves that nothing is left over."""
+    lab = Lab()
+    with lab.running_hosts():
+        try:
+            lab.build_image()
+            lab.start()
+            lab.furnish()
+            yield lab
+            wait_for(lambda: not lab.leftovers(), f"nothing left: {lab.leftovers()}", 60)
+            lab.stop()
+        finally:
+            if lab.daemon is not None and lab.daemon.poll() is None:
+                lab.daemon.kill()
+                lab.daemon.wait()
+    lab.remove()

@@ -37,8 +37,10 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 240.0) ->
 class Zone:
     """One front end: started, killed, started again; its data folder is removed at the end.
 
-    Its host is called `host_name` and keeps its things in `host_root`.
+    Its host is called `host_name` and keeps its things in `host_root`. `uplink` is how its network gets out.
     """
+
+    uplink = 'NAT="YES"'
 
     def __init__(self, bridge: str = BRIDGE, prefix: str = NETWORK) -> None:
         self.data = Path(tempfile.mkdtemp(prefix="inn-real-", dir="/var/tmp"))
@@ -116,7 +118,7 @@ class Zone:
         self.add_host()
         wait_for(lambda: self.api.host.info(self.host).STATE == 2, "the host is monitored", 120)
         self.network = self.api.vn.allocate(
-            f'NAME="lan"\nVN_MAD="bridge"\nBRIDGE="{self.bridge}"\nNAT="YES"\nGATEWAY="{self.prefix}.1"\n'
+            f'NAME="lan"\nVN_MAD="bridge"\nBRIDGE="{self.bridge}"\n{self.uplink}\nGATEWAY="{self.prefix}.1"\n'
             f'NETWORK_ADDRESS="{self.prefix}.0"\nNETWORK_MASK="255.255.255.0"\nDNS="{self.prefix}.1"\n'
             f'AR=[TYPE="IP4",IP="{self.prefix}.10",SIZE="100"]',
             -1,
@@ -207,21 +209,24 @@ class Zone:
             return json.loads(reply.read())["findings"]
 
     def leftovers(self) -> list[str]:
-        """Whatever of any VM is still on the machine: domains, processes, interfaces, rules, folders."""
-        found = []
-        domains = subprocess.run(
-            ["virsh", "-c", "qemu:///system", "list", "--all", "--name"],
-            capture_output=True,
-            text=True,
-        )
-        found += [f"domain {name}" for name in domains.stdout.split()]
-        links = subprocess.run(
-            ["ip", "-o", "link"], capture_output=True, text=True, check=True
-        ).stdout
-        names = [line.split(":")[1].strip().split("@")[0] for line in links.splitlines()]
-        found += [f"interface {n}" for n in names if n.startswith(("one-", self.bridge))]
-        rules = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout
-        found += [line for line in rules.splitlines() if "innkeeper" in line]
-        found += [f"folder {p}" for p in (self.host_root / "vms").glob("*")]
-        found += [f"log {p}" for p in Path("/var/log/libvirt/qemu").glob("one-*")]
-        return found
+        """Whatever of any VM is still on the machine."""
+        return leftovers(output_of, self.bridge, self.host_root)
+
+
+def output_of(*command: str) -> str:
+    """What a command says on this machine."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def leftovers(run: Callable[..., str], bridge: str, root: Path) -> list[str]:
+    """Whatever of any VM is still on a machine: domains, interfaces, rules, folders, logs."""
+    domains = run("virsh", "-c", "qemu:///system", "list", "--all", "--name")
+    found = [f"domain {name}" for name in domains.split()]
+    links = run("ip", "-o", "link")
+    names = [line.split(":")[1].strip().split("@")[0] for line in links.splitlines()]
+    found += [f"interface {n}" for n in names if n.startswith(("one-", bridge))]
+    rules = run("nft", "list", "tables")
+    found += [line for line in rules.splitlines() if "innkeeper" in line]
+    found += [f"folder {name}" for name in run("ls", str(root / "vms")).split()]
+    logs = run("ls", "/var/log/libvirt/qemu").split()
+    return found + [f"log {name}" for name in logs if name.startswith("one-")]
