@@ -46,8 +46,12 @@ SPECIAL = (
     "version",
 )
 
-#: Verbs that ask for pages and web sockets instead of methods (`test_watching.py`, `test_console.py`).
-PAGES = {("vm", verb) for verb in ("console", "log", "story", "why")}
+#: Verbs that ask for pages and web sockets instead of methods (`test_watching.py`, `test_console.py`,
+#: `test_transfers.py`).
+PAGES = {
+    *(("vm", verb) for verb in ("console", "log", "story", "why")),
+    *(("image", verb) for verb in ("download", "upload")),
+}
 
 #: Methods without a command, and why.
 UNREACHED = {

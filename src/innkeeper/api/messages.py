@@ -128,12 +128,13 @@ class Request:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def chunks(
-        self, limit: int | None = None, seconds: float | None = None
+        self, limit: int | None = None, seconds: float | None = None, silence: float | None = None
     ) -> AsyncIterator[bytes]:
         """The body as it arrives.
 
         Raises HttpError 413 beyond `limit` bytes and 408 if it is not complete after `seconds`
-        (both default to `Limits`), ClientGone if the client leaves in the middle.
+        (both default to `Limits`), ClientGone if the client leaves in the middle. With `silence`
+        it may take any time, but no pause longer than that.
         """
         limit = self.limits.body_bytes if limit is None else limit
         seconds = self.limits.body_seconds if seconds is None else seconds
@@ -141,6 +142,8 @@ class Request:
         deadline = asyncio.get_running_loop().time() + seconds
         received, more = 0, True
         while more:
+            if silence is not None:
+                deadline = asyncio.get_running_loop().time() + silence
             message = await self._next_message(deadline, received)
             chunk: bytes = message.get("body", b"")
             more = message.get("more_body", False)

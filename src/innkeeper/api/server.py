@@ -121,8 +121,10 @@ class Application:
         assert not isinstance(body, bytes)
         if request.verb == "HEAD":
             response.body = b""
+            await _close(body)
             return await _send_whole(request, receive, send, response, close)
-        if request.scope.get("http_version") == "1.0":  # knows no chunks: needs the length first
+        if request.scope.get("http_version") == "1.0" and not _says_length(response):
+            # It knows no chunks, and needs the length first.
             response = await _gathered(request, response, body)
             return await _send_whole(request, receive, send, response, close)
         headers = response_headers(response.content_type, response.headers + _CLOSE * close)
@@ -211,7 +213,7 @@ async def _send_whole(
     assert isinstance(body, bytes)
     unread = request.has_unread_body
     own = response.headers + _CLOSE if close or unread else response.headers
-    length = None if response.status in (204, 304) else len(body)
+    length = None if response.status in (204, 304) or _says_length(response) else len(body)
     headers = response_headers(response.content_type, own, length)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     shown = b"" if request.verb == "HEAD" else body
@@ -235,6 +237,10 @@ async def _linger(receive: Receive, seconds: float) -> None:
                 pass
 
 
+def _says_length(response: Response) -> bool:
+    return any(name == "content-length" for name, _ in response.headers)
+
+
 async def _gathered(request: Request, response: Response, body: AsyncIterable[bytes]) -> Response:
     if response.endless:
         return Response(b"an event stream needs HTTP/1.1\n", 505)
@@ -248,9 +254,14 @@ async def _pump(body: AsyncIterable[bytes], send: Send) -> None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await asyncio.sleep(0)  # a send need not wait, and to nobody it never does
     finally:
-        close: Any = getattr(body, "aclose", None)
-        if close is not None:
-            await close()
+        await _close(body)
+
+
+async def _close(body: AsyncIterable[bytes]) -> None:
+    """Tells a body that nobody wants more of it."""
+    close: Any = getattr(body, "aclose", None)
+    if close is not None:
+        await close()
 
 
 async def _finished(pump: asyncio.Task[None], receive: Receive, label: str) -> bool:

@@ -86,7 +86,7 @@ class Client:
         reads = method.endswith(("info", "version", "config", "monitoring"))
         status, answer = self._exchange("POST", self.endpoint.path, body, headers, repeat=reads)
         if status != 200:
-            raise _bad_status(status, answer)
+            raise bad_status(status, answer)
         return decode_reply(answer)
 
     def document(self, method: str, *params: Value) -> str:
@@ -107,7 +107,7 @@ class Client:
         target = _target(path, query)
         status, answer = self._exchange("GET", target, None, self._web_headers(), repeat=True)
         if status >= 400:
-            raise _bad_status(status, answer)
+            raise bad_status(status, answer)
         try:
             return json.loads(answer)
         except ValueError as error:
@@ -117,25 +117,28 @@ class Client:
         """Follow a server-sent event stream until the front end ends it."""
         import http.client
 
-        where = self.endpoint
-        connection = (
-            http.client.HTTPConnection(where.host, where.port)
-            if where.scheme == "http"
-            else http.client.HTTPSConnection(
-                where.host, where.port, context=tls_context(self.verify)
-            )
-        )
+        connection = self.web_connection()
         headers = {**self._web_headers(), "Accept": "text/event-stream"}
         try:
             connection.request("GET", _target(path, query), headers=headers)
             response = connection.getresponse()
             if response.status >= 400:
-                raise _bad_status(response.status, response.read())
+                raise bad_status(response.status, response.read())
             yield from _records(response)
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
         finally:
             connection.close()
+
+    def web_connection(self) -> http.client.HTTPConnection:
+        """A connection of its own, for what takes long."""
+        import http.client
+
+        where = self.endpoint
+        if where.scheme == "http":
+            return http.client.HTTPConnection(where.host, where.port)
+        context = tls_context(self.verify)
+        return http.client.HTTPSConnection(where.host, where.port, context=context)
 
     def close(self) -> None:
         """Give the connection up; a later call opens another one."""
@@ -206,7 +209,8 @@ class Client:
         )
 
 
-def _bad_status(status: int, answer: bytes) -> CliError:
+def bad_status(status: int, answer: bytes) -> CliError:
+    """What an answer that is a refusal says."""
     return CliError(_message_of(answer) or f"HTTP status {status}", exit_code_of_status(status))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from innkeeper.cli import template_text
+from innkeeper.cli.client import Client
 from innkeeper.cli.create import FILE, NAME, emit_new, gather
 from innkeeper.cli.lazy import InnCommand, examples
 from innkeeper.cli.names import ObjectType, id_of
@@ -29,7 +30,8 @@ _DEFAULT_IMAGE_DATASTORE = "1"
 
 @click.command(
     "create", cls=InnCommand,
-    help="Register an image: from a file or URL that the front end can read, or an empty one.",
+    help="Register an image: from a file or URL that the front end can read, or an empty one. A file of this machine is"
+    " sent to a front end elsewhere.",
     epilog=examples(
         "inn image create --name debian --path /var/tmp/debian.qcow2",
         "inn image create --name data --type datablock --size 10g --persistent",
@@ -73,16 +75,23 @@ def image_create(
     file: str | None, datastore: str, no_check_capacity: bool, dry: bool, **options: Any
 ) -> None:  # fmt: skip
     """Register an image."""
-    text = gather(file, _image_text(options))
-    if dry:
+    client = None if dry else current().client()
+    local = _to_be_sent(client, options["path"]) if client else None
+    text = gather(file, image_text({**options, "path": None if local else options["path"]}))
+    if client is None:
         click.echo(text, nl=False)
         return
-    client = current().client()
     store = id_of(client, KINDS["datastore"], datastore)
+    if local:
+        from innkeeper.cli.transfers import send
+
+        emit_new(send(client, local, text, store))
+        return
     emit_new(client.number("image.allocate", text, store, no_check_capacity))
 
 
-def _image_text(options: dict[str, Any]) -> str:
+def image_text(options: dict[str, Any]) -> str:
+    """The template of an image that options describe."""
     values = {
         "NAME": options["name"], "DESCRIPTION": options["description"], "TYPE": options["type_"],
         "PERSISTENT": "YES" if options["persistent"] else None, "PATH": _path(options["path"]),
@@ -90,6 +99,12 @@ def _image_text(options: dict[str, Any]) -> str:
         "FS": options["fs"], "DEV_PREFIX": options["prefix"], "TARGET": options["target"],
     }  # fmt: skip
     return _lines(values) + template_text.assignments(options["settings"])
+
+
+def _to_be_sent(client: Client, path: str | None) -> Path | None:
+    """A file that is here and not where the front end is."""
+    here = client.endpoint.host in ("127.0.0.1", "::1", "localhost")
+    return None if path is None or here or not Path(path).is_file() else Path(path)
 
 
 def _path(path: str | None) -> str | None:

@@ -41,8 +41,12 @@ def allocate(
     datastore_id: int,
     no_check_capacity: bool,
     safe: tuple[str, ...],
+    networks: tuple[str, ...] = (),
 ) -> int:
-    """Registers an image; its content is brought in once this is durable."""
+    """Registers an image; its content is brought in once this is durable.
+
+    It may come from the folders `safe`; a user's address must be public or lie in one of `networks`.
+    """
     template = parse(text)
     datastore = need(tx.world, Datastore, datastore_id, caller, Right.USE)
     check_create(caller, Image)
@@ -59,13 +63,13 @@ def allocate(
     if image.path:
         _check_path(image, folders)
     elif not template.get("SOURCE") and not no_check_capacity:
-        _check_room(datastore, image.size)
+        check_room(tx.world, datastore, image.size)
     tx.put(image)
     tx.log(image, "created", by=caller.uid, datastore=datastore_id)
     if template.get("SOURCE"):
         work.settle(tx, tx.change(image, state=ImageState.READY, prev_state=image.state))
     else:
-        work.begin_import(tx, image, caller, folders)
+        work.begin_import(tx, image, caller, folders, None if caller.admin else networks)
     return image.id
 
 
@@ -121,14 +125,23 @@ def _check_empty(kind: ImageType, size: int, template: Template) -> None:
         raise cannot_allocate("image", f"FS must be one of {listed}, not {system!r}.")
 
 
-def _check_room(datastore: Datastore, size: int) -> None:
+def check_room(world: World, datastore: Datastore, size: int) -> None:
     """Refuses what a datastore has no room for, as far as its room is known."""
-    checked = (datastore.template.get("DATASTORE_CAPACITY_CHECK") or "YES").upper() != "NO"
-    if checked and datastore.total_mb and size > datastore.free_mb:
+    left = room_left(world, datastore)
+    if left is not None and size > left:
         raise wrong_state(
-            f"Not enough space in datastore {datastore.id}: {size} MB are needed, {datastore.free_mb} MB are free",
+            f"Not enough space in datastore {datastore.id}: {size} MB are needed, {left} MB are free",
             datastore.id,
         )
+
+
+def room_left(world: World, datastore: Datastore) -> int | None:
+    """MiB that images may still take in a datastore; None where nobody counts."""
+    if (datastore.template.get("DATASTORE_CAPACITY_CHECK") or "YES").upper() == "NO":
+        return None
+    left = [datastore.free_mb] if datastore.total_mb else []
+    allowed = work.left_of_limit(world, datastore)
+    return min([*left, *([] if allowed is None else [allowed])], default=None)
 
 
 def _completed(template: Template, kind: ImageType, datastore: Datastore) -> Template:
@@ -214,7 +227,7 @@ def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_i
     mads = tx.world.datastores[origin.datastore_id].ds_mad, target.ds_mad
     if target.type is not DatastoreType.IMAGE or mads[0] != mads[1]:
         raise wrong_state(f"Datastore {target.id} cannot hold a copy of image {image_id}", image_id)
-    _check_room(target, origin.size)
+    check_room(tx.world, target, origin.size)
     check_free_name(tx.world, Image, name, caller.uid)
     number = tx.new_id(Image)
     image = Image(

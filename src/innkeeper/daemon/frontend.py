@@ -9,6 +9,7 @@ from innkeeper import __version__
 from innkeeper.api.server import Application
 from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.health import Health
+from innkeeper.api.v1.images import ImageContents
 from innkeeper.api.xmlrpc.service import XmlRpc
 from innkeeper.commands import bootstrap
 from innkeeper.commands.auth import Authenticator, Passwords
@@ -27,6 +28,7 @@ from innkeeper.store.journal import EventRow, Journal
 from innkeeper.store.samples import Samples
 
 from .connect import is_local
+from .contents import Contents
 from .guests import FleetGuests
 from .settings import Settings
 
@@ -73,10 +75,11 @@ class FrontEnd:
         self.authenticator = Authenticator(
             self.world, clock, passwords, blocking or self.core.blocking
         )
+        self.contents = Contents(self.core, self.fleet, data / "transit")
         self._measuring: asyncio.Task[None] | None = None
         self.core.dispatch = self.fleet.dispatch
         self.core.wake = self.scheduler.wake
-        self.core.followers.append(self._follow)
+        self.core.followers += [self._follow, self.contents.follow]
 
     def _hello(self, place: int) -> dict[str, Any]:
         zone = next((s.value for s in self.world.settings if s.name == "zone"), "")
@@ -122,6 +125,7 @@ class FrontEnd:
         """Goes on with what was under way, and opens links to all hosts."""
         self.fleet.start()
         self.core.resume()
+        self.contents.sweep()
         self._measuring = asyncio.create_task(self._measure_stores())
 
     async def _measure_stores(self) -> None:
@@ -151,11 +155,14 @@ class FrontEnd:
             self.monitoring,
             datastore_root=self.datastores,
             image_folders=self.image_folders,
+            image_networks=self.settings.images.allow_networks,
         )
         guests = FleetGuests(self.world, self.fleet)
         endpoints = Endpoints(self.core, self.authenticator, guests)
         health = Health(self.core, __version__)
-        return Application(rpc, [*endpoints.routes(), *health.routes()])
+        contents = ImageContents(self.core, self.authenticator, self.contents)
+        routes = [*endpoints.routes(), *contents.routes(), *health.routes()]
+        return Application(rpc, routes)
 
     async def stop(self) -> None:
         """Ends the links and closes the journal. Guests go on."""

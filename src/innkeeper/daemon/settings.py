@@ -1,5 +1,6 @@
 """Settings of the daemon: one TOML file, everything checked at the start (docs/administrator.md lists them)."""
 
+import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -36,9 +37,14 @@ class Ssh(Section, frozen=True):
 
 
 class Images(Section, frozen=True):
-    """Folders on the front end from which images may be imported, besides DATA/images and /var/tmp."""
+    """Where images may come from.
+
+    `folders` on the front end besides DATA/images and /var/tmp; `allow_networks` from which users' http(s) addresses
+    may be fetched besides public ones (administrators' may be anywhere).
+    """
 
     folders: tuple[str, ...] = ()
+    allow_networks: tuple[str, ...] = ()
 
 
 class Simulation(Section, frozen=True):
@@ -91,6 +97,13 @@ def check(values: dict[str, object]) -> Settings:
         raise SettingsError(
             f"monitoring.interval must be 1 second or more, not {settings.monitoring.interval:g}"
         )
+    for network in settings.images.allow_networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as wrong:
+            raise SettingsError(
+                f"images.allow_networks must list networks like 10.0.0.0/8: {wrong}"
+            ) from None
     return settings
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import libvirtd
 from .arguments import Arguments
-from .disks import images, iso, qcow2
+from .disks import exports, images, iso, qcow2
 from .errors import RefusedError
 from .folders import Root, VmFolder
 from .hypervisor import checkpoint
@@ -288,6 +288,11 @@ def _image_import(request: Request) -> Result:
 @_verb("image.clone", _per_target, slow=True)
 def _image_clone(request: Request) -> Result:
     return images.clone(request.args)
+
+
+@_verb("image.export", _per_target, slow=True)
+def _image_export(request: Request) -> Result:
+    return exports.export(request.args)
 
 
 @_verb("image.remove", _per_target)

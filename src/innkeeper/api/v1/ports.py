@@ -1,7 +1,10 @@
 """What these endpoints need of the rest of the daemon."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
+
+from innkeeper.model.objects import Image
 
 
 class GuestUnreachable(Exception):
@@ -33,4 +36,59 @@ class Guests(Protocol):
 
     async def open_console(self, vm: int) -> Console:
         """The guest's serial console."""
+        ...
+
+
+class ContentUnavailable(Exception):
+    """An image's content cannot be had; the text says why."""
+
+
+class NoRoom(Exception):
+    """There is no room for what was to be written; the text names the place."""
+
+
+class Content(Protocol):
+    """Bytes of an image, read as they are taken. `aclose` gives up what it holds, begun or not."""
+
+    size: int
+    etag: str
+
+    def only(self, start: int, end: int) -> None:
+        """Gives the bytes from `start` up to `end` alone."""
+        ...
+
+    async def sha256(self) -> bytes:
+        """The hash of all bytes."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None:
+        """Gives up what it holds."""
+        ...
+
+
+class Arrived(Protocol):
+    """A file that came whole, with the hash of its bytes."""
+
+    path: str
+    digest: bytes
+
+
+class Contents(Protocol):
+    """The files behind images. `folder` is where uploads lie until they have become images."""
+
+    folder: str
+
+    async def open(self, image: Image, wanted: str) -> Content:
+        """An image's bytes in a format. Raises ContentUnavailable or NoRoom."""
+        ...
+
+    def receive(
+        self, chunks: AsyncIterator[bytes], most: int
+    ) -> AbstractAsyncContextManager[Arrived]:
+        """Writes what comes, at most so many bytes, into a file; it stays only if an image was made of it.
+
+        Raises NoRoom.
+        """
         ...

@@ -123,10 +123,11 @@ FILTER: Final = (i("filter"), i("start"), i("end"))
 
 @dataclass(frozen=True)
 class Settings:
-    """What methods need to know: where datastores lie, from where images may come."""
+    """What methods need to know: where datastores lie, from which folders and networks images may come."""
 
     datastore_root: str
     image_folders: tuple[str, ...] = ()
+    image_networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

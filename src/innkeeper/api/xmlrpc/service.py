@@ -33,7 +33,8 @@ Document = bytes | AsyncIterator[bytes]
 class XmlRpc:
     """The handler of XML-RPC calls for `api.server.Application`.
 
-    `datastore_root` is the folder below which datastores lie; images may be imported from `image_folders`.
+    `datastore_root` is the folder below which datastores lie; images may be imported from `image_folders`, those
+    of users fetched from `image_networks` besides public addresses.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class XmlRpc:
         *,
         datastore_root: str,
         image_folders: tuple[str, ...] = (),
+        image_networks: tuple[str, ...] = (),
     ) -> None:
-        settings = Settings(datastore_root, image_folders)
+        settings = Settings(datastore_root, image_folders, image_networks)
         self.desk: Final = Desk(core, authenticator, monitoring, settings)
 
     async def __call__(self, method: str, params: list[XmlRpcValue]) -> Document:

@@ -11,19 +11,17 @@ import lzma
 import os
 import stat
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
 
 from ..errors import FailedError, MissingError, RefusedError
+from .web import Reach, open_url
 
 #: Bytes read at a time; also the grain in which holes are kept.
 BLOCK = 1024 * 1024
 _HOLE = 64 * 1024
-_SILENCE = 60.0
 _REPORT_EVERY = 0.5
 _UNPACKERS: dict[bytes, Any] = {
     b"\x1f\x8b": gzip.open,
@@ -42,6 +40,8 @@ class Source:
     place: str
     #: The folders in one of which a file must really lie, wherever links lead; empty: anywhere.
     within: tuple[str, ...] = ()
+    #: The networks from which an address may be fetched besides the public ones; None: from anywhere.
+    reach: Reach = None
 
     @property
     def remote(self) -> bool:
@@ -50,7 +50,7 @@ class Source:
     def open(self, most: int | None = None) -> tuple[IO[bytes], int | None]:
         """The bytes (of a remote source ``most`` will do), and how many there are in all, if known."""
         if self.remote:
-            return self._open_remote(most)
+            return open_url(self.place, self.reach, most)
         try:
             # A pipe would keep us waiting for somebody to write.
             descriptor = os.open(self.place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -74,31 +74,12 @@ class Source:
             raise RefusedError(f"{self.place} leads to {real}, out of the folders for images")
         return found.st_size
 
-    def _open_remote(self, most: int | None) -> tuple[IO[bytes], int | None]:
-        if not self.place.startswith(("http://", "https://")):
-            raise RefusedError(f"{self.place}: only http and https addresses can be fetched")
-        request = urllib.request.Request(self.place, headers={"User-Agent": "innkeeper-agent"})  # noqa: S310
-        if most is not None:
-            request.add_header("Range", f"bytes=0-{most - 1}")
-        try:
-            answer = urllib.request.urlopen(request, timeout=_SILENCE)  # noqa: S310
-        except urllib.error.HTTPError as refusal:
-            kind = FailedError if refusal.code >= 500 else RefusedError
-            raise kind(
-                f"{self.place}: the server answers {refusal.code} {refusal.reason}"
-            ) from refusal
-        except (OSError, HTTPException) as broken:
-            raise FailedError(f"{self.place}: {getattr(broken, 'reason', broken)}") from broken
-        return answer, _length(answer.headers)
-
-
-def _length(headers: object) -> int | None:
-    get = getattr(headers, "get", lambda _key: None)
-    total = get("Content-Range")
-    if total and total.rpartition("/")[2].isdigit():
-        return int(total.rpartition("/")[2])
-    length = get("Content-Length")
-    return int(length) if length and length.isdigit() else None
+    def room(self) -> int | None:
+        """Bytes that its copy takes, as far as that is known before."""
+        if self.remote:
+            return None
+        found = Path(self.place).stat()
+        return min(found.st_size, found.st_blocks * 512)
 
 
 class _Watched(io.RawIOBase):
@@ -131,17 +112,21 @@ class _Watched(io.RawIOBase):
             pass
 
 
-def fetch(source: Source, target: Path, unpack: bool, progress: Progress) -> str:
+def fetch(
+    source: Source, target: Path, unpack: bool, progress: Progress, most: int | None = None
+) -> str:
     """Writes what ``source`` holds into ``target``, keeping holes; gives the SHA-256 of its bytes.
 
     Compressed content (gzip, xz, bzip2) is unpacked if ``unpack``; the hash is of the bytes as they came.
+    More than ``most`` bytes are refused, at the latest when they have come.
     """
     stream, total = source.open()
     with stream:
+        _check_room(source, total, most)
         watched = _Watched(stream, total, progress)
         buffered = io.BufferedReader(watched, BLOCK)
         try:
-            _write_sparse(_unpacked(buffered) if unpack else buffered, target)
+            _write_sparse(_unpacked(buffered) if unpack else buffered, target, most)
             watched.drain()
         except (EOFError, gzip.BadGzipFile, lzma.LZMAError, HTTPException) as broken:
             raise FailedError(f"{source.place}: broken or cut short ({broken})") from broken
@@ -160,15 +145,30 @@ def _unpacked(stream: io.BufferedReader[Any]) -> IO[bytes]:
     return stream
 
 
-def _write_sparse(stream: IO[bytes], target: Path) -> None:
+def _check_room(source: Source, total: int | None, most: int | None) -> None:
+    needed = source.room() or total
+    if most is not None and needed is not None and needed > most:
+        raise TooLargeError(needed, most)
+
+
+class TooLargeError(RefusedError):
+    """There is no room for what is to be written."""
+
+    def __init__(self, needed: int, most: int) -> None:
+        super().__init__(f"{-(-needed // BLOCK)} MiB are needed, there is room for {most // BLOCK}")
+
+
+def _write_sparse(stream: IO[bytes], target: Path, most: int | None) -> None:
     zeros = bytes(_HOLE)
     with target.open("wb") as file:
-        size = 0
+        size = written = 0
         while block := stream.read(BLOCK):
             for start in range(0, len(block), _HOLE):
                 piece = block[start : start + _HOLE]
                 if piece != zeros[: len(piece)]:
                     file.seek(size + start)
-                    file.write(piece)
+                    written += file.write(piece)
             size += len(block)
+            if most is not None and written > most:
+                raise TooLargeError(written, most)
         file.truncate(size)

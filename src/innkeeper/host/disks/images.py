@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import ipaddress
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..arguments import Arguments
-from ..errors import BadArgsError, MissingError, RefusedError
+from ..errors import BadArgsError, FailedError, MissingError, RefusedError
 from ..files import remove_durably, remove_parts, scratch, written_beside
 from ..tools import run
-from . import qcow2
-from .fetch import Progress, Source, fetch
+from . import formats, qcow2
+from .fetch import Progress, Source, TooLargeError, fetch
 from .qcow2 import COPY_TIME, FORMATS, MIB, info
+from .web import Reach
 
 #: Where an image keeps the hash of the bytes that it was made from.
 _HASH_ATTRIBUTE = "user.innkeeper.sha256"
@@ -33,10 +37,10 @@ def bring(request: Arguments, progress: Progress) -> dict[str, Any]:
         return _bring_empty(request, into, wanted or "raw", size_mib)
     source = _source(request)
     if not into.exists():
-        into.parent.mkdir(parents=True, exist_ok=True)
-        with written_beside(into) as part:
+        with made(into) as part:
             verbatim = request.flag("verbatim")
-            digest = fetch(source, part, unpack=not verbatim, progress=progress)
+            most = room(into.parent, 0, request.maybe_integer("most_mib"))
+            digest = fetch(source, part, not verbatim, progress, most)
             _check_hash(request, digest)
             if not verbatim:
                 _settle(part, wanted, size_mib, source)
@@ -44,12 +48,49 @@ def bring(request: Arguments, progress: Progress) -> dict[str, Any]:
     return _answer(into, "raw" if request.flag("verbatim") else None)
 
 
+@contextlib.contextmanager
+def made(into: Path) -> Iterator[Path]:
+    """Gives a path beside ``into`` to write to; a full datastore is called by its name."""
+    into.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with written_beside(into) as part:
+            yield part
+    except TooLargeError as full:
+        raise RefusedError(f"no room in the datastore at {into.parent}: {full}") from full
+    except (OSError, FailedError) as problem:
+        if getattr(problem, "errno", 0) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(
+            problem
+        ):
+            raise RefusedError(f"no room in the datastore at {into.parent}: {problem}") from problem
+        raise
+
+
+def room(folder: Path, needed: int = 0, most_mib: int | None = None) -> int:
+    """Bytes that may be written into a datastore's folder; TooLargeError when they are fewer than are needed."""
+    free = space(folder)["free_mib"]
+    most = (free if most_mib is None else min(free, most_mib)) * MIB
+    if needed > most:
+        raise TooLargeError(needed, most)
+    return most
+
+
 def _source(request: Arguments) -> Source:
     if "url" in request and "path" not in request:
-        return Source(request.text("url"))
+        return Source(request.text("url"), reach=_reach(request))
     if "path" in request and "url" not in request:
         return Source(request.path("path"), _folders(request))
     raise BadArgsError("path", "one of path, url or empty", request.raw("path"))
+
+
+def _reach(request: Arguments) -> Reach:
+    """The networks that an address may lie in besides the public ones; None when it may lie anywhere."""
+    given = request.raw("reach")
+    if given is None:
+        return None
+    try:
+        return [ipaddress.ip_network(network) for network in given]
+    except (TypeError, ValueError) as wrong:
+        raise request.bad("reach", "a list of networks such as 10.0.0.0/8") from wrong
 
 
 def _folders(request: Arguments) -> tuple[str, ...]:
@@ -71,8 +112,7 @@ def _bring_empty(
     if fs is not None and fs not in (*qcow2.MAKERS, "swap"):
         raise request.bad("fs", "one of " + ", ".join(sorted((*qcow2.MAKERS, "swap"))))
     if not into.exists():
-        into.parent.mkdir(parents=True, exist_ok=True)
-        with written_beside(into) as part:
+        with made(into) as part:
             swap = fs == "swap"
             qcow2.make_empty(part, image_format, size_mib, None if swap else fs, swap)
             _finish(part, "")
@@ -87,16 +127,11 @@ def _check_hash(request: Arguments, digest: str) -> None:
 
 def _settle(part: Path, wanted: str | None, size_mib: int | None, source: Source) -> None:
     """Checks what came and brings it into the wanted format and size."""
-    found = info(part)
-    if found.backing or found.data_file:
-        other = found.backing or found.data_file
-        raise RefusedError(
-            f"{source.place} refers to another file ({other}), which may be anything"
-        )
-    target = wanted or (found.format if found.format in FORMATS else "qcow2")
-    if target != found.format:
+    found = formats.check(part, source.place)
+    target = wanted or (found if found in FORMATS else "qcow2")
+    if target != found:
         with scratch(part, "converted") as converted:
-            qcow2.convert(part, converted, target, found.format)
+            qcow2.convert(part, converted, target, found)
             converted.replace(part)
     qcow2.grow(part, target, size_mib)
 
@@ -110,7 +145,7 @@ def _finish(part: Path, digest: str) -> None:
 
 
 def _answer(path: Path, image_format: str | None = None) -> dict[str, Any]:
-    found = info(path, image_format)
+    found = info(path, image_format or formats.detect(path))
     try:
         digest: str | None = os.getxattr(path, _HASH_ATTRIBUTE).decode()
     except OSError:
@@ -134,15 +169,14 @@ def clone(request: Arguments) -> dict[str, Any]:
     if not into.exists():
         if not origin.exists():
             raise MissingError(str(origin))
-        into.parent.mkdir(parents=True, exist_ok=True)
-        with written_beside(into) as part:
+        with made(into) as part:
             _copy(origin, part, known)
             part.chmod(0o644)
     return _answer(into, known)
 
 
 def _copy(origin: Path, part: Path, known: str | None) -> None:
-    found = info(origin, known)
+    found = info(origin, known or formats.detect(origin))
     if found.backing:
         qcow2.convert(origin, part, found.format, found.format)
     else:

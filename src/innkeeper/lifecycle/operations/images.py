@@ -9,9 +9,10 @@ from innkeeper.lifecycle import engine
 from innkeeper.lifecycle.engine import Procedure, Step, register, target_of
 from innkeeper.lifecycle.machine import move
 from innkeeper.lifecycle.messages import FRONT_END, SIMULATED, Instruction
-from innkeeper.model.objects import Image, Operation
+from innkeeper.model.objects import Datastore, Image, Operation
 from innkeeper.model.permissions import SYSTEM, Caller
 from innkeeper.model.states import FILE_TYPES, ImageState, VmState
+from innkeeper.model.template import as_int
 from innkeeper.model.world import Transaction, World
 
 #: Seconds that copying an image may take.
@@ -28,15 +29,29 @@ def _ask(
     )
 
 
+def left_of_limit(world: World, datastore: Datastore, besides: int = -1) -> int | None:
+    """MiB that a datastore's own limit (LIMIT_MB) leaves, an image not counted; None without a limit."""
+    limit = as_int(datastore.template.get("LIMIT_MB"))
+    if limit is None:
+        return None
+    images = (image for image in world.images if image.datastore_id == datastore.id)
+    return max(0, limit - sum(image.size for image in images if image.id != besides))
+
+
 def _import(world: World, operation: Operation) -> Instruction:
     image: Image = target_of(world, operation)
     args: dict[str, Any] = {"into": image.source}
+    allowed = left_of_limit(world, world.datastores[image.datastore_id], image.id)
+    if allowed is not None:
+        args["most_mib"] = allowed
     if not image.path:
         args |= {"empty": True, "format": image.format or "raw", "size_mib": image.size}
         if image.fs:
             args["fs"] = image.fs
     elif "://" in image.path:
         args["url"] = image.path
+        if operation.args.get("reach") is not None:
+            args["reach"] = operation.args["reach"]
     else:
         args["path"] = image.path
         if operation.args.get("within"):
@@ -167,10 +182,19 @@ DELETE = register(
 
 
 def begin_import(
-    tx: Transaction, image: Image, caller: Caller = SYSTEM, within: tuple[str, ...] = ()
+    tx: Transaction,
+    image: Image,
+    caller: Caller = SYSTEM,
+    within: tuple[str, ...] = (),
+    reach: tuple[str, ...] | None = None,
 ) -> None:
-    """Brings in the image's content; a file of the front end must really lie in one of the folders `within`."""
-    engine.start(tx, IMPORT, image, caller, within=list(within))
+    """Brings in the image's content.
+
+    A file of the front end must really lie in one of the folders `within`, an address be public or in one of the
+    networks `reach` (None: anywhere).
+    """
+    bounds: dict[str, Any] = {} if reach is None else {"reach": list(reach)}
+    engine.start(tx, IMPORT, image, caller, within=list(within), **bounds)
 
 
 def begin_clone(tx: Transaction, image: Image, origin: Image, caller: Caller = SYSTEM) -> None:

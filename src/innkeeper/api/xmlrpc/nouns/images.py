@@ -31,9 +31,11 @@ async def allocate(
     desk: Desk, caller: Caller, text: str, datastore_id: int, no_check_capacity: bool
 ) -> Answer:
     """Registers an image."""
-    folders = desk.settings.image_folders
+    folders, networks = desk.settings.image_folders, desk.settings.image_networks
     return await desk.core.run(
-        lambda tx: images.allocate(tx, caller, text, datastore_id, no_check_capacity, folders)
+        lambda tx: images.allocate(
+            tx, caller, text, datastore_id, no_check_capacity, folders, networks
+        )
     )
 
 
