@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.real.lab import Lab
-from tests.real.zone import Zone, wait_for
+from tests.real.zone import Zone
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,9 +17,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="runs on a machine of its own: make test-real"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def zone() -> Iterator[Zone]:
-    """A furnished front end; the end proves that nothing is left over."""
+    """A furnished front end whose host is this machine; the end proves that nothing is left over.
+
+    One for each module: VMs of two front ends on one machine would have the same names.
+    """
     zone = Zone()
     try:
         zone.build_image()
@@ -27,16 +30,15 @@ def zone() -> Iterator[Zone]:
         zone.start()
         zone.furnish()
         yield zone
+        zone.end_all()
         zone.stop()
     finally:
-        if zone.daemon is not None and zone.daemon.poll() is None:
-            zone.daemon.kill()
-            zone.daemon.wait()
+        zone.end()
         zone.libvirt("stop")
     zone.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def guest(zone: Zone) -> int:
     """A guest that has answered; tests share it and leave it running."""
     vm = zone.instantiate("shared")
@@ -54,10 +56,8 @@ def lab() -> Iterator[Lab]:
             lab.start()
             lab.furnish()
             yield lab
-            wait_for(lambda: not lab.leftovers(), f"nothing left: {lab.leftovers()}", 60)
+            lab.end_all()
             lab.stop()
         finally:
-            if lab.daemon is not None and lab.daemon.poll() is None:
-                lab.daemon.kill()
-                lab.daemon.wait()
+            lab.end()
     lab.remove()

@@ -6,6 +6,7 @@ Its sshd has the front end's datastores hidden from it, so that a base image is 
 import contextlib
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import xml.etree.ElementTree as ET
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.real
 MONITORED, ERROR = 2, 3
 RUNNING, UNKNOWN = (3, 3), (3, 16)
 DONE, SUSPENDED = 6, 5
-#: Where agents of hosts elsewhere keep things.
+#: Where agents of hosts elsewhere keep things: a folder of the tests' machine (`machine.sh`).
 ELSEWHERE = Path("/var/lib/innkeeper")
 
 
@@ -35,7 +36,7 @@ class FarZone(Zone):
     def __init__(self) -> None:
         super().__init__("inntest1", "10.113.8")
         self.host_name, self.host_root = "node1", ELSEWHERE / "host"
-        for folder in ("datastores", "sshd", "node1"):
+        for folder in ("datastores", "sshd"):
             (self.data / folder).mkdir()
         hidden = [self.data / "datastores"]
         self.sshd = Sshd(self.data / "sshd", self.data / "ssh", 22, hidden)
@@ -89,17 +90,13 @@ class FarZone(Zone):
 
 
 @contextlib.contextmanager
-def in_place(mounts: dict[Path, Path]) -> Iterator[None]:
-    """Puts files and folders in the places of others, on this private machine."""
-    done: list[Path] = []
+def in_place(source: Path, target: Path) -> Iterator[None]:
+    """Puts a file in the place of another, on this private machine (a libvirtd that runs already does not see it)."""
+    subprocess.run(["mount", "--bind", source, target], check=True)
     try:
-        for source, target in mounts.items():
-            subprocess.run(["mount", "--bind", source, target], check=True)
-            done.append(target)
         yield
     finally:
-        for target in reversed(done):
-            subprocess.run(["umount", "--lazy", target], check=True)
+        subprocess.run(["umount", "--lazy", target], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +105,8 @@ def far() -> Iterator[FarZone]:
     zone = FarZone()
     hosts = zone.data / "hosts"
     hosts.write_text(Path("/etc/hosts").read_text() + "\n127.0.0.1 node1\n")
-    ELSEWHERE.mkdir(exist_ok=True)
-    with in_place({hosts: Path("/etc/hosts"), zone.data / "node1": ELSEWHERE}):
+    assert not list(ELSEWHERE.iterdir()), "the tests' machine has this folder to itself"
+    with in_place(hosts, Path("/etc/hosts")):
         try:
             zone.build_image()
             zone.libvirt("start")
@@ -117,13 +114,14 @@ def far() -> Iterator[FarZone]:
             zone.start()
             zone.furnish()
             yield zone
+            zone.end_all()
             zone.stop()
         finally:
-            if zone.daemon is not None and zone.daemon.poll() is None:
-                zone.daemon.kill()
-                zone.daemon.wait()
+            zone.end()
             zone.sshd.stop()
             zone.libvirt("stop")
+            for path in ELSEWHERE.iterdir():
+                path.unlink() if path.is_file() else shutil.rmtree(path)
     zone.remove()
 
 

@@ -16,11 +16,13 @@ from typing import Any
 import pyone
 
 from innkeeper.host import pack
+from innkeeper.model.states import FAILURES
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "only-for-tests"
 NETWORK = "10.113.7"
 BRIDGE = "inntest0"
+DONE = 6
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 240.0) -> Any:
@@ -102,6 +104,12 @@ class Zone:
         self.daemon.send_signal(signal.SIGTERM)
         assert self.daemon.wait(30) == 0, self.log()
 
+    def end(self) -> None:
+        """Ends the front end if a test that failed has left it running."""
+        if self.daemon is not None and self.daemon.poll() is None:
+            self.daemon.kill()
+            self.daemon.wait()
+
     def remove(self) -> None:
         shutil.rmtree(self.data)
 
@@ -148,12 +156,28 @@ class Zone:
         return info.STATE, info.LCM_STATE
 
     def wait_phase(self, vm: int, state: int, lcm: int = 0, seconds: float = 240.0) -> None:
+        def arrived() -> bool:
+            phase = self.phase(vm)
+            if phase != (state, lcm) and phase[1] in FAILURES:
+                raise AssertionError(f"VM {vm} has failed on its way to {state}/{lcm}")
+            return phase == (state, lcm)
+
         try:
-            wait_for(
-                lambda: self.phase(vm) == (state, lcm), f"VM {vm} in state {state}/{lcm}", seconds
-            )
+            wait_for(arrived, f"VM {vm} in state {state}/{lcm}", seconds)
         except AssertionError as late:
             raise AssertionError(f"{late}\n{self.story(vm)}") from None
+
+    def end_all(self) -> None:
+        """Ends every VM; of none of them anything is left then."""
+        present = self.api.vmpool.info(-2, -1, -1, -1).VM
+        for vm in present:
+            self.api.vm.action("terminate-hard", vm.ID)
+        for vm in present:
+            self.wait_phase(vm.ID, DONE)
+        try:
+            wait_for(lambda: not self.leftovers(), "nothing left", 60)
+        except AssertionError:
+            raise AssertionError(f"left over: {self.leftovers()}") from None
 
     def story(self, vm: int) -> str:
         """Why a VM is not where it should be: its phase, what it says of itself, the front end's last words."""
