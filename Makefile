@@ -13,10 +13,10 @@ export INN_DATA := $(abspath $(DATA))
 endif
 
 # What the tests build is kept for the next time in the source tree, not in the machine's cache.
-test test-debian image: export INN_CACHE ?= $(CURDIR)/build/cache
+test test-debian test-fresh image: export INN_CACHE ?= $(CURDIR)/build/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up down status lint test test-fast test-debian bench lock image clean
+.PHONY: help setup setup-dev up down status lint test test-fast test-fresh test-debian bench lock image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,10 @@ test: lint image ## everything: lint and all tests, real guests included (root)
 
 test-debian: setup-dev ## a whole Debian guest with cloud-init reads our context (minutes)
 	INN_TEST_DEBIAN=1 $(PYTEST) tests/guest/test_real_debian.py
+
+test-fresh: setup-dev ## `make up` on a bare Debian 12, without and with systemd (minutes; fetches packages; takes port 2633)
+	tests/real/fresh.sh
+	tests/real/fresh.sh --systemd
 
 test-fast: setup-dev ## the tests that take no guest and little time
 	$(PYTEST) -n 2 --dist loadgroup -m "not real and not slow" $(TESTS)
