@@ -94,6 +94,7 @@ give_registries() { # ROOT: this machine's settings of apt, pip and certificates
 
 mount_kernel_folders() { # ROOT
     mount --make-rprivate /
+    mount --bind "$1" "$1" # a root is a mount
     mount --rbind /dev "$1/dev"
     mount -t tmpfs -o mode=755 tmpfs "$1/run"
     mount -t sysfs sysfs "$1/sys"
