@@ -72,7 +72,9 @@ class Host:
             return {"networks": [network(1, BRIDGE)]}
         if verb == "disk.ensure":
             return {"disks": [overlay(self.base)]}
-        return {"domain": domain(vm)} if verb == "domain.ensure" else {}
+        if verb == "disk.release":
+            return {"disks": [0]}
+        return {"domain": domain(vm)} if verb in ("domain.ensure", "domain.adjust") else {}
 
     async def seen(self, vm: int) -> tuple[int, str] | None:
         """Generation and state of a VM as the host reports them."""

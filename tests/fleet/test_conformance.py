@@ -43,7 +43,9 @@ class Promise:
 PROMISES = [
     Promise(
         "verbs that take away find nothing to do where nothing is",
-        asked("domain.shutdown domain.destroy network.release vm.remove"),
+        asked(
+            "domain.shutdown domain.destroy network.release domain.adjust disk.release vm.remove"
+        ),
         None,
     ),
     Promise(
@@ -71,6 +73,18 @@ PROMISES = [
     Promise(
         "a guest asked for twice is one",
         [*STARTED, *STARTED],
+        (1, RUNNING),
+        ((1, RUNNING),),
+    ),
+    Promise(
+        "a guest that has what it should is left alone",
+        [*STARTED, *asked("domain.adjust domain.adjust", 3)],
+        (1, RUNNING),
+        ((1, RUNNING),),
+    ),
+    Promise(
+        "disks are not taken from a guest that runs",
+        [*STARTED, *asked("disk.release", 2, "refused")],
         (1, RUNNING),
         ((1, RUNNING),),
     ),
@@ -223,7 +237,8 @@ PROMISES = [
             *asked("disk.ensure", 3),
             *asked(
                 "network.ensure network.release disk.ensure domain.ensure domain.shutdown domain.destroy "
-                "domain.reboot domain.suspend domain.resume domain.save domain.restore vm.remove vm.adopt",
+                "domain.reboot domain.suspend domain.resume domain.save domain.restore vm.remove vm.adopt "
+                "domain.adjust disk.release",
                 2,
                 "stale",
             ),

@@ -16,6 +16,7 @@ _Special = tuple[str, str, str, str]
 SPECIAL: dict[str, dict[str, _Special]] = {
     "vm": {
         "create": ("Life cycle", "create", "vm_create", "Make a VM."),
+        "disk-attach": ("Devices", "devices", "disk_attach", "Give a VM one more disk."),
         "wait": ("Look inside", "wait", "vm_wait", "Wait for a state or an address."),
         "console": ("Look inside", "console", "console", "Talk to the serial console."),
         "log": ("Look inside", "logs", "log", "Show what the guest or QEMU wrote."),
@@ -63,7 +64,7 @@ SPECIAL: dict[str, dict[str, _Special]] = {
 _OBJECTS = "Objects"
 _PERMISSIONS = "Permissions"
 _SECTIONS = dict.fromkeys(("chmod", "chown", "chgrp", "lock", "unlock"), _PERMISSIONS)
-_ORDER = (_OBJECTS, "Life cycle", "Actions", "Look inside", "Addresses", "Members",
+_ORDER = (_OBJECTS, "Life cycle", "Devices", "Actions", "Look inside", "Addresses", "Members",
           _PERMISSIONS)  # fmt: skip
 
 # OpenNebula's names for what is called otherwise here.

@@ -39,7 +39,7 @@ _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 def add_range(network: str, file: str | None, settings: tuple[str, ...], **options: Any) -> None:
     """Add an address range."""
     attributes = address_range(options) if any(options.values()) else {}
-    attributes |= _attributes(settings)
+    attributes |= attributes_of(settings)
     text = gather(file, template_text.vector("AR", attributes) if attributes else "")
     client = current().client()
     client.call("vn.add_ar", id_of(client, KINDS["network"], network), text)
@@ -58,7 +58,7 @@ def add_range(network: str, file: str | None, settings: tuple[str, ...], **optio
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An attribute.")
 def update_range(network: str, ar: int, size: int | None, settings: tuple[str, ...]) -> None:
     """Change an address range."""
-    attributes = _attributes(settings) | ({"SIZE": str(size)} if size else {})
+    attributes = attributes_of(settings) | ({"SIZE": str(size)} if size else {})
     if not attributes:
         raise CliError("nothing to change: give --size or --set", ExitCode.USAGE)
     text = template_text.vector("AR", {"AR_ID": str(ar), **attributes})
@@ -66,7 +66,7 @@ def update_range(network: str, ar: int, size: int | None, settings: tuple[str, .
     client.call("vn.update_ar", id_of(client, KINDS["network"], network), text)
 
 
-def _attributes(settings: tuple[str, ...]) -> dict[str, str]:
+def attributes_of(settings: tuple[str, ...]) -> dict[str, str]:
     """`NAME=VALUE` texts as the attributes of a vector."""
     found = {}
     for setting in settings:

@@ -36,6 +36,8 @@ _RECOVER = Choice(
 )
 
 
+_DISK = Arg("disk", number=True)
+
 VM = (
     Verb(
         "deploy", "vm.deploy", "Start a waiting VM on a host of your choice.",
@@ -57,6 +59,8 @@ VM = (
         (ID, "operation"), (_RECOVER,), section="Life cycle",
         examples=("inn vm recover web --retry", "inn vm recover 12 --recreate"),
     ),
+    Verb("disk-detach", "vm.detach", "Take a disk from a VM; what is not an image's own is lost.",
+         (ID, "disk"), (_DISK,), section="Devices", examples=("inn vm disk-detach web 2",)),
 )  # fmt: skip
 
 HOST = (

@@ -22,12 +22,12 @@ _QUEUES = ("vm", "into", "path")
 class Guest:
     """What the host knows about one VM.
 
-    `generation` is the highest that was seen, `started` the one that the domain was started with. `disks` are their
-    numbers, `networks` the bridges by network.
+    `generation` is the highest that was seen, `started` the one that the domain was started with. `disks` are the
+    numbers of its files, `plugged` the devices of its domain ("disks", "nics"), `networks` the bridges by network.
     """
 
     __slots__ = (
-        "cpu", "disks", "folder", "generation", "memory", "networks", "saved", "started", "state",
+        "cpu", "disks", "folder", "generation", "memory", "networks", "plugged", "saved", "started", "state",
     )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
@@ -37,6 +37,7 @@ class Guest:
         self.folder = False
         self.saved = False
         self.disks: set[int] = set()
+        self.plugged: dict[str, set[int]] = {"disks": set(), "nics": set()}
         self.networks: dict[int, str] = {}
         self.cpu = 0.0
         self.memory = 0
@@ -114,9 +115,8 @@ class SimulatedHost:
         networks: dict[int, Result] = {}
         for number, guest in self.guests.items():
             generation, state = guest.seen()
-            vms.append(
-                {"vm": number, "generation": generation, "state": state, "folder": guest.folder}
-            )
+            entry = {"vm": number, "generation": generation, "state": state, "folder": guest.folder}
+            vms.append(entry | _devices_of(guest))
             for network, bridge in guest.networks.items():
                 entry = {"network": network, "bridge": bridge, "vms": []}
                 networks.setdefault(network, entry)["vms"].append(number)
@@ -190,6 +190,14 @@ class SimulatedHost:
         wanted = [disk["disk"] for disk in args["disks"]]
         self._made(args).disks.update(wanted)
 
+    def _disk_release(self, args: dict[str, Any]) -> None:
+        guest, going = self._admit(args), set(args["disks"])
+        if guest is None:
+            return
+        if guest.state != "off" and guest.plugged["disks"] & going:
+            raise AgentError("refused", f"VM {args['vm']} has one of the disks {going} plugged in")
+        guest.disks -= going
+
     def _context_ensure(self, args: dict[str, Any]) -> None:
         disk = args["disk"]
         self._made(args).disks.add(disk)
@@ -205,8 +213,17 @@ class SimulatedHost:
             guest.cpu = domain["cpu_shares"] / 1024
             guest.memory = domain["memory_mib"]
             guest.saved = False
+            guest.plugged = _devices(domain)
             self._start(args, guest, "booted")
         return {"domain": domain["name"]}
+
+    def _domain_adjust(self, args: dict[str, Any]) -> None:
+        domain = args["domain"]
+        guest = self._admit(args)
+        if guest is not None and guest.state != "off":
+            self._check_disks(guest, domain)
+            self._check_bridges(domain)
+            guest.plugged = _devices(domain)
 
     def _check_disks(self, guest: Guest, domain: dict[str, Any]) -> None:
         """A guest starts with the disks that it was given, or not at all."""
@@ -334,6 +351,22 @@ def _whole(args: dict[str, Any], name: str) -> int:
     if type(value) is not int:
         raise AgentError("bad-args", f"{name}: expected a whole number, got {value!r:.80}")
     return value
+
+
+def _devices(domain: dict[str, Any]) -> dict[str, set[int]]:
+    """The numbers of a domain's devices."""
+    return {
+        "disks": {disk["disk"] for disk in domain["disks"]},
+        "nics": {nic["nic"] for nic in domain["nics"]},
+    }
+
+
+def _devices_of(guest: Guest) -> Result:
+    """The disks that lie here and, of a domain, what is plugged in, as the agent lists them."""
+    found: Result = {"disks": sorted(guest.disks)}
+    if guest.state != "off":
+        found["plugged"] = {what: sorted(numbers) for what, numbers in guest.plugged.items()}
+    return found
 
 
 def _measured(number: int, guest: Guest) -> Result:

@@ -350,7 +350,19 @@ def checked_inventory(answer: Any) -> Message:
         )
         if not whole or not isinstance(entry.get("state"), str):
             raise Garbled(f"observe: vms must have vm, generation and state, not {entry!r:.100}")
+        if not _has_devices(entry):
+            raise Garbled(f"observe: disks and plugged must be numbers, not {entry!r:.100}")
     return inventory
+
+
+def _has_devices(entry: Message) -> bool:
+    """Can be read which disks lie there and, of a guest that runs, what is plugged in? Both may be left out."""
+    plugged = entry.get("plugged")
+    if plugged is not None and not isinstance(plugged, dict):
+        return False
+    named = [plugged.get(name) for name in ("disks", "nics")] if plugged is not None else []
+    lists = [*named, entry.get("disks", [])]
+    return all(isinstance(of, list) and all(type(n) is int for n in of) for of in lists)
 
 
 def _object(verb: str, answer: Any) -> Message:

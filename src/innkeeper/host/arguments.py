@@ -128,6 +128,13 @@ class Arguments:
             raise self.bad(key, "a list of objects")
         return [Arguments(item, f"{self._name(key)}[{n}]") for n, item in enumerate(value)]
 
+    def integers(self, key: str) -> list[int]:
+        """A list of whole numbers that are not negative."""
+        value = self._values.get(key)
+        if not isinstance(value, list) or not all(type(n) is int and n >= 0 for n in value):
+            raise self.bad(key, "a list of whole numbers")
+        return value
+
     def texts(self, key: str) -> dict[str, str]:
         """An object whose members are all texts."""
         value = self._values.get(key)

@@ -69,6 +69,11 @@ class VmFolder:
     def disk(self, number: int) -> Path:
         return self.path / f"disk.{number}"
 
+    def disks(self) -> list[int]:
+        """The numbers of the disks that lie here, whole."""
+        names = [path.name for path in self.path.glob("disk.*")]
+        return sorted(int(name[5:]) for name in names if name[5:].isdigit())
+
     def exists(self) -> bool:
         return self.path.is_dir()
 

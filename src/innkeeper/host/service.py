@@ -15,6 +15,7 @@ from .arguments import Arguments
 from .console import Consoles
 from .errors import AgentError
 from .folders import Root, VmFolder
+from .hypervisor import devices
 from .hypervisor.checkpoint import is_whole
 from .hypervisor.libvirt_qemu import Hypervisor, logs_of
 from .metrics import Monitor, Rates, domain_samples, host_sample
@@ -87,6 +88,10 @@ class Service:
                 told = {"generation": seen.generation, "state": seen.state, "pid": seen.pid}
             else:
                 told = {**_resting(folder or self.root.folder(vm)), "pid": None}
+            told["disks"] = folder.disks() if folder is not None else []
+            plugged = devices.plugged(self.hypervisor, vm) if seen is not None else None
+            if plugged is not None:
+                told["plugged"] = plugged
             vms.append({"vm": vm, "folder": folder is not None, **told})
         networks = [
             {"network": network.network, "bridge": network.bridge, "vms": network.vms}

@@ -19,7 +19,7 @@ from .arguments import Arguments
 from .disks import exports, images, iso, qcow2
 from .errors import RefusedError
 from .folders import Root, VmFolder
-from .hypervisor import checkpoint
+from .hypervisor import checkpoint, devices
 from .service import Service, read_log
 
 Result = dict[str, Any]
@@ -140,11 +140,7 @@ def _network_ensure(request: Request) -> Result:
 
 @_verb("network.release", _per_vm)
 def _network_release(request: Request) -> Result:
-    numbers = request.args.raw("networks")
-    if numbers is not None and not (
-        isinstance(numbers, list) and all(type(number) is int for number in numbers)
-    ):
-        raise request.args.bad("networks", "a list of network numbers")
+    numbers = request.args.integers("networks") if "networks" in request.args else None
     request.service.networks.release(request.vm(), numbers)
     return _NOTHING
 
@@ -159,6 +155,16 @@ def _disk_ensure(request: Request) -> Result:
     folder = request.made_folder()
     for disk in disks:
         qcow2.ensure(disk, folder.disk(disk.number))
+    return _NOTHING
+
+
+@_verb("disk.release", _per_vm)
+def _disk_release(request: Request) -> Result:
+    numbers = request.args.integers("disks")
+    folder = request.folder()
+    devices.check_unplugged(request.service.hypervisor, folder, numbers)
+    for number in numbers:
+        qcow2.remove(folder.disk(number))
     return _NOTHING
 
 
@@ -179,6 +185,13 @@ def _domain_ensure(request: Request) -> Result:
     if not folder.exists():
         raise RefusedError(f"VM {folder.vm} has no disks here: no disk.ensure came before")
     return request.service.hypervisor.ensure(folder, request.generation(), description)
+
+
+@_verb("domain.adjust", _per_vm, slow=True)
+def _domain_adjust(request: Request) -> Result:
+    description = request.args.part("domain")
+    devices.adjust(request.service.hypervisor, request.folder(), description)
+    return _NOTHING
 
 
 @_verb("domain.shutdown", _per_vm, slow=True)

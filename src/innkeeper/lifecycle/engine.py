@@ -64,7 +64,8 @@ class Procedure:
     """An operation's table of steps. Steps from `no_return` on are never undone ("" : all can be).
 
     `finish` runs after the last step, `fail` when everything is undone or a step past the point of no
-    return has failed for good.
+    return has failed for good. `abandoned` puts the target's record in order when something else takes the
+    operation's place.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Procedure:
     finish: Note
     fail: Note
     no_return: str = ""
+    abandoned: Note = nothing
     _index: dict[str, int] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -134,6 +136,7 @@ def abandon(tx: Transaction, operation: Operation, why: str) -> None:
     tx.log(
         target_of(tx.world, operation), "operation", name=operation.name, stage="replaced", why=why
     )
+    PROCEDURES[operation.name].abandoned(tx, operation)
 
 
 def reply(tx: Transaction, message: Reply) -> None:

@@ -29,6 +29,7 @@ from innkeeper.model.world import Transaction, World
 
 from . import engine
 from .machine import move, phase
+from .mending import mend
 from .messages import (
     DomainSeen,
     Event,
@@ -164,6 +165,7 @@ def _settle(tx: Transaction, host: Host, inventory: dict[str, Any]) -> None:
     for number in sorted(there.keys() & tx.world.occupancy.of(host.id).vms.keys()):
         _remove_leftover(tx, host, number, *there[number])
     _compare(tx, host, there, "seen when the host connected")
+    mend(tx, host, inventory)
 
 
 def _compare(tx: Transaction, host: Host, there: dict[int, tuple[int, str]], reason: str) -> None:

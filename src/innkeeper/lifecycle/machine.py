@@ -11,6 +11,11 @@ from innkeeper.model.states import LcmState, VmState
 from innkeeper.model.world import Transaction
 
 _CLEANUP = "CLEANUP_DELETE CLEANUP_RESUBMIT DONE"
+#: Phases in which a VM is changed where it is: by the phase in which that begins, and to which it leads back.
+_CHANGING = {
+    "RUNNING": "HOTPLUG HOTPLUG_NIC",
+    "POWEROFF": "HOTPLUG_PROLOG_POWEROFF HOTPLUG_EPILOG_POWEROFF HOTPLUG_NIC_POWEROFF",
+}
 
 #: phase -> phases that may follow it.
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -42,6 +47,10 @@ TRANSITIONS: dict[str, frozenset[str]] = {
         "DONE": "",
     }.items()
 }
+for _phase, _changing in _CHANGING.items():
+    TRANSITIONS[_phase] |= frozenset(_changing.split())
+    _back = frozenset(f"RUNNING UNKNOWN POWEROFF SUSPENDED {_CLEANUP}".split())
+    TRANSITIONS |= dict.fromkeys(_changing.split(), _back)
 
 
 #: Looked up, because the name of an enumeration's member costs more than all the rest of a step.

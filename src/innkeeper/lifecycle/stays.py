@@ -48,6 +48,14 @@ def opened(
     return (*vm.history, record)
 
 
+def copied(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> tuple[History, ...]:
+    """Closes the open record with an action that changed the VM where it is; the next one goes on from it."""
+    last = vm.history[-1]
+    runs = last.rstime and not last.retime
+    history = again(tx, vm, action, caller)
+    return (*history[:-1], msgspec.structs.replace(history[-1], rstime=tx.second if runs else 0))
+
+
 def again(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> tuple[History, ...]:
     """Closes the open record and opens the next one on the same host (resume from POWEROFF or SUSPENDED)."""
     last = vm.history[-1]

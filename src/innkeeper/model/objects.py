@@ -246,6 +246,7 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     `template` is what the hypervisor needs (CPU, MEMORY, DISK, NIC, ... with what we filled in),
     `user_template` everything else. `generation` grows with each placement: an agent refuses a stale one.
     `guest_generation` is the one that its guest was last seen to run with: it stays behind when a resume fails.
+    `used_disks` is the number after the highest that a disk of it was attached with: numbers are not used again.
     `decision` tells why the last placement chose its host, or why there is none yet.
     """
 
@@ -262,6 +263,7 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     deploy_id: str = ""
     generation: int = 0
     guest_generation: int = 0
+    used_disks: int = 0
     user_template: Template = EMPTY
     history: tuple[History, ...] = ()
     lock: Lock | None = None

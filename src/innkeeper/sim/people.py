@@ -17,6 +17,7 @@ from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmState
 from innkeeper.model.world import Table, Transaction
 
+from . import changers
 from .zone import GIB, Zone
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class People:
     def _habits_of_people(self) -> list[Callable[[], Awaitable[None]]]:
         weighted: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (60, self._act),
+            (8, self._change),
             (8, self._recover),
             (3, self._deploy),
             (4, self._mistake),
@@ -215,6 +217,15 @@ class People:
         done = await self._ask(lambda tx: vms.act(tx, caller, action, vm.id))
         if done is not None and action in STOPPING:
             self._stopped.append(vm.id)
+
+    async def _change(self) -> None:
+        """A VM is changed where it is, most often by its owner."""
+        vm = self._any_vm()
+        if vm is None:
+            return
+        caller = self._owner(vm) if self.chance.random() < 0.8 else self._somebody()
+        maker = self.chance.choice(changers.MAKERS)
+        await self._ask(maker(self.chance, self.zone.world, caller, vm))
 
     def _owner(self, vm: Vm) -> Caller:
         return caller_of(self.zone.world.users[vm.uid])

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from innkeeper.fleet.simulated import Guest
 from innkeeper.lifecycle.machine import phase
+from innkeeper.lifecycle.mending import disks_of
 from innkeeper.model.objects import Vm
 from innkeeper.model.states import HostState, VmState
 from innkeeper.model.world import World
@@ -51,8 +52,10 @@ def disagreements(
             if guest is None and vm.id in vouched:
                 continue
             yield from _differs(vm, guest)
-            if vm.running and guest is not None and vm.id not in vouched:
-                yield from _cut_off(vm, guest)
+            if guest is not None and vm.id not in vouched:
+                yield from _equipped(vm, guest)
+                if vm.running:
+                    yield from _cut_off(vm, guest)
     for name in heard:
         for number, guest in machines[name].guests.items():
             place = world.vms[number].place
@@ -92,6 +95,18 @@ def _cut_off(vm: Vm, guest: Guest) -> Iterator[Violation]:
     needed = {int(nic["NETWORK_ID"]) for nic in vm.nics}
     if not needed <= guest.networks.keys():
         text = f"runs without its networks: needs {needed}, has {sorted(guest.networks)}"
+        yield Violation(("vm", vm.id), text)
+
+
+def _equipped(vm: Vm, guest: Guest) -> Iterator[Violation]:
+    """Of a VM that runs or is powered off: its disks and what is plugged in are those of its record."""
+    if phase(vm) not in ("RUNNING", "POWEROFF"):
+        return
+    disks, nics = disks_of(vm), {int(nic["NIC_ID"]) for nic in vm.nics}
+    if guest.disks != disks:
+        yield Violation(("vm", vm.id), f"has disks {disks}, its machine {guest.disks}")
+    if vm.running and guest.plugged != {"disks": disks, "nics": nics}:
+        text = f"has disks {disks} and NICs {nics}, its guest {guest.plugged}"
         yield Violation(("vm", vm.id), text)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from innkeeper.commands import images, networks, vms
+from innkeeper.commands import disks, images, networks, vms
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Image, Vm
@@ -103,6 +103,13 @@ def _recover(how: int) -> Callable[[Zone, int], Awaitable[None]]:
     return start
 
 
+def _change(change: Callable[..., object], *args: object) -> Callable[[Zone, int], Awaitable[None]]:
+    async def start(zone: Zone, number: int) -> None:
+        await zone.do(lambda tx: change(tx, zone.admin, number, *args))
+
+    return start
+
+
 async def _import(zone: Zone, _: int) -> None:
     await zone.do(lambda tx: images.allocate(tx, zone.admin, IMAGE, 1, False, ()))
 
@@ -127,6 +134,14 @@ def _in(wanted: str) -> Callable[[World, int], bool]:
     return lambda world, number: phase(world.vms[number]) == wanted
 
 
+def _has_disks(*wanted: int) -> Callable[[World, int], bool]:
+    def reached(world: World, number: int) -> bool:
+        vm = world.vms[number]
+        return vm.running and [int(disk["DISK_ID"]) for disk in vm.disks] == [*wanted]
+
+    return reached
+
+
 def _ready(world: World, number: int) -> bool:
     return world.images[number].state is ImageState.READY
 
@@ -147,6 +162,10 @@ SCENARIOS: dict[str, Scenario] = {
     "epilog": Scenario(_after("poweroff", "POWEROFF"), _act("terminate"), _in("DONE")),
     "delete": Scenario(_running, _recover(3), _in("DONE")),
     "recreate": Scenario(_running, _recover(4), _in("RUNNING")),
+    "disk attach": Scenario(
+        _running, _change(disks.attach, "DISK=[IMAGE=img]"), _has_disks(0, 1, 3)
+    ),
+    "disk detach": Scenario(_running, _change(disks.detach, 1), _has_disks(0)),
     "image import": Scenario(_nothing_yet, _import, _ready),
     "image clone": Scenario(_origin, _clone, _ready),
     "image delete": Scenario(_image, _delete_image, _gone),

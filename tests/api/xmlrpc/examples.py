@@ -56,6 +56,11 @@ def alice(_: Cloud) -> int:
     return 2
 
 
+def with_disk(cloud: Cloud) -> int:
+    """A VM that runs and has a disk."""
+    return cloud.add_running(f"{VM}\nDISK = [TYPE = fs, SIZE = 5]")
+
+
 def spare_group(cloud: Cloud) -> int:
     """A group without users."""
     number: int = cloud.do("one.group.allocate", "spare")
@@ -168,6 +173,8 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.action": lambda cloud: ["hold", cloud.add_vm()],
     "one.vm.deploy": lambda cloud: [cloud.add_vm(), cloud.add_host()],
     "one.vm.recover": on(Cloud.add_vm, 3),
+    "one.vm.attach": on(Cloud.add_running, "DISK=[TYPE=fs,SIZE=5]"),
+    "one.vm.detach": on(with_disk, 0),
     "one.vm.monitoring": on(Cloud.add_vm),
     **everything("vm", Cloud.add_vm),
     **locking("vm", Cloud.add_vm),

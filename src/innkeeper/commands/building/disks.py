@@ -24,7 +24,7 @@ MAX_DISKS, MAX_SIZE = 256, 2**43
 _GIVEN = frozenset({
     "DISK_ID", "SOURCE", "ORIGINAL_SIZE", "IMAGE_STATE", "DISK_SNAPSHOT_TOTAL_SIZE", "CLONE", "SAVE", "PERSISTENT",
     "SHAREABLE", "DATASTORE", "DATASTORE_ID", "TM_MAD", "CLUSTER_ID", "CLONE_TARGET", "LN_TARGET", "DISK_TYPE",
-    "CLONING", "ORDER",
+    "CLONING", "ORDER", "ATTACH",
 })  # fmt: skip
 
 
@@ -34,13 +34,37 @@ def fill(draft: Draft) -> None:
     if len(given) > MAX_DISKS:
         raise problem(f"A VM has at most {MAX_DISKS} DISKs, not {len(given)}.")
     for number, vector in enumerate(given):
-        disk = {name: value for name, value in vector.items() if name not in _GIVEN}
-        made = _volatile(draft, disk) if _is_volatile(disk) else _from_image(draft, disk)
-        made["DISK_ID"] = str(number)
-        draft.disks.append(made)
+        draft.disks.append(_made(draft, vector, number))
     _give_targets(draft)
     if draft.disks:
         draft.template = draft.template.with_("DISK", *draft.disks)
+
+
+def _made(draft: Draft, vector: Vector, number: int) -> Vector:
+    disk = {name: value for name, value in vector.items() if name not in _GIVEN}
+    made = _volatile(draft, disk) if _is_volatile(disk) else _from_image(draft, disk)
+    return {**made, "DISK_ID": str(number)}
+
+
+def another(draft: Draft, vector: Vector, number: int, *, plugged: bool) -> Vector:
+    """One more disk of a VM that has those of the draft; `plugged` into a guest that runs."""
+    made = _made(draft, vector, number)
+    if made.get("CLONING"):
+        text = f"Cannot use image {made['IMAGE_ID']} ({made['IMAGE']}): it is LOCKED."
+        raise Refusal(Code.ACTION, text, int(made["IMAGE_ID"]))
+    context = draft.template.vector("CONTEXT") or {}
+    taken = {disk["TARGET"] for disk in (*draft.disks, context) if "TARGET" in disk}
+    target = made.get("TARGET")
+    if target is not None:
+        _check_target(target, "a DISK")
+        if target in taken:
+            raise problem(f"TARGET {target} is another disk's already.")
+    cdrom = made.get("TYPE") == "CDROM" and not plugged
+    _give_target(made, made.get("DEV_PREFIX", "hd" if cdrom else "sd"), taken)
+    if plugged and made["TARGET"].startswith("hd"):
+        text = "IDE disks cannot be plugged into a guest that runs: DEV_PREFIX or TARGET must be of sd or vd"
+        raise problem(f"{text}, not {made['TARGET']}.")
+    return made
 
 
 def _is_volatile(disk: Vector) -> bool:

@@ -47,6 +47,14 @@ class Draft:
             )
 
 
+class Problem(Refusal):
+    """The template does not make a VM; `plain` names the attribute."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Code.INTERNAL, f"Error allocating a new virtual machine. {text}")
+        self.plain = text
+
+
 def problem(text: str) -> Refusal:
     """The template does not make a VM; the text names the attribute."""
-    return Refusal(Code.INTERNAL, f"Error allocating a new virtual machine. {text}")
+    return Problem(text)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..arguments import Arguments
 from ..errors import MissingError, RefusedError
-from ..files import remove_parts, scratch, sync_folder, written_beside
+from ..files import remove_durably, remove_parts, scratch, sync_folder, written_beside
 from ..tools import run
 
 MIB = 1024 * 1024
@@ -131,6 +131,12 @@ def ensure(disk: Disk, target: Path) -> None:
         else:
             make_empty(part, disk.format, disk.size_mib or 1, disk.fs, disk.kind == "swap")
         part.chmod(0o600)
+
+
+def remove(target: Path) -> None:
+    """Removes a disk and what interrupted makers left beside it; a link goes, not what it leads to."""
+    remove_parts(target)
+    remove_durably(target)
 
 
 def _overlay(disk: Disk, part: Path) -> None:

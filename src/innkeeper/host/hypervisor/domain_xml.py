@@ -101,7 +101,8 @@ def _identity(root: ET.Element, setting: Setting) -> None:
     _leaf(root, "metadata").append(identity_xml(setting))
 
 
-def _machine(domain: Arguments) -> str:
+def machine_of(domain: Arguments) -> str:
+    """The machine type; on ``pc`` the kernels of cloud images see an IDE CD-ROM."""
     return domain.maybe_text("machine") or ("pc" if _arch(domain) == "x86_64" else "virt")
 
 
@@ -111,7 +112,7 @@ def _arch(domain: Arguments) -> str:
 
 def _operating_system(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     system = _leaf(root, "os")
-    _leaf(system, "type", "hvm", arch=_arch(domain), machine=_machine(domain))
+    _leaf(system, "type", "hvm", arch=_arch(domain), machine=machine_of(domain))
     if domain.choice("firmware", ("bios", "uefi"), "bios") == "uefi":
         system.set("firmware", "efi")
         # In the VM's folder, so that it goes when the VM goes.
@@ -153,7 +154,7 @@ def _cpu(root: ET.Element, domain: Arguments, setting: Setting) -> None:
 
 def _devices(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     devices = _leaf(root, "devices")
-    q35 = "q35" in _machine(domain)
+    q35 = "q35" in machine_of(domain)
     disks = domain.parts("disks", required=False)
     for disk in disks:
         devices.append(disk_xml(disk, setting, q35))
@@ -192,6 +193,7 @@ def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element
     if readonly:
         _leaf(element, "readonly")
     _boot(element, disk)
+    _leaf(element, "alias", name=f"ua-disk-{number}")
     return element
 
 
@@ -219,6 +221,7 @@ def nic_xml(nic: Arguments, vm: int) -> ET.Element:
         # Only a network boot needs the option ROM; without it the firmware starts sooner.
         _leaf(element, "rom", enabled="no")
     _boot(element, nic)
+    _leaf(element, "alias", name=f"ua-nic-{nic.integer('nic')}")
     return element
 
 

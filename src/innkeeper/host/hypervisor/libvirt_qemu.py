@@ -160,8 +160,8 @@ class Hypervisor:
     def ensure(self, folder: VmFolder, generation: int, description: Arguments) -> dict[str, Any]:
         """Starts the VM unless it runs already with this generation."""
         self._check_machine(description)
-        layers = _layers(folder, description)
-        xml = domain_xml(description, self.setting(folder, generation, layers))
+        setting = self.setting(folder, generation, layers(folder, description))
+        xml = domain_xml(description, setting)
         domain = self.find(folder.vm)
         if domain is not None:
             running = self.generation_of(domain)
@@ -314,7 +314,7 @@ class Hypervisor:
             domain.resume()
 
 
-def _layers(folder: VmFolder, description: Arguments) -> dict[int, list[tuple[str, str]]]:
+def layers(folder: VmFolder, description: Arguments) -> dict[int, list[tuple[str, str]]]:
     found = {}
     for disk in description.parts("disks", required=False):
         file = folder.disk(disk.integer("disk"))

@@ -87,7 +87,7 @@ def begin(
     under_way = tx.world.operation_on(vm)
     if under_way is not None:
         engine.abandon(tx, under_way, "recover")
-    vm = common.anew(tx, vm)
+    vm = common.anew(tx, tx.world.vms[vm.id])
     engine.start(
         tx,
         RECREATE if recreate else DELETE,

@@ -1,0 +1,75 @@
+"""`inn vm disk-attach`: what a VM gets while it is there, described by options or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from innkeeper.cli import template_text
+from innkeeper.cli.create import gather
+from innkeeper.cli.errors import CliError, ExitCode
+from innkeeper.cli.lazy import InnCommand, examples
+from innkeeper.cli.names import ObjectType, id_of
+from innkeeper.cli.network import attributes_of
+from innkeeper.cli.objects import KINDS
+from innkeeper.cli.session import current
+from innkeeper.cli.template_options import SIZE
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+VM = click.argument("vm", type=ObjectType("vm"), metavar="VM")
+FILE = click.option("-f", "--file", metavar="FILE", help="A template to read it from.")
+SETTINGS = click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other attribute."
+)
+
+
+def referring(name: str, text: str | None) -> dict[str, str]:
+    """An object named by its number or its name, as a template names it."""
+    if not text:
+        return {}
+    return {f"{name}_ID" if text.isdigit() else name: text}
+
+
+def device(
+    name: str, file: str | None, attributes: dict[str, Any], settings: tuple[str, ...]
+) -> str:
+    """The template of one device."""
+    given = {key: str(value) for key, value in attributes.items() if value is not None}
+    given |= attributes_of(settings)
+    return gather(file, template_text.vector(name, given) if given else "")
+
+
+@click.command(
+    "disk-attach", cls=InnCommand,
+    help="Give a VM that runs, or is powered off, one more disk.",
+    epilog=examples("inn vm disk-attach web --image data",
+                    "inn vm disk-attach web --size 10g --fs ext4 --prefix vd"),
+)  # fmt: skip
+@VM
+@FILE
+@click.option("-i", "--image", metavar="IMAGE", help="The disk of this image.")
+@click.option("--size", type=SIZE, metavar="MIB", help="A new, empty disk of this size.")
+@click.option("--swap", is_flag=True, help="The new disk is swap space.")
+@click.option("--fs", metavar="NAME", help="A file system to make on the new disk.")
+@click.option("-t", "--target", metavar="DEVICE", help="The guest's device, such as vdb.")
+@click.option("--prefix", metavar="PREFIX", help="Its bus: vd, sd or hd.")
+@click.option("--cache", metavar="MODE", help="How the host caches it.")
+@click.option("--discard", metavar="MODE", help="Whether the guest can give blocks back.")
+@SETTINGS
+def disk_attach(
+    vm: str, file: str | None, image: str | None, size: int | None, swap: bool, fs: str | None,
+    prefix: str | None, settings: tuple[str, ...], **options: str | None,
+) -> None:  # fmt: skip
+    """Attach a disk."""
+    if image and size:
+        raise CliError("--image and --size exclude each other", ExitCode.USAGE)
+    kind = "swap" if swap else "fs"
+    empty = {"TYPE": kind, "SIZE": size, "FS": fs} if size else {}
+    attributes = referring("IMAGE", image) | empty | {"DEV_PREFIX": prefix} | options
+    client = current().client()
+    client.call(
+        "vm.attach", id_of(client, KINDS["vm"], vm), device("DISK", file, attributes, settings)
+    )

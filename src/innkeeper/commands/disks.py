@@ -1,0 +1,77 @@
+"""Disks of VMs that are there: attached, detached (what a VM begins with is in `building/`)."""
+
+from innkeeper.lifecycle.changes import shown_during
+from innkeeper.lifecycle.operations import disks as work
+from innkeeper.model.errors import wrong_state
+from innkeeper.model.objects import Vm
+from innkeeper.model.permissions import Caller
+from innkeeper.model.template import Template, Vector
+from innkeeper.model.world import Transaction
+
+from .building.disks import MAX_DISKS, another
+from .building.draft import Draft, Problem
+from .common import need, parse
+from .restricted import check_restricted
+from .vms import right_for
+
+
+def attach(tx: Transaction, caller: Caller, vm_id: int, text: str) -> int:
+    """Gives a VM one more disk, at once when its guest runs."""
+    template = parse(text)
+    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-attach"))
+    check_restricted(caller, Vm.KIND, template.only(["DISK"]))
+    given = only_vector(template, "DISK", vm_id)
+    shown = shown_during(tx.world, vm, "disk-attach")
+    if len(vm.disks) >= MAX_DISKS:
+        raise wrong_state(f"A VM has at most {MAX_DISKS} DISKs.", vm_id)
+    try:
+        disk = another(draft_of(tx, caller, vm), given, _next(vm), plugged=shown == "HOTPLUG")
+    except Problem as wrong:
+        raise wrong_state(f"Could not add a new disk: {wrong.plain}", vm_id) from None
+    work.begin_attach(tx, vm, disk, caller)
+    return vm_id
+
+
+def detach(tx: Transaction, caller: Caller, vm_id: int, disk_id: int) -> int:
+    """Takes a disk from a VM: a persistent image keeps what was written, all else goes."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-detach"))
+    shown_during(tx.world, vm, "disk-detach")
+    disk_of(vm, disk_id)
+    work.begin_detach(tx, vm, disk_id, caller)
+    return vm_id
+
+
+def disk_of(vm: Vm, disk_id: int) -> Vector:
+    """The VM's disk of this number; the context CD is not one."""
+    for disk in vm.disks:
+        if disk["DISK_ID"] == str(disk_id):
+            return disk
+    context = vm.template.vector("CONTEXT")
+    if context is not None and context.get("DISK_ID") == str(disk_id):
+        raise wrong_state(f"Disk {disk_id} of VM {vm.id} is its context CD, which stays.", vm.id)
+    has = ", ".join(disk["DISK_ID"] for disk in vm.disks) or "none"
+    raise wrong_state(f"VM {vm.id} has no disk {disk_id} (it has: {has}).", vm.id)
+
+
+def only_vector(template: Template, name: str, vm_id: int) -> Vector:
+    """The one vector of this name that the template must have."""
+    found = template.vectors(name)
+    if len(found) != 1:
+        text = f"The template must have one {name} = [ ... ], not {len(found)}."
+        raise wrong_state(text, vm_id)
+    return found[0]
+
+
+def draft_of(tx: Transaction, caller: Caller, vm: Vm) -> Draft:
+    """A VM that is there, as what builds its parts knows it: bound to its host's cluster."""
+    return Draft(
+        tx, caller, vm.id, vm.name, vm.template, vm.user_template,
+        clusters={vm.history[-1].cluster_id}, disks=list(vm.disks), nics=list(vm.nics),
+    )  # fmt: skip
+
+
+def _next(vm: Vm) -> int:
+    """The number of the next disk: one that no disk of this VM, nor its context CD, ever had."""
+    context = vm.template.vector("CONTEXT") or {}
+    numbers = [int(disk["DISK_ID"]) for disk in (*vm.disks, context) if "DISK_ID" in disk]
+    return max([vm.used_disks, *(number + 1 for number in numbers)])

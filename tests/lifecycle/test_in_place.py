@@ -1,0 +1,175 @@
+"""Changes of a VM where it is: what is asked of its host, what it shows and holds meanwhile, what is left."""
+
+import pytest
+
+from innkeeper.commands import disks
+from innkeeper.lifecycle.messages import HostUp
+from innkeeper.model.errors import Refusal
+from innkeeper.model.states import VmAction
+from tests.lifecycle.bench import ADMIN, FACTS, Bench
+
+VOLATILE = "DISK=[TYPE=fs,SIZE=5,DEV_PREFIX=vd]"
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """A VM that runs, with disk 0 and its context CD, disk 1."""
+    bench = Bench()
+    bench.running()
+    return bench
+
+
+def off(bench: Bench) -> None:
+    bench.act("poweroff")
+    bench.finish()
+    bench.now += 50
+
+
+def attach(bench: Bench, text: str = VOLATILE) -> None:
+    bench.do(lambda tx: disks.attach(tx, ADMIN, 0, text))
+
+
+def detach(bench: Bench, number: int) -> None:
+    bench.do(lambda tx: disks.detach(tx, ADMIN, 0, number))
+
+
+def numbers(bench: Bench) -> list[int]:
+    return [int(disk["DISK_ID"]) for disk in bench.vm().disks]
+
+
+def described(bench: Bench) -> list[int]:
+    """The disks of the domain that the oldest instruction describes."""
+    return [disk["disk"] for disk in bench.sent[0].args["domain"]["disks"]]
+
+
+def lookover(bench: Bench, disks: list[int], plugged: list[int], nics: list[int]) -> None:
+    """The host says what it has of the VM."""
+    vm = bench.vm()
+    entry = {
+        "vm": 0, "generation": vm.guest_generation, "state": "running", "folder": True, "disks": disks,
+        "plugged": {"disks": plugged, "nics": nics},
+    }  # fmt: skip
+    bench.take(HostUp(0, FACTS, {"vms": [entry]}))
+
+
+def test_attach_to_a_guest_that_runs(bench: Bench) -> None:
+    before = bench.vm()
+    attach(bench)
+    assert (bench.phase(), bench.verbs) == ("HOTPLUG", ["disk.ensure"])
+    assert bench.sent[0].args["generation"] == before.generation + 1
+    assert [disk["disk"] for disk in bench.sent[0].args["disks"]] == [2]
+    assert [disk.get("ATTACH") for disk in bench.vm().disks] == [None, "YES"]
+    bench.answer()
+    assert (bench.verbs, described(bench)) == (["domain.adjust"], [0, 2, 1])
+    bench.answer()
+    vm = bench.vm()
+    assert (bench.phase(), bench.sent, numbers(bench)) == ("RUNNING", [], [0, 2])
+    assert "ATTACH" not in vm.disks[1]
+    first, second = vm.history
+    assert (first.action, first.etime, second.etime) == (VmAction.DISK_ATTACH, 1100, 0)
+    assert second.rstime == 1100
+    assert vm.guest_generation == before.guest_generation
+
+
+def test_attach_and_detach_while_it_is_off(bench: Bench) -> None:
+    off(bench)
+    attach(bench)
+    assert (bench.phase(), bench.finish()) == ("HOTPLUG_PROLOG_POWEROFF", ["disk.ensure"])
+    assert (bench.phase(), numbers(bench)) == ("POWEROFF", [0, 2])
+    detach(bench, 2)
+    assert (bench.phase(), bench.finish()) == ("HOTPLUG_EPILOG_POWEROFF", ["disk.release"])
+    assert (bench.phase(), numbers(bench)) == ("POWEROFF", [0])
+
+
+def test_a_number_is_not_used_again(bench: Bench) -> None:
+    for number in (2, 3):
+        attach(bench)
+        bench.finish()
+        assert numbers(bench) == [0, number]
+        detach(bench, number)
+        assert bench.finish() == ["domain.adjust", "disk.release"]
+
+
+def test_an_attach_that_fails_is_undone_and_leaves_no_trace(bench: Bench) -> None:
+    before = bench.vm()
+    attach(bench)
+    bench.answer()
+    do = bench.answer("refused")
+    assert (bench.verbs, described(bench)) == (["domain.adjust"], [0, 1])
+    assert bench.sent[0].args["generation"] == do.args["generation"] + 1
+    assert bench.finish() == ["domain.adjust", "disk.release"]
+    vm = bench.vm()
+    assert (bench.phase(), vm.template, vm.history) == ("RUNNING", before.template, before.history)
+    assert vm.user_template.get("ERROR") == "plug: says refused"
+
+
+def test_a_guest_that_keeps_a_disk_keeps_it(bench: Bench) -> None:
+    before = bench.vm().template
+    detach(bench, 0)
+    assert described(bench) == [1]
+    bench.answer("timeout")
+    bench.answer("timeout")
+    assert (bench.verbs, described(bench)) == (["domain.adjust"], [0, 1])
+    bench.finish()
+    assert (bench.phase(), bench.vm().template) == ("RUNNING", before)
+
+
+def test_a_file_that_cannot_be_removed_is_removed_later(bench: Bench) -> None:
+    detach(bench, 0)
+    bench.answer()
+    bench.answer("refused")
+    assert (bench.phase(), numbers(bench)) == ("RUNNING", [])
+    lookover(bench, disks=[0, 1], plugged=[1], nics=[0])
+    assert (bench.verbs, bench.sent[0].args["disks"]) == (["disk.release"], [0])
+
+
+def test_what_a_host_has_besides_is_put_right(bench: Bench) -> None:
+    lookover(bench, disks=[0, 1], plugged=[0, 1], nics=[0])
+    assert bench.sent == []
+    lookover(bench, disks=[0, 1, 2], plugged=[0, 1, 2], nics=[0, 1])
+    assert bench.verbs == ["domain.adjust", "disk.release"]
+    assert described(bench) == [0, 1]
+    assert {each.args["generation"] for each in bench.sent} == {bench.vm().generation}
+
+
+def test_a_host_that_is_at_work_on_a_vm_is_left_to_it(bench: Bench) -> None:
+    attach(bench)
+    bench.sent.clear()
+    lookover(bench, disks=[0, 1, 2], plugged=[0, 1], nics=[0])
+    assert bench.sent == []
+
+
+def test_a_guest_that_stops_meanwhile_is_shown_off_with_its_disk(bench: Bench) -> None:
+    attach(bench)
+    bench.answer()
+    bench.seen("off", bench.vm().guest_generation)
+    bench.answer()
+    assert (bench.phase(), numbers(bench)) == ("POWEROFF", [0, 2])
+
+
+def test_when_its_host_goes_away_nobody_knows_what_it_does(bench: Bench) -> None:
+    attach(bench)
+    bench.down()
+    bench.answer("unreachable")
+    bench.answer("unreachable")
+    assert (bench.phase(), numbers(bench)) == ("UNKNOWN", [0])
+
+
+@pytest.mark.parametrize("how", [3, 4, 5])
+def test_recovery_takes_the_place_of_a_change(bench: Bench, how: int) -> None:
+    attach(bench)
+    bench.recover(how)
+    bench.sent = [each for each in bench.sent if each.verb == "vm.remove"]
+    bench.finish()
+    assert numbers(bench) == [0]
+    assert bench.phase() == ("PENDING" if how == 4 else "DONE")
+
+
+def test_one_change_at_a_time(bench: Bench) -> None:
+    bench.act("reboot")
+    with pytest.raises(Refusal, match="VM is busy"):
+        attach(bench)
+    bench.finish()
+    attach(bench)
+    with pytest.raises(Refusal, match="not available for state HOTPLUG"):
+        detach(bench, 0)

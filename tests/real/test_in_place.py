@@ -1,0 +1,220 @@
+"""Guests that are changed where they are: disks come and go, and nothing is left of those that went."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyone
+import pytest
+
+from tests.real.zone import Zone, wait_for
+
+pytestmark = pytest.mark.real
+
+RUNNING, POWEROFF, SUSPENDED, DONE = (3, 3), (8, 0), (5, 0), (6, 0)
+SECTOR, MIB = 512, 1 << 20
+SHELL = [
+    "ssh", "-q", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5",
+]  # fmt: skip
+
+
+class ChangingZone(Zone):
+    """A zone whose guest takes commands by ssh."""
+
+    def __init__(self) -> None:
+        super().__init__("inntest2", "10.113.9")
+        self.key = self.data / "key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
+
+    def public_key(self) -> str:
+        return self.key.with_suffix(".pub").read_text().strip()
+
+    def tell(self, vm: int, command: str) -> str:
+        """What a command in the guest says."""
+
+        def tried() -> subprocess.CompletedProcess[str] | None:
+            words = [*SHELL, "-i", str(self.key), f"root@{self.address(vm)}", command]
+            done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+            return None if done.returncode == 255 else done
+
+        done = wait_for(tried, f"the guest of VM {vm} takes a command")
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout.strip()
+
+    def sees(self, vm: int, target: str, mib: int | None, seconds: float = 240.0) -> None:
+        """Waits until the guest has a disk of this size, or (None) has it no more."""
+        command = f"cat /sys/block/{target}/size 2>/dev/null || echo 0"
+        wanted = str((mib or 0) * MIB // SECTOR)
+        wait_for(lambda: self.tell(vm, command) == wanted, f"{target} has {mib} MiB", seconds)
+
+    def changed(self, vm: int, change: Callable[[], object], back: tuple[int, int]) -> None:
+        """Asks for a change, and waits until the VM is back."""
+        change()
+        self.wait_phase(vm, *back)
+        error = self.api.vm.info(vm).USER_TEMPLATE.get("ERROR")
+        assert error is None, error
+
+    def disks(self, vm: int) -> list[str]:
+        """The numbers of the VM's disks, as its record has them."""
+        found = self.api.vm.info(vm).TEMPLATE["DISK"]
+        return [disk["DISK_ID"] for disk in (found if isinstance(found, list) else [found])]
+
+    def files(self, vm: int) -> list[str]:
+        return sorted(path.name for path in (self.host_root / "vms" / str(vm)).glob("disk.*"))
+
+    def domain(self, vm: int) -> str:
+        """The guest's devices as libvirt has them."""
+        command = ["virsh", "-c", "qemu:///system", "dumpxml", f"one-{vm}"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def field() -> Iterator[ChangingZone]:
+    """A furnished front end; the end proves that nothing is left over."""
+    zone = ChangingZone()
+    try:
+        zone.build_image()
+        zone.libvirt("start")
+        zone.start()
+        zone.furnish()
+        yield zone
+        for vm in zone.api.vmpool.info(-2, -1, -1, -1).VM:
+            zone.api.vm.action("terminate-hard", vm.ID)
+        for vm in zone.api.vmpool.info(-2, -1, -1, -2).VM:
+            zone.wait_phase(vm.ID, *DONE)
+        wait_for(lambda: not zone.leftovers(), f"nothing left: {zone.leftovers()}", 30)
+        assert zone.api.vn.info(zone.network).USED_LEASES == 0
+        zone.stop()
+    finally:
+        if zone.daemon is not None and zone.daemon.poll() is None:
+            zone.daemon.kill()
+            zone.daemon.wait()
+        zone.libvirt("stop")
+    zone.remove()
+
+
+@pytest.fixture(scope="module")
+def guest(field: ChangingZone) -> int:
+    """A guest that has answered; tests share it and leave it running."""
+    context = f'CONTEXT=[NETWORK="YES",SET_HOSTNAME="$NAME",SSH_PUBLIC_KEY="{field.public_key()}"]'
+    vm = field.instantiate("shared", context)
+    field.answers(vm)
+    return vm
+
+
+def made(field: ChangingZone, text: str) -> int:
+    """An image that is ready."""
+    image: int = field.api.image.allocate(text, 1)
+    wait_for(lambda: field.api.image.info(image).STATE == 1, "the image is ready", 60)
+    return image
+
+
+def file_of(field: ChangingZone, image: int) -> Path:
+    return Path(field.api.image.info(image).SOURCE)
+
+
+# ---- disks -------------------------------------------------------------------------------------
+
+
+def test_a_disk_is_plugged_in_and_out_twenty_times_without_a_trace(
+    field: ChangingZone, guest: int
+) -> None:
+    api, before = field.api, (field.disks(guest), field.files(guest))
+    boot = field.answers(guest)["boot_id"]
+    for number in range(20):
+        kind = "fs" if number % 2 else "swap"
+        text = f"DISK=[TYPE={kind},SIZE=8,DEV_PREFIX=vd]"
+        field.changed(guest, lambda text=text: api.vm.attach(guest, text), RUNNING)
+        attached = field.disks(guest)[-1]
+        field.sees(guest, "vdb", 8)
+        field.changed(guest, lambda disk=attached: api.vm.detach(guest, int(disk)), RUNNING)
+        field.sees(guest, "vdb", None)
+    assert (field.disks(guest), field.files(guest)) == before
+    assert field.domain(guest).count("<disk ") == 2
+    assert field.answers(guest)["boot_id"] == boot
+    assert len(api.vm.info(guest).HISTORY_RECORDS.HISTORY) == 41
+
+
+def test_what_a_guest_wrote_to_a_persistent_disk_stays_in_its_image(
+    field: ChangingZone, guest: int
+) -> None:
+    image = made(
+        field, "NAME=data\nTYPE=DATABLOCK\nSIZE=16\nFORMAT=raw\nPERSISTENT=YES\nDEV_PREFIX=vd"
+    )
+    field.changed(guest, lambda: field.api.vm.attach(guest, "DISK=[IMAGE=data]"), RUNNING)
+    assert field.api.image.info(image).STATE == 8
+    field.sees(guest, "vdb", 16)
+    field.tell(guest, "echo kept-for-good | dd of=/dev/vdb conv=fsync 2>/dev/null")
+    disk = int(field.disks(guest)[-1])
+    field.changed(guest, lambda: field.api.vm.detach(guest, disk), RUNNING)
+    assert file_of(field, image).read_bytes()[:13] == b"kept-for-good"
+    info = field.api.image.info(image)
+    assert (info.STATE, info.RUNNING_VMS) == (1, 0)
+
+
+def test_disks_stay_through_suspension_and_power_off(field: ChangingZone, guest: int) -> None:
+    """A disk of each bus that can be plugged; one more comes while the guest is off, and one goes."""
+    api = field.api
+    field.changed(guest, lambda: api.vm.attach(guest, "DISK=[TYPE=fs,SIZE=9]"), RUNNING)
+    field.changed(
+        guest, lambda: api.vm.attach(guest, "DISK=[TYPE=fs,SIZE=10,DEV_PREFIX=vd]"), RUNNING
+    )
+    first, second = (int(disk) for disk in field.disks(guest)[-2:])
+    field.sees(guest, "sda", 9)
+    field.sees(guest, "vdb", 10)
+    field.changed(guest, lambda: api.vm.action("suspend", guest), SUSPENDED)
+    field.changed(guest, lambda: api.vm.action("resume", guest), RUNNING)
+    field.sees(guest, "sda", 9)
+    field.changed(guest, lambda: api.vm.action("poweroff-hard", guest), POWEROFF)
+    text = "DISK=[TYPE=fs,SIZE=11,FORMAT=qcow2,FS=ext4,DEV_PREFIX=vd]"
+    field.changed(guest, lambda: api.vm.attach(guest, text), POWEROFF)
+    third = int(field.disks(guest)[-1])
+    field.changed(guest, lambda: api.vm.detach(guest, second), POWEROFF)
+    assert f"disk.{second}" not in field.files(guest)
+    field.changed(guest, lambda: api.vm.action("resume", guest), RUNNING)
+    field.sees(guest, "sda", 9)
+    field.sees(guest, "vdb", 11)
+    field.sees(guest, "vdc", None)
+    for disk in (first, third):
+        field.changed(guest, lambda disk=disk: api.vm.detach(guest, disk), RUNNING)
+    field.sees(guest, "sda", None)
+
+
+def test_what_cannot_be_attached_or_detached_is_refused_and_changes_nothing(
+    field: ChangingZone, guest: int
+) -> None:
+    api, before = field.api, field.api.vm.info(guest).TEMPLATE
+    busy = made(field, "NAME=busy\nTYPE=DATABLOCK\nSIZE=1\nPERSISTENT=YES")
+    holder = api.template.instantiate(field.template, "holder", True, "DISK=[IMAGE=busy]")
+    context = before["CONTEXT"]["DISK_ID"]
+    for text, said in (
+        ("DISK=[IMAGE=busy]", "persistent and in use"),
+        ("DISK=[IMAGE_ID=999]", "999"),
+        ("DISK=[TYPE=fs,SIZE=1,TARGET=vda]", "vda"),
+        ("DISK=[TYPE=fs,SIZE=1,DEV_PREFIX=hd]", "IDE"),
+        ("DISK=[TYPE=fs]", "SIZE"),
+        ("NIC=[NETWORK=lan]", "one DISK"),
+    ):
+        with pytest.raises(pyone.OneException, match=said):
+            api.vm.attach(guest, text)
+    for disk, said in ((int(context), "context CD"), (999, "no disk 999")):
+        with pytest.raises(pyone.OneActionException, match=said):
+            api.vm.detach(guest, disk)
+    with pytest.raises(pyone.OneActionException, match="not available for state HOLD"):
+        api.vm.attach(holder, "DISK=[TYPE=fs,SIZE=1]")
+    assert before == api.vm.info(guest).TEMPLATE
+    api.vm.action("terminate", holder)
+    wait_for(lambda: api.image.info(busy).RUNNING_VMS == 0, "the image is free")
+
+
+def test_an_attach_that_fails_leaves_no_trace(field: ChangingZone, guest: int) -> None:
+    """The image's file is lost: the host says what is missing, and all is as before."""
+    image = made(field, "NAME=lost\nTYPE=DATABLOCK\nSIZE=1\nPERSISTENT=YES\nDEV_PREFIX=vd")
+    before = field.disks(guest), field.files(guest), field.domain(guest)
+    file_of(field, image).unlink()
+    field.api.vm.attach(guest, "DISK=[IMAGE=lost]")
+    field.wait_phase(guest, *RUNNING)
+    wait_for(lambda: field.api.vm.info(guest).USER_TEMPLATE.get("ERROR"), "the error is shown")
+    assert "image-" in field.api.vm.info(guest).USER_TEMPLATE["ERROR"]
+    assert (field.disks(guest), field.files(guest), field.domain(guest)) == before
+    assert field.api.image.info(image).RUNNING_VMS == 0
