@@ -64,11 +64,26 @@ def test_a_vm_comes_and_goes_through_every_death(lab: Lab, root: Path, base: Pat
     front_end.ask("context.ensure", **about, disk=1, files={"context.sh": "A='1'\n"})
     described = domain(201, bridge="inncrash0")
     started = front_end.ask("domain.ensure", **about, domain=described)
+    front_end.ask("disk.ensure", **about, disks=[{"disk": 2, "kind": "empty", "size_mib": 1}])
+    another = {"disk": 2, "target": "sda", "device": "disk", "format": "raw"}
+    described["disks"].append(another)
+    front_end.ask("domain.adjust", **about, domain=described)
+    front_end.ask("disk.ensure", **about, disks=[{"disk": 3, "kind": "empty", "size_mib": 1}])
+    front_end.ask("disk.release", **about, disks=[3])
 
     agent = hello(lab, root)
     wait_for(lambda: "guest up" in said(agent, 201), "the guest to be up")
     assert agent.ask("observe") == {
-        "vms": [{**about, "state": "running", "folder": True, "pid": started["pid"]}],
+        "vms": [
+            {
+                **about,
+                "state": "running",
+                "folder": True,
+                "pid": started["pid"],
+                "disks": [0, 1, 2],
+                "plugged": {"disks": [0, 2], "nics": [0]},
+            }
+        ],
         "networks": [
             {"network": 1, "bridge": "inncrash0", "vms": [201]},
             {"network": 2, "bridge": "inncrash1", "vms": [201]},

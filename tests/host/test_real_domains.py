@@ -64,6 +64,10 @@ def became(vm: int, state: str) -> Any:
     )  # fmt: skip
 
 
+#: What ``observe`` says about the devices of a guest with nothing but its disk.
+ONE_DISK = {"disks": [0], "plugged": {"disks": [0], "nics": []}}
+
+
 def observed(agent: AgentClient, vm: int) -> Message | None:
     """What ``observe`` says about a VM."""
     return next((item for item in agent.ask("observe")["vms"] if item["vm"] == vm), None)
@@ -76,6 +80,7 @@ def test_a_guest_boots_once_however_often_it_is_asked_for(agent: AgentClient, ba
     assert again == first
     assert observed(agent, 101) == {
         "vm": 101, "generation": 1, "state": "running", "folder": True, "pid": first["pid"],
+        **ONE_DISK,
     }  # fmt: skip
     assert said(agent, 101) == "guest up\r\n"
     told = agent.wait_event(became(101, "running"))
@@ -189,6 +194,7 @@ def test_a_saved_guest_goes_on_where_it_was_with_a_new_generation(
     assert agent.ask("domain.restore", vm=110, generation=2) == restored
     assert observed(agent, 110) == {
         "vm": 110, "generation": 2, "state": "running", "folder": True, "pid": restored["pid"],
+        **ONE_DISK,
     }  # fmt: skip
     console = agent.ask("console.open", vm=110)["console"]
     typed(agent, console, "#", "4")
@@ -250,6 +256,7 @@ def test_a_guest_outlives_its_agent_and_the_next_agent_finds_it(
     second = hello(lab, root)
     assert observed(second, 113) == {
         "vm": 113, "generation": 5, "state": "running", "folder": True, "pid": answer["pid"],
+        **ONE_DISK,
     }  # fmt: skip
     assert second.ask("domain.ensure", vm=113, generation=5, domain=domain(113)) == answer
     assert said(second, 113) == "guest up\r\n"

@@ -76,4 +76,5 @@ def test_linux_runs_saves_and_shuts_down(lab: Lab, agent: AgentClient, image: Pa
     agent.ask("domain.shutdown", vm=401, generation=2, patience=120)
     assert observed(agent, 401) == {
         "vm": 401, "generation": 2, "state": "off", "folder": True, "pid": None,
+        "disks": [0, 1],
     }  # fmt: skip
