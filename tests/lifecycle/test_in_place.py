@@ -2,7 +2,7 @@
 
 import pytest
 
-from innkeeper.commands import disks
+from innkeeper.commands import disks, networks, nics
 from innkeeper.lifecycle.messages import HostUp
 from innkeeper.model.errors import Refusal
 from innkeeper.model.states import VmAction
@@ -173,3 +173,103 @@ def test_one_change_at_a_time(bench: Bench) -> None:
     attach(bench)
     with pytest.raises(Refusal, match="not available for state HOTPLUG"):
         detach(bench, 0)
+
+
+# ---- NICs --------------------------------------------------------------------------------------
+
+
+def add_nic(bench: Bench, text: str) -> None:
+    bench.do(lambda tx: nics.attach(tx, ADMIN, 0, text))
+
+
+def more(bench: Bench) -> None:
+    """Another network."""
+    text = "NAME=more\nVN_MAD=bridge\nBRIDGE=more0\nAR=[TYPE=IP4,IP=10.1.0.1,SIZE=9]"
+    bench.do(lambda tx: networks.allocate(tx, ADMIN, text, -1))
+
+
+def test_a_nic_comes_and_goes(bench: Bench) -> None:
+    more(bench)
+    before = bench.vm().template
+    add_nic(bench, "NIC=[NETWORK=more]")
+    assert (bench.phase(), bench.verbs) == ("HOTPLUG_NIC", ["network.ensure"])
+    assert bench.world.leases.vms_of(1) == {0}
+    assert [network["bridge"] for network in bench.sent[0].args["networks"]] == ["onebr0", "more0"]
+    bench.answer()
+    assert [nic["target"] for nic in bench.sent[0].args["domain"]["nics"]] == ["one-0-0", "one-0-1"]
+    bench.answer()
+    assert "ETH1_IP='10.1.0.1'" in bench.sent[0].args["files"]["context.sh"]
+    bench.answer()
+    vm = bench.vm()
+    assert (bench.phase(), vm.nics[1]["NIC_ID"], "ATTACH" in vm.nics[1]) == ("RUNNING", "1", False)
+    assert vm.history[0].action == VmAction.NIC_ATTACH
+    bench.do(lambda tx: nics.detach(tx, ADMIN, 0, 1))
+    assert bench.world.leases.vms_of(1) == {0}
+    assert bench.finish() == ["domain.adjust", "context.ensure", "network.release"]
+    assert (bench.vm().template, bench.world.leases.vms_of(1)) == (before, set())
+    add_nic(bench, "NIC=[NETWORK=more]")
+    assert bench.vm().nics[1]["NIC_ID"] == "2"
+
+
+def test_a_nic_that_cannot_be_plugged_leaves_no_trace(bench: Bench) -> None:
+    more(bench)
+    before = bench.vm().template
+    add_nic(bench, "NIC=[NETWORK=more]")
+    bench.answer()
+    bench.answer("refused")
+    asked = [(each.verb, each.args.get("networks")) for each in bench.sent]
+    assert asked == [("domain.adjust", None)]
+    bench.answer()
+    assert bench.sent[0].args["networks"] == [1]
+    bench.finish()
+    assert (bench.phase(), bench.vm().template) == ("RUNNING", before)
+    assert bench.world.leases.vms_of(1) == set()
+
+
+def test_an_alias_needs_no_device(bench: Bench) -> None:
+    before = bench.vm().template
+    add_nic(bench, "NIC_ALIAS=[NETWORK=net,PARENT=NIC0]")
+    assert (bench.phase(), bench.finish()) == ("HOTPLUG_NIC", ["context.ensure"])
+    vm = bench.vm()
+    (alias,) = vm.aliases
+    assert {name: alias[name] for name in ("NIC_ID", "ALIAS_ID", "PARENT_ID", "NAME", "IP")} == {
+        "NIC_ID": "1", "ALIAS_ID": "0", "PARENT_ID": "0", "NAME": "NIC0_ALIAS0", "IP": "10.0.0.2",
+    }  # fmt: skip
+    assert vm.nics[0]["ALIAS_IDS"] == "1"
+    assert vm.history[0].action == VmAction.ALIAS_ATTACH
+    bench.do(lambda tx: nics.detach(tx, ADMIN, 0, 1))
+    bench.finish()
+    assert bench.vm().template == before
+
+
+def test_aliases_go_with_their_nic(bench: Bench) -> None:
+    add_nic(bench, "NIC_ALIAS=[NETWORK=net,PARENT=NIC0]")
+    bench.finish()
+    bench.do(lambda tx: nics.detach(tx, ADMIN, 0, 0))
+    bench.finish()
+    vm = bench.vm()
+    assert (vm.nics, vm.aliases, bench.world.leases.vms_of(0)) == ((), (), set())
+    assert not [name for name in vm.template.vector("CONTEXT") or () if name.startswith("ETH")]
+
+
+def test_nics_of_a_vm_that_is_off_need_nobody(bench: Bench) -> None:
+    off(bench)
+    add_nic(bench, "NIC=[NETWORK=net]")
+    assert (bench.phase(), bench.sent, len(bench.vm().nics)) == ("POWEROFF", [], 2)
+    bench.do(lambda tx: nics.update(tx, ADMIN, 0, 1, "NIC=[METRIC=7]", 1))
+    assert (bench.vm().template.vector("CONTEXT") or {})["ETH1_METRIC"] == "7"
+    bench.do(lambda tx: nics.detach(tx, ADMIN, 0, 1))
+    assert (bench.phase(), bench.sent, len(bench.vm().nics)) == ("POWEROFF", [], 1)
+    recorded = [VmAction.NIC_ATTACH, VmAction.NIC_UPDATE, VmAction.NIC_DETACH]
+    assert [stay.action for stay in bench.vm().history[:-1]] == recorded
+
+
+def test_a_guest_is_told_what_changed_of_its_nic(bench: Bench) -> None:
+    bench.do(lambda tx: nics.update(tx, ADMIN, 0, 0, "NIC=[METRIC=7,GUEST_MTU=1400]", 1))
+    assert (bench.phase(), bench.verbs) == ("HOTPLUG_NIC", ["context.ensure"])
+    bench.finish()
+    context = bench.vm().template.vector("CONTEXT") or {}
+    assert (context["ETH0_METRIC"], context["ETH0_MTU"]) == ("7", "1400")
+    bench.do(lambda tx: nics.update(tx, ADMIN, 0, 0, "NIC=[GUEST_MTU=1400]", 0))
+    bench.finish()
+    assert "ETH0_METRIC" not in (bench.vm().template.vector("CONTEXT") or {})

@@ -1,4 +1,4 @@
-"""Guests that are changed where they are: disks come and go, and nothing is left of those that went."""
+"""Guests that are changed where they are: disks and NICs come and go, and nothing is left of those that went."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -58,6 +58,25 @@ class ChangingZone(Zone):
         """The numbers of the VM's disks, as its record has them."""
         found = self.api.vm.info(vm).TEMPLATE["DISK"]
         return [disk["DISK_ID"] for disk in (found if isinstance(found, list) else [found])]
+
+    def nics(self, vm: int, kind: str = "NIC") -> list[dict[str, str]]:
+        """The VM's NICs, or aliases, as its record has them."""
+        found = self.api.vm.info(vm).TEMPLATE.get(kind, [])
+        return found if isinstance(found, list) else [found]
+
+    def address(self, vm: int) -> str:
+        return self.nics(vm)[0]["IP"]
+
+    def reaches(self, address: str) -> bool:
+        command = ["ping", "-c", "1", "-W", "1", "-q", address]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def interfaces(self) -> list[str]:
+        """The interfaces of this machine that belong to networks of ours and guests."""
+        command = ["ip", "-o", "link"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        names = [line.split(":")[1].strip().split("@")[0] for line in said.splitlines()]
+        return sorted(name for name in names if name.startswith(("one-", "inntest")))
 
     def files(self, vm: int) -> list[str]:
         return sorted(path.name for path in (self.host_root / "vms" / str(vm)).glob("disk.*"))
@@ -218,3 +237,80 @@ def test_an_attach_that_fails_leaves_no_trace(field: ChangingZone, guest: int) -
     assert "image-" in field.api.vm.info(guest).USER_TEMPLATE["ERROR"]
     assert (field.disks(guest), field.files(guest), field.domain(guest)) == before
     assert field.api.image.info(image).RUNNING_VMS == 0
+
+
+# ---- NICs --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def other(field: ChangingZone) -> int:
+    """Another network, which no host has until a NIC needs it."""
+    network: int = field.api.vn.allocate(
+        'NAME="other"\nVN_MAD="bridge"\nBRIDGE="inntest3"\nNAT="YES"\nGATEWAY="10.113.10.1"\n'
+        'NETWORK_ADDRESS="10.113.10.0"\nNETWORK_MASK="255.255.255.0"\n'
+        'AR=[TYPE="IP4",IP="10.113.10.10",SIZE="50"]',
+        -1,
+    )
+    return network
+
+
+def test_a_nic_is_plugged_in_and_out_twenty_times_without_a_trace(
+    field: ChangingZone, guest: int, other: int
+) -> None:
+    """The guest takes it up by itself: its context comes with it."""
+    api, before = field.api, (field.interfaces(), field.api.vm.info(guest).TEMPLATE["CONTEXT"])
+    boot = field.answers(guest)["boot_id"]
+    count = "ls -d /sys/class/net/eth* | wc -l"
+    for number in range(20):
+        field.changed(guest, lambda: api.vm.attachnic(guest, "NIC=[NETWORK=other]"), RUNNING)
+        nic = field.nics(guest)[-1]
+        assert f"one-{guest}-{nic['NIC_ID']}" in field.interfaces()
+        if number in (0, 19):
+            address = nic["IP"]
+            wait_for(lambda ip=address: field.reaches(ip), f"{address} answers")
+        wait_for(lambda: field.tell(guest, count) == "2", "the guest has two NICs")
+        field.changed(guest, lambda n=nic: api.vm.detachnic(guest, int(n["NIC_ID"])), RUNNING)
+        wait_for(lambda: field.tell(guest, count) == "1", "the guest has one NIC")
+    assert (field.interfaces(), api.vm.info(guest).TEMPLATE["CONTEXT"]) == before
+    assert api.vn.info(other).USED_LEASES == 0
+    assert field.answers(guest)["boot_id"] == boot
+
+
+def test_an_alias_is_an_address_that_comes_and_goes(field: ChangingZone, guest: int) -> None:
+    api, name = field.api, field.nics(guest)[0]["NAME"]
+    alias = f"NIC_ALIAS=[NETWORK=lan,PARENT={name}]"
+    field.changed(guest, lambda: api.vm.attachnic(guest, alias), RUNNING)
+    (made,) = field.nics(guest, "NIC_ALIAS")
+    assert field.nics(guest)[0]["ALIAS_IDS"] == made["NIC_ID"]
+    assert api.vm.info(guest).TEMPLATE["CONTEXT"]["ETH0_ALIAS0_IP"] == made["IP"]
+    wait_for(
+        lambda: made["IP"] in field.tell(guest, "cat /run/context/files/context.sh"), "it is told"
+    )
+    field.changed(guest, lambda: api.vm.detachnic(guest, int(made["NIC_ID"])), RUNNING)
+    assert "ALIAS_IDS" not in field.nics(guest)[0]
+    assert not [name for name in api.vm.info(guest).TEMPLATE["CONTEXT"] if "ALIAS" in name]
+
+
+def test_what_a_guest_is_told_of_a_nic_can_be_changed(field: ChangingZone, guest: int) -> None:
+    api = field.api
+    field.changed(guest, lambda: api.vm.updatenic(guest, 0, "NIC=[METRIC=77]", 1), RUNNING)
+    told = "ETH0_METRIC='77'"
+    wait_for(lambda: told in field.tell(guest, "cat /run/context/files/context.sh"), "it is told")
+    field.changed(guest, lambda: api.vm.updatenic(guest, 0, "NIC=[DNS=10.113.9.1]", 0), RUNNING)
+    assert "METRIC" not in field.nics(guest)[0]
+    with pytest.raises(pyone.OneActionException, match="MAC of a NIC cannot be changed"):
+        api.vm.updatenic(guest, 0, "NIC=[MAC=02:00:00:00:00:01]", 1)
+
+
+def test_a_nic_that_comes_while_the_guest_is_off_is_there_when_it_starts(
+    field: ChangingZone, guest: int, other: int
+) -> None:
+    api = field.api
+    field.changed(guest, lambda: api.vm.action("poweroff-hard", guest), POWEROFF)
+    api.vm.attachnic(guest, "NIC=[NETWORK=other]")
+    nic = field.nics(guest)[-1]
+    field.changed(guest, lambda: api.vm.action("resume", guest), RUNNING)
+    wait_for(lambda: field.reaches(nic["IP"]), f"{nic['IP']} answers")
+    field.changed(guest, lambda: api.vm.detachnic(guest, int(nic["NIC_ID"])), RUNNING)
+    assert api.vn.info(other).USED_LEASES == 0
+    assert "inntest3" not in field.interfaces()

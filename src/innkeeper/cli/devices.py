@@ -1,4 +1,4 @@
-"""`inn vm disk-attach`: what a VM gets while it is there, described by options or a file."""
+"""`inn vm disk-attach`, `nic-attach`, `nic-update`: what a VM gets while it is there, by options or a file."""
 
 from __future__ import annotations
 
@@ -68,8 +68,56 @@ def disk_attach(
         raise CliError("--image and --size exclude each other", ExitCode.USAGE)
     kind = "swap" if swap else "fs"
     empty = {"TYPE": kind, "SIZE": size, "FS": fs} if size else {}
-    attributes = referring("IMAGE", image) | empty | {"DEV_PREFIX": prefix} | options
+    attributes = referring("IMAGE", image) | empty | {"DEV_PREFIX": prefix} | _upper(options)
     client = current().client()
     client.call(
         "vm.attach", id_of(client, KINDS["vm"], vm), device("DISK", file, attributes, settings)
     )
+
+
+@click.command(
+    "nic-attach", cls=InnCommand,
+    help="Give a VM that runs, or is powered off, one more NIC, or a NIC one more address.",
+    epilog=examples("inn vm nic-attach web --network private",
+                    "inn vm nic-attach web --network public --ip 10.0.0.7 --alias NIC0"),
+)  # fmt: skip
+@VM
+@FILE
+@click.option("-n", "--network", metavar="NETWORK", help="The network that it is in.")
+@click.option("-i", "--ip", metavar="ADDRESS", help="The address that it is to have.")
+@click.option("-a", "--alias", metavar="NIC", help="Another address of this NIC, by its name.")
+@click.option("--name", "--nic_name", "name", metavar="NAME", help="Its name.")
+@click.option("--model", metavar="MODEL", help="The device that the guest sees.")
+@SETTINGS
+def nic_attach(
+    vm: str, file: str | None, network: str | None, alias: str | None, settings: tuple[str, ...],
+    **options: str | None,
+) -> None:  # fmt: skip
+    """Attach a NIC or an alias."""
+    attributes = referring("NETWORK", network) | _upper(options) | {"PARENT": alias}
+    text = device("NIC_ALIAS" if alias else "NIC", file, attributes, settings)
+    client = current().client()
+    client.call("vm.attachnic", id_of(client, KINDS["vm"], vm), text)
+
+
+@click.command(
+    "nic-update", cls=InnCommand,
+    help="Change attributes of a NIC; those that are not given stay, unless --replace says otherwise.",
+    epilog=examples("inn vm nic-update web 0 --set INBOUND_AVG_BW=1000"),
+)  # fmt: skip
+@VM
+@click.argument("nic", type=int, metavar="NIC")
+@FILE
+@click.option("--replace", is_flag=True, help="Drop what is not given again.")
+@SETTINGS
+def nic_update(
+    vm: str, nic: int, file: str | None, replace: bool, settings: tuple[str, ...]
+) -> None:
+    """Update a NIC."""
+    client = current().client()
+    text = device("NIC", file, {}, settings)
+    client.call("vm.updatenic", id_of(client, KINDS["vm"], vm), nic, text, int(not replace))
+
+
+def _upper(options: dict[str, str | None]) -> dict[str, str | None]:
+    return {name.upper(): value for name, value in options.items()}

@@ -115,7 +115,7 @@ def _leases(world: World) -> list[Finding]:
     owners: dict[tuple[str, str], int] = {}
     found = []
     for vm in world.vms:
-        for nic in vm.nics if vm.state is not VmState.DONE else ():
+        for nic in (*vm.nics, *vm.aliases) if vm.state is not VmState.DONE else ():
             key = nic.get("NETWORK_ID", ""), nic.get("MAC", "")
             if key in owners and owners[key] != vm.id:
                 text = f"VMs {owners[key]} and {vm.id} both have {nic.get('IP', key[1])}"

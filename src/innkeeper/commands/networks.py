@@ -144,7 +144,7 @@ def _leased(world: World, network_id: int) -> list[Vector]:
     return [
         nic
         for number in world.leases.vms_of(network_id)
-        for nic in world.vms[number].nics
+        for nic in (*world.vms[number].nics, *world.vms[number].aliases)
         if nic.get("NETWORK_ID") == str(network_id) and "AR_ID" in nic
     ]
 

@@ -91,6 +91,7 @@ def as_guest(vm: Vm) -> Guest:
     guest.cpu, guest.memory = vm.cpu, vm.memory
     context = vm.template.vector("CONTEXT")
     guest.disks = {int(each["DISK_ID"]) for each in (*vm.disks, *([context] if context else []))}
+    guest.plugged = {"disks": {*guest.disks}, "nics": {int(nic["NIC_ID"]) for nic in vm.nics}}
     guest.networks = {int(nic["NETWORK_ID"]): nic["BRIDGE"] for nic in vm.nics}
     return guest
 

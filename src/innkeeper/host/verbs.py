@@ -171,7 +171,9 @@ def _disk_release(request: Request) -> Result:
 @_verb("context.ensure", _per_vm)
 def _context_ensure(request: Request) -> Result:
     files, number = iso.files_of(request.args), request.args.integer("disk")
-    iso.write(request.made_folder().disk(number), files)
+    folder = request.made_folder()
+    iso.write(folder.disk(number), files)
+    devices.show_cd(request.service.hypervisor, folder, number)
     return _NOTHING
 
 

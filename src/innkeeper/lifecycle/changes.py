@@ -6,10 +6,21 @@ from innkeeper.model.world import World
 
 from .machine import phase
 
+#: Phases in which no guest runs, nor anything is done for one.
+_OFF = "PENDING HOLD CLONING CLONING_FAILURE POWEROFF SUSPENDED"
+
+
+def _as_they_are(phases: str) -> dict[str, str]:
+    return {phase: phase for phase in phases.split()}
+
+
 #: Change -> phase in which it is accepted -> phase that the VM shows while it is made (the same one: made at once).
 CHANGES: dict[str, dict[str, str]] = {
     "disk-attach": {"RUNNING": "HOTPLUG", "POWEROFF": "HOTPLUG_PROLOG_POWEROFF"},
     "disk-detach": {"RUNNING": "HOTPLUG", "POWEROFF": "HOTPLUG_EPILOG_POWEROFF"},
+    "nic-attach": {"RUNNING": "HOTPLUG_NIC", "POWEROFF": "POWEROFF"},
+    "nic-detach": {"RUNNING": "HOTPLUG_NIC", "POWEROFF": "POWEROFF"},
+    "nic-update": {"RUNNING": "HOTPLUG_NIC", **_as_they_are(_OFF)},
 }
 
 

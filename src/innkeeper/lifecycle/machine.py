@@ -14,7 +14,7 @@ _CLEANUP = "CLEANUP_DELETE CLEANUP_RESUBMIT DONE"
 #: Phases in which a VM is changed where it is: by the phase in which that begins, and to which it leads back.
 _CHANGING = {
     "RUNNING": "HOTPLUG HOTPLUG_NIC",
-    "POWEROFF": "HOTPLUG_PROLOG_POWEROFF HOTPLUG_EPILOG_POWEROFF HOTPLUG_NIC_POWEROFF",
+    "POWEROFF": "HOTPLUG_PROLOG_POWEROFF HOTPLUG_EPILOG_POWEROFF",
 }
 
 #: phase -> phases that may follow it.

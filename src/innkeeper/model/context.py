@@ -84,6 +84,17 @@ def network_context(
     return variables
 
 
+def with_nic(context: Vector, nic: Attributes, ar: Attributes, vnet: Attributes) -> Vector:
+    """A context with the variables of one more NIC; what is there already stays."""
+    return network_context([nic], lambda _: ar, lambda _: vnet) | context
+
+
+def without_nic(context: Vector, nic: Attributes) -> Vector:
+    """A context without the variables of a NIC and, with it, of its aliases."""
+    prefix = _prefix(nic, 0) + "_"
+    return {name: value for name, value in context.items() if not name.startswith(prefix)}
+
+
 def _prefix(nic: Attributes, position: int) -> str:
     if "ALIAS_ID" in nic and "PARENT_ID" in nic:
         return f"ETH{nic['PARENT_ID']}_ALIAS{nic['ALIAS_ID']}"

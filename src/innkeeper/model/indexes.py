@@ -97,7 +97,7 @@ def _leases_of(vm: Vm | None) -> dict[tuple[int, int], list[int]]:
     found: dict[tuple[int, int], list[int]] = {}
     if vm is None or vm.state is VmState.DONE:
         return found
-    for nic in vm.nics:
+    for nic in (*vm.nics, *vm.aliases):
         if "AR_ID" in nic and "NETWORK_ID" in nic:
             key = int(nic["NETWORK_ID"]), int(nic["AR_ID"])
             found.setdefault(key, []).append(mac_number(nic["MAC"]))

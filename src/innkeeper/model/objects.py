@@ -246,7 +246,8 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     `template` is what the hypervisor needs (CPU, MEMORY, DISK, NIC, ... with what we filled in),
     `user_template` everything else. `generation` grows with each placement: an agent refuses a stale one.
     `guest_generation` is the one that its guest was last seen to run with: it stays behind when a resume fails.
-    `used_disks` is the number after the highest that a disk of it was attached with: numbers are not used again.
+    `used_disks` and `used_nics` are the numbers after the highest that a disk or NIC of it was attached with: they are
+    not used again.
     `decision` tells why the last placement chose its host, or why there is none yet.
     """
 
@@ -264,6 +265,7 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     generation: int = 0
     guest_generation: int = 0
     used_disks: int = 0
+    used_nics: int = 0
     user_template: Template = EMPTY
     history: tuple[History, ...] = ()
     lock: Lock | None = None
@@ -288,6 +290,11 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     def nics(self) -> tuple[Vector, ...]:
         """NIC vectors in order of NIC_ID."""
         return self.template.vectors("NIC")
+
+    @property
+    def aliases(self) -> tuple[Vector, ...]:
+        """NIC_ALIAS vectors: more addresses of the VM's NICs."""
+        return self.template.vectors("NIC_ALIAS")
 
     @property
     def place(self) -> History | None:

@@ -81,7 +81,7 @@ def _numbers(vectors: Iterable[Vector], name: str) -> frozenset[int]:
 
 def _clusters(vm: Vm) -> frozenset[int] | None:
     """The clusters that all images and networks of a VM have in common (CLUSTER_ID, comma-separated)."""
-    vectors = (*vm.disks, *vm.nics, *vm.template.vectors("NIC_ALIAS"))
+    vectors = (*vm.disks, *vm.nics, *vm.aliases)
     texts = {vector["CLUSTER_ID"] for vector in vectors if "CLUSTER_ID" in vector}
     return frozenset.intersection(*map(_listed, texts)) if texts else None
 

@@ -1,9 +1,9 @@
-"""What people change of their VMs where these are: disks that come and go, sensibly or not."""
+"""What people change of their VMs where these are: disks and NICs that come and go, sensibly or not."""
 
 import random
 from collections.abc import Callable
 
-from innkeeper.commands import disks
+from innkeeper.commands import disks, nics
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.world import Transaction, World
@@ -39,4 +39,40 @@ def detach_disk(chance: random.Random, world: World, caller: Caller, vm: Vm) -> 
     return lambda tx: disks.detach(tx, caller, vm.id, number)
 
 
-MAKERS: tuple[Maker, ...] = (attach_disk, attach_disk, detach_disk)
+NIC_MISTAKES = (
+    "",
+    "NIC=[NETWORK_ID=99999]",
+    "NIC=[MODEL=virtio]",
+    "NIC=[NETWORK_ID=0,IP=192.0.2.1]",
+    "NIC=[NETWORK_ID=0,TARGET=one-0-0]",
+    "NIC_ALIAS=[NETWORK_ID=0,PARENT=NIC77]",
+)
+
+
+def attach_nic(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
+    """A NIC in some network, another address, or a mistake."""
+    number = chance.choice(list(world.networks)).id
+    text = f"NIC=[NETWORK_ID={number}]"
+    if chance.random() < 0.3:
+        text = f"NIC_ALIAS=[NETWORK_ID={number},PARENT=NIC{chance.randrange(2)}]"
+    elif chance.random() < 0.2:
+        text = chance.choice(NIC_MISTAKES)
+    return lambda tx: nics.attach(tx, caller, vm.id, text)
+
+
+def detach_nic(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
+    """A NIC or alias that the VM has, most often."""
+    has = [int(nic["NIC_ID"]) for nic in (*vm.nics, *vm.aliases)]
+    number = chance.choice(has) if has and chance.random() < 0.9 else chance.randrange(9)
+    return lambda tx: nics.detach(tx, caller, vm.id, number)
+
+
+def update_nic(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
+    """What the guest is told of a NIC, or something that cannot be changed."""
+    text = chance.choice(("NIC=[METRIC=5]", "NIC=[DNS=10.0.0.1]", "NIC=[MAC=02:00:00:00:00:01]"))
+    return lambda tx: nics.update(tx, caller, vm.id, chance.randrange(2), text, 1)
+
+
+MAKERS: tuple[Maker, ...] = (
+    attach_disk, attach_disk, detach_disk, attach_nic, attach_nic, detach_nic, update_nic,
+)  # fmt: skip

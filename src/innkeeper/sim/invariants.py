@@ -248,7 +248,7 @@ def _releases_first(write: tuple[str, int, Any]) -> bool:
 
 def addresses(vm: Vm) -> Iterator[Address]:
     """What nobody else may have, of a VM's NICs: (network, address)."""
-    for nic in vm.nics:
+    for nic in (*vm.nics, *vm.aliases):
         network = nic.get("NETWORK_ID", "")
         for name in ("MAC", "IP", "IP6", "IP6_GLOBAL"):
             if name in nic:

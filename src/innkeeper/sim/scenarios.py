@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from innkeeper.commands import disks, images, networks, vms
+from innkeeper.commands import disks, images, networks, nics, vms
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Image, Vm
@@ -142,6 +142,28 @@ def _has_disks(*wanted: int) -> Callable[[World, int], bool]:
     return reached
 
 
+def _has_nics(*wanted: int) -> Callable[[World, int], bool]:
+    def reached(world: World, number: int) -> bool:
+        vm = world.vms[number]
+        return vm.running and [int(nic["NIC_ID"]) for nic in (*vm.nics, *vm.aliases)] == [*wanted]
+
+    return reached
+
+
+async def _with_network(zone: Zone) -> Target:
+    """A VM that runs, and another network, which its host does not have yet."""
+    target = await _running(zone)
+    await zone.do(lambda tx: networks.allocate(tx, zone.admin, NETWORK.replace("net", "more"), -1))
+    return target
+
+
+async def _with_two_nics(zone: Zone) -> Target:
+    target = await _with_network(zone)
+    await zone.do(lambda tx: nics.attach(tx, zone.admin, target[1], "NIC=[NETWORK=more]"))
+    await zone.until(zone.idle, 600, "the NIC is attached")
+    return target
+
+
 def _ready(world: World, number: int) -> bool:
     return world.images[number].state is ImageState.READY
 
@@ -166,6 +188,13 @@ SCENARIOS: dict[str, Scenario] = {
         _running, _change(disks.attach, "DISK=[IMAGE=img]"), _has_disks(0, 1, 3)
     ),
     "disk detach": Scenario(_running, _change(disks.detach, 1), _has_disks(0)),
+    "nic attach": Scenario(
+        _with_network, _change(nics.attach, "NIC=[NETWORK=more]"), _has_nics(0, 1)
+    ),
+    "nic detach": Scenario(_with_two_nics, _change(nics.detach, 1), _has_nics(0)),
+    "tell guest": Scenario(
+        _running, _change(nics.attach, "NIC_ALIAS=[NETWORK=net,PARENT=NIC0]"), _has_nics(0, 1)
+    ),
     "image import": Scenario(_nothing_yet, _import, _ready),
     "image clone": Scenario(_origin, _clone, _ready),
     "image delete": Scenario(_image, _delete_image, _gone),

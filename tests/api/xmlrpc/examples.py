@@ -61,6 +61,12 @@ def with_disk(cloud: Cloud) -> int:
     return cloud.add_running(f"{VM}\nDISK = [TYPE = fs, SIZE = 5]")
 
 
+def with_nic(cloud: Cloud) -> int:
+    """A VM that runs and has a NIC."""
+    network(cloud)
+    return cloud.add_running(f"{VM}\nNIC = [NETWORK = net]")
+
+
 def spare_group(cloud: Cloud) -> int:
     """A group without users."""
     number: int = cloud.do("one.group.allocate", "spare")
@@ -175,6 +181,9 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.recover": on(Cloud.add_vm, 3),
     "one.vm.attach": on(Cloud.add_running, "DISK=[TYPE=fs,SIZE=5]"),
     "one.vm.detach": on(with_disk, 0),
+    "one.vm.attachnic": lambda cloud: [with_nic(cloud), "NIC=[NETWORK=net]"],
+    "one.vm.detachnic": on(with_nic, 0),
+    "one.vm.updatenic": on(with_nic, 0, "NIC=[METRIC=7]"),
     "one.vm.monitoring": on(Cloud.add_vm),
     **everything("vm", Cloud.add_vm),
     **locking("vm", Cloud.add_vm),

@@ -39,6 +39,15 @@ def fill(draft: Draft) -> None:
     draft.template = draft.template.with_("CONTEXT", made)
 
 
+def strings(template: Template) -> Vector:
+    """A template's single attributes."""
+    return {
+        name: values[0]
+        for name, values in template.attributes.items()
+        if isinstance(values[0], str)
+    }
+
+
 class _Budget:
     """A scope whose values have an end: a short text may name a long value a million times."""
 
@@ -73,14 +82,9 @@ def _of_network(draft: Draft) -> Vector:
         return nics.sources(draft, dict(nic))[0]
 
     def vnet_of(nic: Mapping[str, str]) -> Vector:
-        template = nics.sources(draft, dict(nic))[1]
-        return {
-            name: values[0]
-            for name, values in template.attributes.items()
-            if isinstance(values[0], str)
-        }
+        return strings(nics.sources(draft, dict(nic))[1])
 
-    return network_context(draft.nics, ar_of, vnet_of)
+    return network_context([*draft.nics, *draft.aliases], ar_of, vnet_of)
 
 
 def _scope(draft: Draft) -> VmScope:

@@ -31,6 +31,7 @@ class Draft:
     clusters: set[int] | None = None
     disks: list[Vector] = field(default_factory=list)
     nics: list[Vector] = field(default_factory=list)
+    aliases: list[Vector] = field(default_factory=list)
 
     @property
     def world(self) -> World:

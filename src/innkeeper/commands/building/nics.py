@@ -24,7 +24,8 @@ INHERITED = (
 _CHOSEN = ("IP", "IP6", "MAC")
 #: What the front end fills in.
 _GIVEN = frozenset({
-    "NIC_ID", "AR_ID", "BRIDGE_TYPE", "VN_MAD", "PHYDEV", "CLUSTER_ID", "IP6_LINK", "IP6_ULA", "IP6_GLOBAL", "ORDER",
+    "NIC_ID", "ALIAS_ID", "ALIAS_IDS", "PARENT_ID", "ATTACH",
+    "AR_ID", "BRIDGE_TYPE", "VN_MAD", "PHYDEV", "CLUSTER_ID", "IP6_LINK", "IP6_ULA", "IP6_GLOBAL", "ORDER",
 })  # fmt: skip
 #: NICs of one VM at most.
 MAX_NICS = 256
@@ -44,26 +45,63 @@ def fill(draft: Draft) -> None:
         raise problem(f"A VM has at most {MAX_NICS} NICs, not {len(vectors)}.")
     taken: set[tuple[int, int, int]] = set()
     for number, given in enumerate(vectors):
-        merged = {**default, **given}
-        nic = {name: value for name, value in merged.items() if name not in _GIVEN}
-        if not any(name in nic for name in ("NETWORK", "NETWORK_ID")):
-            raise problem("NIC needs NETWORK or NETWORK_ID.")
-        network = usable(draft.world, Network, _network_id(draft, nic), draft.caller)
-        if network.state is not NetworkState.READY:
-            raise Refusal(Code.ACTION, f"Network {network.id} is {network.state.name}.", network.id)
-        draft.restrict(network.clusters, f"network {network.id}")
-        draft.nics.append(_leased(draft, nic, number, network, taken))
+        draft.nics.append(_made(draft, {**default, **given}, number, taken))
     _check_targets(draft)
-    if draft.nics:
-        draft.template = draft.template.with_("NIC", *draft.nics)
+    for number, given in enumerate(draft.template.vectors("NIC_ALIAS"), len(vectors)):
+        draft.aliases.append(_alias(draft, given, number, taken))
+    draft.template = draft.template.with_("NIC", *draft.nics).with_("NIC_ALIAS", *draft.aliases)
+
+
+def another(draft: Draft, given: Vector, number: int) -> Vector:
+    """One more NIC of a VM that has those of the draft."""
+    default = draft.template.vector("NIC_DEFAULT") or {}
+    nic = _made(draft, {**default, **given}, number, set())
+    draft.nics.append(nic)
+    _check_targets(draft)
+    return nic
+
+
+def another_alias(draft: Draft, given: Vector, number: int) -> Vector:
+    """One more address of one of the draft's NICs, which learns of it."""
+    return _alias(draft, given, number, set())
+
+
+def _made(
+    draft: Draft, given: Vector, number: int, taken: set[tuple[int, int, int]], what: str = "NIC"
+) -> Vector:
+    nic = {name: value for name, value in given.items() if name not in _GIVEN}
+    if not any(name in nic for name in ("NETWORK", "NETWORK_ID")):
+        raise problem(f"{what} needs NETWORK or NETWORK_ID.")
+    network = usable(draft.world, Network, _network_id(draft, nic), draft.caller)
+    if network.state is not NetworkState.READY:
+        raise Refusal(Code.ACTION, f"Network {network.id} is {network.state.name}.", network.id)
+    draft.restrict(network.clusters, f"network {network.id}")
+    return _leased(draft, nic, number, network, taken)
+
+
+def _alias(draft: Draft, given: Vector, number: int, taken: set[tuple[int, int, int]]) -> Vector:
+    """An alias has an address and no interface: it is known by its parent's."""
+    parent = next((nic for nic in draft.nics if nic["NAME"] == given.get("PARENT")), None)
+    if parent is None:
+        names = ", ".join(nic["NAME"] for nic in draft.nics) or "none"
+        text = f"PARENT of a NIC_ALIAS must be the NAME of a NIC ({names}), not {given.get('PARENT')!r}."
+        raise problem(text)
+    made = _made(draft, given, number, taken, "NIC_ALIAS")
+    own = [alias for alias in draft.aliases if alias["PARENT_ID"] == parent["NIC_ID"]]
+    place = max((int(alias["ALIAS_ID"]) for alias in own), default=-1) + 1
+    listed = (parent.get("ALIAS_IDS"), str(number))
+    parent["ALIAS_IDS"] = ",".join(text for text in listed if text)
+    name = given.get("NAME") or f"NIC{parent['NIC_ID']}_ALIAS{place}"
+    bare = {key: value for key, value in made.items() if key != "TARGET"}
+    return bare | {"NAME": name, "PARENT_ID": parent["NIC_ID"], "ALIAS_ID": str(place)}
 
 
 def _check_targets(draft: Draft) -> None:
     """No interface may be called as another VM's: who removes that VM would remove it."""
     seen = set()
-    for number, nic in enumerate(draft.nics):
+    for nic in draft.nics:
         target = nic["TARGET"]
-        foreign = _OURS.fullmatch(target) and target != f"one-{draft.number}-{number}"
+        foreign = _OURS.fullmatch(target) and target != f"one-{draft.number}-{nic['NIC_ID']}"
         if foreign or not _INTERFACE.fullmatch(target) or target in seen:
             raise problem(
                 f"TARGET of a NIC must be an interface name of its own (not one-...), not {target!r}."

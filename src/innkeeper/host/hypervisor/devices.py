@@ -53,7 +53,7 @@ def adjust(hypervisor: Hypervisor, folder: VmFolder, description: Arguments) -> 
         if name not in present:
             _plug(domain, device)
         elif _is_empty(present[name]) and not _is_empty(device):
-            insert(domain, device)
+            _change_cd(domain, device)
     state = folder.state()
     state.domain = description.as_dict()
     folder.write(state)
@@ -76,8 +76,22 @@ def check_unplugged(hypervisor: Hypervisor, folder: VmFolder, numbers: Sequence[
         raise RefusedError(f"VM {folder.vm} has its disks {sorted(held)} plugged in")
 
 
-def insert(domain: Any, drive: ET.Element) -> None:
-    """Puts a CD into the drive that it is described for; the guest may have locked what was in it."""
+def show_cd(hypervisor: Hypervisor, folder: VmFolder, number: int) -> None:
+    """Lets a guest that runs see what a CD holds now: QEMU has the file open that it was plugged in with."""
+    domain = hypervisor.find(folder.vm)
+    drive = _present(domain).get(("disk", number)) if domain is not None else None
+    if drive is None or drive.get("device") != "cdrom":
+        return
+    for tag in ("source", "backingStore"):
+        for element in drive.findall(tag):
+            drive.remove(element)
+    _change_cd(domain, drive)
+    ET.SubElement(drive, "source", file=str(folder.disk(number)))
+    _change_cd(domain, drive)
+
+
+def _change_cd(domain: Any, drive: ET.Element) -> None:
+    """Puts the CD that the drive is described with into it; the guest may have locked what was in it."""
     module = libvirt()
     flags = module.VIR_DOMAIN_AFFECT_LIVE | module.VIR_DOMAIN_DEVICE_MODIFY_FORCE
     domain.updateDeviceFlags(_text(drive), flags)

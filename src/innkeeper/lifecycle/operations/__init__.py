@@ -5,7 +5,7 @@ Importing this package registers every procedure; `PROCEDURES` is what tests and
 
 from innkeeper.lifecycle.engine import PROCEDURES
 
-from . import cleanup, deploy, disks, images, poweroff, reboot, resume, suspend, terminate
+from . import cleanup, deploy, disks, images, nics, poweroff, reboot, resume, suspend, terminate
 
 __all__ = [
     "PROCEDURES",
@@ -13,6 +13,7 @@ __all__ = [
     "deploy",
     "disks",
     "images",
+    "nics",
     "poweroff",
     "reboot",
     "resume",

@@ -17,7 +17,7 @@ from innkeeper.lifecycle.messages import Instruction
 from innkeeper.lifecycle.stays import copied
 from innkeeper.model.objects import Operation, Vm
 from innkeeper.model.permissions import Caller
-from innkeeper.model.states import VmAction
+from innkeeper.model.states import VmAction, VmState
 from innkeeper.model.template import Template, Value
 from innkeeper.model.world import Transaction, World
 
@@ -37,9 +37,12 @@ def begin(
     after: Template,
     **args: Any,
 ) -> None:
-    """Starts to change a VM; meanwhile it has the template `held`."""
+    """Starts to change a VM; meanwhile it has the template `held`. When nobody has to be asked it is done at once."""
     origin = phase(vm)
     tx.log(vm, "action", name=change, by=caller.uid)
+    if CHANGES[change][origin] == origin:
+        _at_once(tx, vm, caller, action, after)
+        return
     changing = move(
         tx,
         vm,
@@ -61,6 +64,12 @@ def begin(
         **{"from": origin},
         **args,
     )
+
+
+def _at_once(tx: Transaction, vm: Vm, caller: Caller, action: VmAction, after: Template) -> None:
+    history = copied(tx, vm, action, caller) if vm.place is not None else vm.history
+    tx.change(vm, template=after, history=history)
+    tx.wake = tx.wake or vm.state is VmState.PENDING
 
 
 def _packed(template: Template) -> str:
@@ -99,6 +108,12 @@ def adjust(world: World, operation: Operation) -> Instruction | None:
         return None
     domain = descriptions.domain(wanted(world, operation))
     return ask(operation, "domain.adjust", timeout=120.0, domain=domain)
+
+
+def context(world: World, operation: Operation) -> Instruction | None:
+    """The CD that tells the guest who it is to be; a guest that runs is shown it at once."""
+    described = descriptions.context(wanted(world, operation))
+    return ask(operation, "context.ensure", **described) if described else None
 
 
 def finish(tx: Transaction, operation: Operation) -> None:

@@ -114,7 +114,7 @@ def _short_template(vm: Vm) -> str:
 def _cards(vm: Vm) -> list[Vector]:
     """NICs, aliases, and PCI devices that are NICs."""
     devices = (pci for pci in vm.template.vectors("PCI") if pci.get("TYPE") == "NIC")
-    return [*vm.nics, *vm.template.vectors("NIC_ALIAS"), *devices]
+    return [*vm.nics, *vm.aliases, *devices]
 
 
 def _all_of(vector: Vector, names: tuple[str, ...]) -> str:

@@ -25,7 +25,7 @@ from innkeeper.api.xmlrpc.methods import (
 )
 from innkeeper.api.xmlrpc.nouns import generic, samples
 from innkeeper.api.xmlrpc.wire import Raw
-from innkeeper.commands import disks, vms
+from innkeeper.commands import disks, nics, vms
 from innkeeper.commands.common import need
 from innkeeper.model.errors import bad_argument, invalid, wrong_state
 from innkeeper.model.objects import Vm
@@ -141,6 +141,11 @@ METHODS: Final = (
     Method("one.vm.rename", RENAME, change(vms.rename), "Gives another name."),
     Method("one.vm.attach", (ID, s("template")), change(disks.attach), "Attaches a disk: DISK=[...]."),
     Method("one.vm.detach", (ID, i("disk")), change(disks.detach), "Detaches a disk."),
+    Method("one.vm.attachnic", (ID, s("template")), change(nics.attach),
+           "Attaches a NIC, or an alias of one: NIC=[...] or NIC_ALIAS=[...]."),
+    Method("one.vm.detachnic", (ID, i("nic")), change(nics.detach), "Detaches a NIC or alias."),
+    Method("one.vm.updatenic", (ID, i("nic"), s("template"), i("append", 0)), change(nics.update),
+           "Replaces (0) or merges (1) what can be changed of a NIC: NIC=[...]."),
     Method("one.vm.monitoring", (ID,), read(monitoring), "All samples of a VM."),
     generic.chmod("one.vm", Vm),
     Method("one.vm.chown", (ID, i("uid"), i("gid")), change(vms.chown), "Sets owner and group; -1 keeps one."),

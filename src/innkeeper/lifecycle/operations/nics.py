@@ -1,0 +1,103 @@
+"""NICs that come to a guest that runs and leave it, and what it is told of its addresses.
+
+attach, detach, other addresses: RUNNING -> HOTPLUG_NIC -> RUNNING. A failure leaves all as it was. The addresses belong
+to the VM from the first moment to the last.
+"""
+
+from innkeeper.lifecycle import descriptions
+from innkeeper.lifecycle.engine import Procedure, Step, register
+from innkeeper.lifecycle.messages import Instruction
+from innkeeper.model.objects import Operation, Vm
+from innkeeper.model.world import Transaction, World
+
+from . import in_place
+from .common import vm_of
+
+
+def _ensure_networks(world: World, operation: Operation) -> Instruction | None:
+    networks = descriptions.networks(world, in_place.wanted(world, operation))
+    return in_place.ask(operation, "network.ensure", networks=networks) if networks else None
+
+
+def _leave_networks(world: World, operation: Operation) -> Instruction | None:
+    """The networks that the VM holds now and is not to have any more."""
+    held = _networks(world, vm_of(world, operation))
+    surplus = sorted(held - _networks(world, in_place.wanted(world, operation)))
+    return in_place.ask(operation, "network.release", networks=surplus) if surplus else None
+
+
+def _networks(world: World, vm: Vm) -> set[int]:
+    return {network["network"] for network in descriptions.networks(world, vm)}
+
+
+_CONTEXT = Step(
+    "context",
+    why="the guest sees the NICs that it is told of, and is told of those that it has",
+    do=in_place.context,
+    undo=in_place.context,
+)
+ATTACH = register(
+    Procedure(
+        "nic attach",
+        steps=(
+            Step(
+                "networks",
+                why="first: the interface is plugged into a bridge that must be there",
+                do=_ensure_networks,
+                undo=_leave_networks,
+            ),
+            Step(
+                "plug",
+                why="before the guest is told of it",
+                do=in_place.adjust,
+                undo=in_place.adjust,
+            ),
+            _CONTEXT,
+        ),
+        finish=in_place.finish,
+        fail=in_place.fail,
+        abandoned=in_place.abandoned,
+    )
+)
+
+
+def _detach_failed(tx: Transaction, operation: Operation) -> None:
+    if operation.results.get("failed_step") == "leave networks":
+        in_place.finish(tx, operation)
+    else:
+        in_place.fail(tx, operation)
+
+
+DETACH = register(
+    Procedure(
+        "nic detach",
+        steps=(
+            Step(
+                "unplug",
+                why="first: a guest that does not let go of the NIC keeps it",
+                do=in_place.adjust,
+                undo=in_place.adjust,
+                retries=1,
+            ),
+            _CONTEXT,
+            Step(
+                "leave networks",
+                why="last: nothing is plugged into their bridges any more; what stays is left when the guest stops",
+                do=_leave_networks,
+            ),
+        ),
+        no_return="leave networks",
+        finish=in_place.finish,
+        fail=_detach_failed,
+        abandoned=in_place.abandoned,
+    )
+)
+TELL = register(
+    Procedure(
+        "tell guest",
+        steps=(_CONTEXT,),
+        finish=in_place.finish,
+        fail=in_place.fail,
+        abandoned=in_place.abandoned,
+    )
+)
