@@ -66,7 +66,7 @@ def draft_of(tx: Transaction, caller: Caller, vm: Vm) -> Draft:
     """A VM that is there, as what builds its parts knows it: bound to its host's cluster."""
     return Draft(
         tx, caller, vm.id, vm.name, vm.template, vm.user_template,
-        clusters={vm.history[-1].cluster_id}, disks=list(vm.disks),
+        clusters={vm.place.cluster_id} if vm.place is not None else None, disks=list(vm.disks),
         nics=[dict(nic) for nic in vm.nics], aliases=list(vm.aliases),
     )  # fmt: skip
 

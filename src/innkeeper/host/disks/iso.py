@@ -27,7 +27,8 @@ def files_of(request: Arguments) -> dict[str, str]:
 def write(target: Path, files: dict[str, str]) -> None:
     """Replaces ``target`` with a CD that holds these files.
 
-    A CD that is plugged into a running guest keeps its content: its file is replaced, not changed.
+    A CD that is plugged into a running guest keeps its content until the guest is shown the new one: its file is
+    replaced, not changed.
     """
     for left in target.parent.glob(f"{_WORK}*"):
         shutil.rmtree(left)
