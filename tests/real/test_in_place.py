@@ -11,7 +11,7 @@ from tests.real.zone import Zone, wait_for
 
 pytestmark = pytest.mark.real
 
-RUNNING, POWEROFF, SUSPENDED, DONE = (3, 3), (8, 0), (5, 0), (6, 0)
+RUNNING, POWEROFF, SUSPENDED = (3, 3), (8, 0), (5, 0)
 SECTOR, MIB = 512, 1 << 20
 SHELL = [
     "ssh", "-q", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5",
@@ -97,17 +97,10 @@ def field() -> Iterator[ChangingZone]:
         zone.start()
         zone.furnish()
         yield zone
-        for vm in zone.api.vmpool.info(-2, -1, -1, -1).VM:
-            zone.api.vm.action("terminate-hard", vm.ID)
-        for vm in zone.api.vmpool.info(-2, -1, -1, -2).VM:
-            zone.wait_phase(vm.ID, *DONE)
-        wait_for(lambda: not zone.leftovers(), f"nothing left: {zone.leftovers()}", 30)
-        assert zone.api.vn.info(zone.network).USED_LEASES == 0
+        zone.end_all()
         zone.stop()
     finally:
-        if zone.daemon is not None and zone.daemon.poll() is None:
-            zone.daemon.kill()
-            zone.daemon.wait()
+        zone.end()
         zone.libvirt("stop")
     zone.remove()
 
