@@ -74,7 +74,13 @@ class Host:
             return {"disks": [overlay(self.base)]}
         if verb == "disk.release":
             return {"disks": [0]}
-        return {"domain": domain(vm)} if verb in ("domain.ensure", "domain.adjust") else {}
+        described = domain(vm)
+        if verb == "disk.grow":
+            return {"disk": described["disks"][0], "size_mib": 8}
+        if verb == "domain.resize":
+            names = ("vcpus", "memory_mib", "cpu_shares")
+            return {"domain": described, **{name: described.get(name, 2) for name in names}}
+        return {"domain": described} if verb in ("domain.ensure", "domain.adjust") else {}
 
     async def seen(self, vm: int) -> tuple[int, str] | None:
         """Generation and state of a VM as the host reports them."""

@@ -238,7 +238,7 @@ PROMISES = [
             *asked(
                 "network.ensure network.release disk.ensure domain.ensure domain.shutdown domain.destroy "
                 "domain.reboot domain.suspend domain.resume domain.save domain.restore vm.remove vm.adopt "
-                "domain.adjust disk.release",
+                "domain.adjust disk.release disk.grow domain.resize",
                 2,
                 "stale",
             ),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from innkeeper.commands import disks, networks, nics
+from innkeeper.commands import capacity, configuration, disks, networks, nics
 from innkeeper.lifecycle.messages import HostUp
 from innkeeper.model.errors import Refusal
 from innkeeper.model.states import VmAction
@@ -273,3 +273,82 @@ def test_a_guest_is_told_what_changed_of_its_nic(bench: Bench) -> None:
     bench.do(lambda tx: nics.update(tx, ADMIN, 0, 0, "NIC=[GUEST_MTU=1400]", 0))
     bench.finish()
     assert "ETH0_METRIC" not in (bench.vm().template.vector("CONTEXT") or {})
+
+
+# ---- sizes and configuration ---------------------------------------------------------------------
+
+
+def test_a_disk_grows(bench: Bench) -> None:
+    bench.do(lambda tx: disks.resize(tx, ADMIN, 0, 0, "20"))
+    assert (bench.phase(), bench.verbs) == ("DISK_RESIZE", ["disk.grow"])
+    asked = bench.sent[0].args
+    assert (asked["size_mib"], asked["disk"]["disk"], asked["disk"]["format"]) == (20, 0, "qcow2")
+    assert bench.vm().disks[0]["RESIZE"] == "YES"
+    bench.finish()
+    disk = bench.vm().disks[0]
+    assert (bench.phase(), disk["SIZE"], "RESIZE" in disk) == ("RUNNING", "20", False)
+    assert bench.vm().history[0].action == VmAction.DISK_RESIZE
+    off(bench)
+    bench.do(lambda tx: disks.resize(tx, ADMIN, 0, 0, "30"))
+    assert bench.phase() == "DISK_RESIZE_POWEROFF"
+    bench.answer("refused")
+    assert (bench.phase(), bench.vm().disks[0]["SIZE"]) == ("POWEROFF", "20")
+
+
+def test_cpu_and_memory_of_a_guest_that_runs(bench: Bench) -> None:
+    bench.do(lambda tx: capacity.resize(tx, ADMIN, 0, "CPU=0.5", True))
+    assert (bench.phase(), bench.verbs) == ("HOTPLUG_RESIZE", ["domain.resize"])
+    assert bench.sent[0].args["cpu_shares"] == 512
+    assert bench.world.occupancy.of(0).cpu == 100
+    bench.finish()
+    assert (bench.phase(), bench.vm().cpu) == ("RUNNING", 0.5)
+    assert bench.world.occupancy.of(0).cpu == 50
+    bench.do(lambda tx: capacity.resize(tx, ADMIN, 0, "CPU=2", True))
+    assert bench.world.occupancy.of(0).cpu == 200
+    bench.answer("refused")
+    assert bench.sent[0].args["cpu_shares"] == 512
+    bench.finish()
+    assert bench.world.occupancy.of(0).cpu == 50
+    assert bench.vm().user_template.get("ERROR") == "resize: says refused"
+
+
+def test_capacity_of_a_vm_that_is_off_needs_nobody(bench: Bench) -> None:
+    off(bench)
+    bench.do(lambda tx: capacity.resize(tx, ADMIN, 0, "CPU=2\nMEMORY=256\nVCPU=2", True))
+    vm = bench.vm()
+    assert (bench.phase(), bench.sent, vm.cpu, vm.memory) == ("POWEROFF", [], 2.0, 256)
+    assert vm.history[-2].action == VmAction.RESIZE
+    before = bench.vm()
+    with pytest.raises(Refusal, match="does not fit on host 0 any more: cpu: needed"):
+        bench.do(lambda tx: capacity.resize(tx, ADMIN, 0, "CPU=9", True))
+    assert bench.vm() is before
+    bench.do(lambda tx: capacity.resize(tx, ADMIN, 0, "CPU=9", False))
+
+
+def test_a_guest_that_runs_is_shown_its_new_context(bench: Bench) -> None:
+    before = bench.vm()
+    bench.do(lambda tx: configuration.update(tx, ADMIN, 0, "CONTEXT=[GREETING=$NAME]", 1))
+    assert (bench.phase(), bench.verbs) == ("HOTPLUG", ["context.ensure"])
+    told = bench.sent[0].args["files"]["context.sh"]
+    assert "GREETING='vm'" in told and "ETH0_IP='10.0.0.1'" in told
+    bench.finish()
+    assert (bench.phase(), bench.vm().history) == ("RUNNING", before.history)
+    bench.do(lambda tx: configuration.update(tx, ADMIN, 0, "CONTEXT=[ONLY=this]", 0))
+    bench.finish()
+    context = bench.vm().template.vector("CONTEXT")
+    assert context == {"ONLY": "this", "VMID": "0", "DISK_ID": "1", "TARGET": "hda"}
+
+
+def test_the_rest_of_a_configuration_counts_from_the_next_start(bench: Bench) -> None:
+    identity = (bench.vm().template.vector("OS") or {})["UUID"]
+    text = "OS=[BOOT=nic0]\nGRAPHICS=[TYPE=vnc]\nFEATURES=[ACPI=yes]\nNIC=[NETWORK=net]"
+    bench.do(lambda tx: configuration.update(tx, ADMIN, 0, text, 1))
+    vm = bench.vm()
+    assert (bench.phase(), bench.sent, len(vm.nics), vm.nics[0]["ORDER"]) == ("RUNNING", [], 1, "1")
+    assert vm.template.vector("OS") == {"BOOT": "nic0", "UUID": identity}
+    assert vm.template.vector("FEATURES") == {"ACPI": "YES"}
+    bench.do(lambda tx: configuration.update(tx, ADMIN, 0, "OS=[BOOT=disk0]", 0))
+    vm = bench.vm()
+    assert "ORDER" not in vm.nics[0] and vm.disks[0]["ORDER"] == "1"
+    assert vm.template.vector("GRAPHICS") is None
+    assert vm.template.vector("CONTEXT") is not None

@@ -109,7 +109,7 @@ def field() -> Iterator[ChangingZone]:
 def guest(field: ChangingZone) -> int:
     """A guest that has answered; tests share it and leave it running."""
     context = f'CONTEXT=[NETWORK="YES",SET_HOSTNAME="$NAME",SSH_PUBLIC_KEY="{field.public_key()}"]'
-    vm = field.instantiate("shared", context)
+    vm = field.instantiate("shared", f'{context}\nMEMORY_MAX="160"\nVCPU_MAX="2"')
     field.answers(vm)
     return vm
 
@@ -307,3 +307,61 @@ def test_a_nic_that_comes_while_the_guest_is_off_is_there_when_it_starts(
     field.changed(guest, lambda: api.vm.detachnic(guest, int(nic["NIC_ID"])), RUNNING)
     assert api.vn.info(other).USED_LEASES == 0
     assert "inntest3" not in field.interfaces()
+
+
+# ---- sizes and configuration ---------------------------------------------------------------------
+
+
+def test_disks_grow_in_the_eyes_of_the_guest(field: ChangingZone, guest: int) -> None:
+    """The root disk while it runs, and once more while it is off; a persistent image grows with its disk."""
+    api = field.api
+    image = made(
+        field, "NAME=more\nTYPE=DATABLOCK\nSIZE=8\nFORMAT=raw\nPERSISTENT=YES\nDEV_PREFIX=vd"
+    )
+    field.changed(guest, lambda: api.vm.attach(guest, "DISK=[IMAGE=more]"), RUNNING)
+    disk = int(field.disks(guest)[-1])
+    field.sees(guest, "vdb", 8)
+    field.changed(guest, lambda: api.vm.diskresize(guest, disk, "24"), RUNNING)
+    field.sees(guest, "vdb", 24)
+    assert (api.image.info(image).SIZE, file_of(field, image).stat().st_size) == (24, 24 * MIB)
+    field.changed(guest, lambda: api.vm.detach(guest, disk), RUNNING)
+    field.changed(guest, lambda: api.vm.diskresize(guest, 0, "80"), RUNNING)
+    field.sees(guest, "vda", 80)
+    field.changed(guest, lambda: api.vm.action("poweroff-hard", guest), POWEROFF)
+    field.changed(guest, lambda: api.vm.diskresize(guest, 0, "96"), POWEROFF)
+    field.changed(guest, lambda: api.vm.action("resume", guest), RUNNING)
+    field.sees(guest, "vda", 96)
+    assert int(field.answers(guest)["root_kb"]) > 75 * 1024
+    with pytest.raises(pyone.OneActionException, match="more than 96 MB"):
+        api.vm.diskresize(guest, 0, "10")
+
+
+def test_a_guest_gets_memory_and_processors_while_it_runs(field: ChangingZone, guest: int) -> None:
+    """Within the limits that it was started with; beyond them the reason is told."""
+    api = field.api
+    memory = "awk '/MemTotal/ { print $2 }' /proc/meminfo"
+    before = int(field.tell(guest, memory))
+    field.changed(guest, lambda: api.vm.resize(guest, "MEMORY=144\nVCPU=2\nCPU=0.2", True), RUNNING)
+    wait_for(
+        lambda: int(field.tell(guest, memory)) > before + 30 * 1024, "the guest has more memory"
+    )
+    there = "ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l"
+    wait_for(lambda: field.tell(guest, there) == "2", "the guest has two processors")
+    info = api.vm.info(guest).TEMPLATE
+    assert (info["MEMORY"], info["VCPU"], info["CPU"]) == ("144", "2", "0.20")
+    assert api.host.info(field.host).HOST_SHARE.MEM_USAGE == 144 * 1024
+    for text, said in (
+        ("MEMORY=500", "MEMORY_MAX is 160"),
+        ("VCPU=4", "VCPU_MAX is 2"),
+        ("VCPU=1", "cannot shrink"),
+        ("CPU=500", "does not fit"),
+    ):
+        with pytest.raises(pyone.OneActionException, match=said):
+            api.vm.resize(guest, text, True)
+    field.changed(guest, lambda: api.vm.resize(guest, "MEMORY=96", True), RUNNING)
+
+
+def test_a_guest_is_told_its_new_name(field: ChangingZone, guest: int) -> None:
+    change = 'CONTEXT=[SET_HOSTNAME="renamed"]'
+    field.changed(guest, lambda: field.api.vm.updateconf(guest, change, 1), RUNNING)
+    wait_for(lambda: field.answers(guest)["hostname"] == "renamed", "the guest has its new name")

@@ -121,3 +121,42 @@ def nic_update(
 
 def _upper(options: dict[str, str | None]) -> dict[str, str | None]:
     return {name.upper(): value for name, value in options.items()}
+
+
+@click.command(
+    "resize", cls=InnCommand,
+    help="Give a VM another CPU, VCPU or memory; what is not given stays.",
+    epilog=examples("inn vm resize web --memory 2g --cpu 2"),
+)  # fmt: skip
+@VM
+@click.option("--cpu", type=click.FloatRange(min=0, min_open=True), help="Cores' worth of time.")
+@click.option("--vcpu", type=click.IntRange(min=1), help="Virtual processors.")
+@click.option("--memory", type=SIZE, metavar="MIB", help="Memory: 512, 512m, 1g.")
+@click.option("-e/-E", "--enforce/--no-enforce", default=True, help="Check the host's capacity.")
+def resize(vm: str, enforce: bool, **options: int | float | None) -> None:
+    """Resize a VM."""
+    given = {n: value for n in ("cpu", "vcpu", "memory") if (value := options[n]) is not None}
+    if not given:
+        raise CliError("nothing to change: give --cpu, --vcpu or --memory", ExitCode.USAGE)
+    text = "".join(template_text.single(name, value) for name, value in given.items())
+    client = current().client()
+    client.call("vm.resize", id_of(client, KINDS["vm"], vm), text, enforce)
+
+
+@click.command(
+    "updateconf", cls=InnCommand,
+    help="Change OS, FEATURES, INPUT, GRAPHICS, VIDEO, RAW, CPU_MODEL or CONTEXT of a VM.",
+    epilog=examples("inn vm updateconf web --set 'GRAPHICS=[TYPE=vnc]'",
+                    "inn vm updateconf web conf.txt --replace"),
+)  # fmt: skip
+@VM
+@click.argument("file", required=False)
+@click.option(
+    "-a/-r", "--append/--replace", default=True, help="Keep what is not given, or drop it."
+)
+@SETTINGS
+def updateconf(vm: str, file: str | None, append: bool, settings: tuple[str, ...]) -> None:
+    """Update the configuration of a VM."""
+    text = gather(file, template_text.assignments(settings))
+    client = current().client()
+    client.call("vm.updateconf", id_of(client, KINDS["vm"], vm), text, int(append))

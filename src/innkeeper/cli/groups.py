@@ -19,6 +19,8 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "disk-attach": ("Devices", "devices", "disk_attach", "Give a VM one more disk."),
         "nic-attach": ("Devices", "devices", "nic_attach", "Give a VM one more NIC or address."),
         "nic-update": ("Devices", "devices", "nic_update", "Change attributes of a NIC."),
+        "resize": ("Devices", "devices", "resize", "Change CPU, VCPU or memory."),
+        "updateconf": ("Devices", "devices", "updateconf", "Change screen, context and the like."),
         "wait": ("Look inside", "wait", "vm_wait", "Wait for a state or an address."),
         "console": ("Look inside", "console", "console", "Talk to the serial console."),
         "log": ("Look inside", "logs", "log", "Show what the guest or QEMU wrote."),

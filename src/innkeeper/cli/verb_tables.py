@@ -61,6 +61,9 @@ VM = (
     ),
     Verb("disk-detach", "vm.detach", "Take a disk from a VM; what is not an image's own is lost.",
          (ID, "disk"), (_DISK,), section="Devices", examples=("inn vm disk-detach web 2",)),
+    Verb("disk-resize", "vm.diskresize", "Make a disk larger, in the eyes of a running guest too.",
+         (ID, "disk", "size"), (_DISK, Arg("size")), section="Devices",
+         examples=("inn vm disk-resize web 0 20480",)),
     Verb("nic-detach", "vm.detachnic", "Take a NIC with its aliases, or one alias, from a VM.",
          (ID, "nic"), (Arg("nic", number=True),), section="Devices"),
 )  # fmt: skip

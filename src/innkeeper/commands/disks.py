@@ -1,16 +1,18 @@
-"""Disks of VMs that are there: attached, detached (what a VM begins with is in `building/`)."""
+"""Disks of VMs that are there: attached, detached, grown (what a VM begins with is in `building/`)."""
 
 from innkeeper.lifecycle.changes import shown_during
 from innkeeper.lifecycle.operations import disks as work
+from innkeeper.lifecycle.operations import sizes
 from innkeeper.model.errors import wrong_state
-from innkeeper.model.objects import Vm
-from innkeeper.model.permissions import Caller
-from innkeeper.model.template import Template, Vector
-from innkeeper.model.world import Transaction
+from innkeeper.model.objects import Image, Vm
+from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.template import Template, Vector, as_int
+from innkeeper.model.world import Transaction, World
 
-from .building.disks import MAX_DISKS, another
+from .building.disks import MAX_DISKS, MAX_SIZE, another
 from .building.draft import Draft, Problem
 from .common import need, parse
+from .images import check_room
 from .restricted import check_restricted
 from .vms import right_for
 
@@ -25,7 +27,7 @@ def attach(tx: Transaction, caller: Caller, vm_id: int, text: str) -> int:
     if len(vm.disks) >= MAX_DISKS:
         raise wrong_state(f"A VM has at most {MAX_DISKS} DISKs.", vm_id)
     try:
-        disk = another(draft_of(tx, caller, vm), given, _next(vm), plugged=shown == "HOTPLUG")
+        disk = another(draft_of(tx, caller, vm), given, next_disk(vm), plugged=shown == "HOTPLUG")
     except Problem as wrong:
         raise wrong_state(f"Could not add a new disk: {wrong.plain}", vm_id) from None
     work.begin_attach(tx, vm, disk, caller)
@@ -39,6 +41,30 @@ def detach(tx: Transaction, caller: Caller, vm_id: int, disk_id: int) -> int:
     disk_of(vm, disk_id)
     work.begin_detach(tx, vm, disk_id, caller)
     return vm_id
+
+
+def resize(tx: Transaction, caller: Caller, vm_id: int, disk_id: int, size: str) -> int:
+    """Grows a disk of a VM to a size in MB, in the eyes of a guest that runs too."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-resize"))
+    wanted = as_int(size)
+    disk = disk_of(vm, disk_id)
+    now = int(disk["SIZE"])
+    if disk.get("TYPE") == "CDROM":
+        raise wrong_state(f"Disk {disk_id} of VM {vm_id} is a CD-ROM, which cannot grow.", vm_id)
+    if wanted is None or not now < wanted <= MAX_SIZE:
+        text = f"The new size of disk {disk_id} must be a whole number of more than {now} MB, not {size!r}."
+        raise wrong_state(text, vm_id)
+    shown_during(tx.world, vm, "disk-resize")
+    if disk.get("PERSISTENT") == "YES":
+        _check_image(tx.world, caller, disk, wanted)
+    sizes.begin_grow(tx, vm, disk_id, wanted, caller)
+    return vm_id
+
+
+def _check_image(world: World, caller: Caller, disk: Vector, size: int) -> None:
+    """A persistent image grows with its disk: the caller must be allowed to, and its datastore have the room."""
+    image = need(world, Image, int(disk["IMAGE_ID"]), caller, Right.MANAGE)
+    check_room(world, world.datastores[image.datastore_id], size - image.size)
 
 
 def disk_of(vm: Vm, disk_id: int) -> Vector:
@@ -71,7 +97,7 @@ def draft_of(tx: Transaction, caller: Caller, vm: Vm) -> Draft:
     )  # fmt: skip
 
 
-def _next(vm: Vm) -> int:
+def next_disk(vm: Vm) -> int:
     """The number of the next disk: one that no disk of this VM, nor its context CD, ever had."""
     context = vm.template.vector("CONTEXT") or {}
     numbers = [int(disk["DISK_ID"]) for disk in (*vm.disks, context) if "DISK_ID" in disk]

@@ -5,7 +5,7 @@ import posixpath
 from innkeeper.lifecycle.operations import images as work
 from innkeeper.lifecycle.operations.images import cloning
 from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
-from innkeeper.model.objects import Datastore, Image
+from innkeeper.model.objects import Datastore, Image, Vm
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import FILE_TYPES, DatastoreType, ImageState, ImageType
 from innkeeper.model.template import Template, as_bool, as_int
@@ -235,11 +235,36 @@ def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_i
         template=origin.template, type=origin.type, disk_type=origin.disk_type, persistent=False,
         regtime=tx.second, modtime=tx.second, source=posixpath.join(target.base_path, f"image-{number}"),
         format=origin.format, fs=origin.fs, size=origin.size, state=ImageState.LOCKED, datastore_id=target.id,
+        cloning_id=origin.id,
     )  # fmt: skip
     tx.put(image)
     tx.log(image, "created", by=caller.uid, origin=image_id)
     work.begin_clone(tx, image, origin, caller)
     return number
+
+
+def make_again(tx: Transaction, caller: Caller, vm: Vm) -> None:
+    """Makes the images anew that a VM waited for and that failed."""
+    for disk in vm.disks:
+        image = tx.world.images.get(int(disk.get("IMAGE_ID", -1)))
+        if image is not None and image.state is ImageState.ERROR:
+            _make_again(tx, caller, image)
+
+
+def _make_again(tx: Transaction, caller: Caller, image: Image) -> None:
+    origin = tx.world.images.get(image.cloning_id)
+    if image.cloning_id >= 0 and (origin is None or origin.state is not ImageState.READY):
+        text = (
+            f"Image {image.id} cannot be copied again: its origin {image.cloning_id} is not READY"
+        )
+        raise wrong_state(text, image.id)
+    template = image.template.without("ERROR")
+    again = tx.change(image, state=ImageState.LOCKED, prev_state=image.state, template=template)
+    if origin is not None:
+        work.begin_clone(tx, again, origin, caller)
+    else:
+        # The folder was allowed when the image was made; where links in it lead is looked at again.
+        work.begin_import(tx, again, caller, (posixpath.dirname(image.path),))
 
 
 def update_image(tx: Transaction, caller: Caller, image_id: int, text: str, append: int) -> int:

@@ -4,7 +4,7 @@ from innkeeper.lifecycle.changes import shown_during
 from innkeeper.lifecycle.operations import in_place
 from innkeeper.lifecycle.operations import nics as work
 from innkeeper.model.context import with_nic, without_nic
-from innkeeper.model.errors import Code, Refusal, wrong_state
+from innkeeper.model.errors import bad_argument, wrong_state
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmAction
@@ -142,8 +142,9 @@ def update(tx: Transaction, caller: Caller, vm_id: int, nic_id: int, text: str, 
     template = parse(text)
     vm = need(tx.world, Vm, vm_id, caller, right_for("nic-update"))
     if append not in (0, 1):
-        text = f"The update type must be 0 (replace) or 1 (append), not {append}"
-        raise Refusal(Code.BAD_ARGUMENT, text, vm_id)
+        raise bad_argument(
+            f"The update type must be 0 (replace) or 1 (append), not {append}", vm_id
+        )
     given = only_vector(template, "NIC", vm_id)
     shown_during(tx.world, vm, "nic-update")
     nic = nic_of(vm, nic_id)

@@ -14,7 +14,7 @@ from innkeeper.model.world import Transaction
 from innkeeper.placement.decide import fits, system_datastore
 from innkeeper.placement.stores import READY, reaches
 
-from . import common
+from . import common, images
 from .building import boot, capacity, context, disks, nics
 from .building.draft import CORE, Draft, problem
 from .common import check_create, check_right, creation_bits, need, parse
@@ -30,6 +30,8 @@ GIVEN = (
 ADMIN_OPERATIONS = frozenset(
     {"deploy", "recover", "retry", "delete", "delete-recreate", "resched", "unresched"}
 )
+#: The recover operation that tries again.
+RETRY = 2
 #: Which of those a recover operation is.
 RECOVER_RIGHTS = {
     0: "recover",
@@ -123,6 +125,8 @@ def recover(tx: Transaction, caller: Caller, vm_id: int, how: int) -> int:
     """Recover operations 0 to 5."""
     vm = tx.world.vms[vm_id]
     check_right(caller, right_for(RECOVER_RIGHTS.get(how, "recover")), vm)
+    if how == RETRY and vm.state is VmState.CLONING_FAILURE:
+        images.make_again(tx, caller, vm)
     actions.recover(tx, vm, how, caller)
     return vm_id
 

@@ -198,6 +198,12 @@ class SimulatedHost:
             raise AgentError("refused", f"VM {args['vm']} has one of the disks {going} plugged in")
         guest.disks -= going
 
+    def _disk_grow(self, args: dict[str, Any]) -> None:
+        guest, number = self._admit(args), args["disk"]["disk"]
+        if guest is None or number not in guest.disks:
+            text = f"VM {args['vm']} has no disk {number} here"
+            raise AgentError("missing", text, {"file": f"disk.{number}"})
+
     def _context_ensure(self, args: dict[str, Any]) -> None:
         disk = args["disk"]
         self._made(args).disks.add(disk)
@@ -224,6 +230,11 @@ class SimulatedHost:
             self._check_disks(guest, domain)
             self._check_bridges(domain)
             guest.plugged = _devices(domain)
+
+    def _domain_resize(self, args: dict[str, Any]) -> None:
+        guest = self._admit(args)
+        if guest is not None and guest.state != "off":
+            guest.cpu, guest.memory = args["cpu_shares"] / 1024, args["memory_mib"]
 
     def _check_disks(self, guest: Guest, domain: dict[str, Any]) -> None:
         """A guest starts with the disks that it was given, or not at all."""

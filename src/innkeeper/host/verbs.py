@@ -19,7 +19,7 @@ from .arguments import Arguments
 from .disks import exports, images, iso, qcow2
 from .errors import RefusedError
 from .folders import Root, VmFolder
-from .hypervisor import checkpoint, devices
+from .hypervisor import checkpoint, devices, sizes
 from .service import Service, read_log
 
 Result = dict[str, Any]
@@ -168,6 +168,13 @@ def _disk_release(request: Request) -> Result:
     return _NOTHING
 
 
+@_verb("disk.grow", _per_vm, slow=True)
+def _disk_grow(request: Request) -> Result:
+    disk, size = request.args.part("disk"), request.args.integer("size_mib", least=1)
+    sizes.grow(request.service.hypervisor, request.folder(), disk, size)
+    return _NOTHING
+
+
 @_verb("context.ensure", _per_vm)
 def _context_ensure(request: Request) -> Result:
     files, number = iso.files_of(request.args), request.args.integer("disk")
@@ -193,6 +200,12 @@ def _domain_ensure(request: Request) -> Result:
 def _domain_adjust(request: Request) -> Result:
     description = request.args.part("domain")
     devices.adjust(request.service.hypervisor, request.folder(), description)
+    return _NOTHING
+
+
+@_verb("domain.resize", _per_vm)
+def _domain_resize(request: Request) -> Result:
+    sizes.resize(request.service.hypervisor, request.folder(), request.args)
     return _NOTHING
 
 

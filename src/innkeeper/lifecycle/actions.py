@@ -10,7 +10,7 @@ from innkeeper.model.world import Transaction
 
 from . import engine
 from .machine import move, phase
-from .operations import cleanup, deploy, poweroff, reboot, resume, suspend, terminate
+from .operations import cleanup, deploy, images, poweroff, reboot, resume, suspend, terminate
 
 Start = Callable[[Transaction, Vm, Caller], None]
 
@@ -150,6 +150,8 @@ def _recover_retry(tx: Transaction, vm: Vm, caller: Caller) -> None:
         engine.retry(tx, tx.world.operation_on(vm))
     elif now in ("PROLOG_FAILURE", "BOOT_FAILURE"):
         deploy.retry(tx, vm, caller)
+    elif now == "CLONING_FAILURE":
+        images.wait_again(tx, vm)
     elif now == "EPILOG_FAILURE":
         terminate.begin(tx, vm, caller, hard=True)
 

@@ -1,6 +1,6 @@
 """Changes of a VM where it is: in which phase each is accepted, and what it shows meanwhile (spec: states.md 4)."""
 
-from innkeeper.model.errors import wrong_state
+from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.objects import Vm
 from innkeeper.model.world import World
 
@@ -20,19 +20,33 @@ CHANGES: dict[str, dict[str, str]] = {
     "disk-detach": {"RUNNING": "HOTPLUG", "POWEROFF": "HOTPLUG_EPILOG_POWEROFF"},
     "nic-attach": {"RUNNING": "HOTPLUG_NIC", "POWEROFF": "POWEROFF"},
     "nic-detach": {"RUNNING": "HOTPLUG_NIC", "POWEROFF": "POWEROFF"},
+    "disk-resize": {"RUNNING": "DISK_RESIZE", "POWEROFF": "DISK_RESIZE_POWEROFF"},
+    "resize": {
+        "RUNNING": "HOTPLUG_RESIZE",
+        **_as_they_are("PENDING HOLD CLONING CLONING_FAILURE POWEROFF"),
+    },
+    "updateconf": {
+        "RUNNING": "HOTPLUG",
+        **_as_they_are(
+            "PENDING HOLD CLONING CLONING_FAILURE POWEROFF BOOT_FAILURE PROLOG_FAILURE EPILOG_FAILURE"
+        ),
+    },
     "nic-update": {"RUNNING": "HOTPLUG_NIC", **_as_they_are(_OFF)},
 }
+
+
+#: Changes whose refusal for the VM's state has another code than the others' (OpenNebula's own choice).
+_CODES = {"updateconf": Code.INTERNAL, "disk-saveas": Code.INTERNAL}
 
 
 def shown_during(world: World, vm: Vm, change: str) -> str:
     """The phase that the VM shows while it is changed; refuses what its phase, or other work on it, does not allow."""
     now = phase(vm)
     shown = CHANGES[change].get(now)
-    if shown is None:
-        text = f"This action is not available for state {now}"
-        raise wrong_state(f'Error performing action "{change}": {text}', vm.id)
     under_way = world.operation_on(vm)
-    if under_way is not None:
-        text = f"VM is busy ({under_way.name})"
-        raise wrong_state(f'Error performing action "{change}": {text}', vm.id)
-    return shown
+    if shown is not None and under_way is None:
+        return shown
+    busy = f"VM is busy ({under_way.name})" if under_way is not None else ""
+    why = busy if shown is not None else f"This action is not available for state {now}"
+    code = _CODES.get(change, Code.ACTION)
+    raise Refusal(code, f'Error performing action "{change}": {why}', vm.id)

@@ -118,6 +118,7 @@ def domain(vm: Vm) -> Described:
             if "TYPE" in i
         ],
     }
+    described |= _limits(vm)
     for key, name in (("KERNEL", "kernel"), ("INITRD", "initrd"), ("KERNEL_CMD", "cmdline")):
         if system.get(key):
             described[name] = system[key]
@@ -136,6 +137,13 @@ def domain(vm: Vm) -> Described:
             }
         )
     return described
+
+
+def _limits(vm: Vm) -> Described:
+    """What the guest can be given while it runs."""
+    named = {"vcpus_max": "VCPU_MAX", "memory_max_mib": "MEMORY_MAX"}
+    limits = {key: as_int(vm.template.get(name, "")) for key, name in named.items()}
+    return {key: limit for key, limit in limits.items() if limit is not None}
 
 
 def _optional(vm: Vm) -> Described:

@@ -13,8 +13,8 @@ from innkeeper.model.world import Transaction
 _CLEANUP = "CLEANUP_DELETE CLEANUP_RESUBMIT DONE"
 #: Phases in which a VM is changed where it is: by the phase in which that begins, and to which it leads back.
 _CHANGING = {
-    "RUNNING": "HOTPLUG HOTPLUG_NIC",
-    "POWEROFF": "HOTPLUG_PROLOG_POWEROFF HOTPLUG_EPILOG_POWEROFF",
+    "RUNNING": "HOTPLUG HOTPLUG_NIC HOTPLUG_RESIZE DISK_RESIZE",
+    "POWEROFF": "HOTPLUG_PROLOG_POWEROFF HOTPLUG_EPILOG_POWEROFF DISK_RESIZE_POWEROFF",
 }
 
 #: phase -> phases that may follow it.

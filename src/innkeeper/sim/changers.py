@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from innkeeper.commands import disks, nics
+from innkeeper.commands import capacity, configuration, disks, nics
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.world import Transaction, World
@@ -73,6 +73,31 @@ def update_nic(chance: random.Random, world: World, caller: Caller, vm: Vm) -> C
     return lambda tx: nics.update(tx, caller, vm.id, chance.randrange(2), text, 1)
 
 
+def grow_disk(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
+    """To a size that is larger, most often."""
+    number, size = chance.randrange(2), chance.choice(("50", "200", "500", "1000", "-1", "large"))
+    return lambda tx: disks.resize(tx, caller, vm.id, number, size)
+
+
+def resize(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
+    """More or less CPU or memory; always with the check of the host's capacity."""
+    text = chance.choice(
+        ("CPU=0.5", "CPU=2", "MEMORY=256", "MEMORY=2048", "VCPU=2", "CPU=-1", "MEMORY=x")
+    )
+    return lambda tx: capacity.resize(tx, caller, vm.id, text, True)
+
+
+def configure(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
+    """Another context, another device to boot from, or a mistake."""
+    texts = (
+        "CONTEXT=[A=1,NETWORK=YES]", 'CONTEXT=[B="$NAME"]', "OS=[BOOT=disk0]", "GRAPHICS=[TYPE=vnc]", "OS=[BOOT=disk9]",
+        "GRAPHICS=[PORT=x]",
+    )  # fmt: skip
+    text, append = chance.choice(texts), chance.choice((0, 1, 1))
+    return lambda tx: configuration.update(tx, caller, vm.id, text, append)
+
+
 MAKERS: tuple[Maker, ...] = (
     attach_disk, attach_disk, detach_disk, attach_nic, attach_nic, detach_nic, update_nic,
+    grow_disk, resize, configure,
 )  # fmt: skip

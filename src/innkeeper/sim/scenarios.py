@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from innkeeper.commands import disks, images, networks, nics, vms
+from innkeeper.commands import capacity, disks, images, networks, nics, vms
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Image, Vm
@@ -19,6 +19,7 @@ IMAGE = "NAME=img\nSIZE=100"
 MACHINE = """NAME=vm
 CPU=1
 MEMORY=512
+MEMORY_MAX=1024
 NIC=[NETWORK=net]
 DISK=[IMAGE=img]
 DISK=[TYPE=fs,SIZE=10]
@@ -164,6 +165,18 @@ async def _with_two_nics(zone: Zone) -> Target:
     return target
 
 
+def _has(name: str, wanted: str) -> Callable[[World, int], bool]:
+    return lambda world, number: (
+        world.vms[number].running and world.vms[number].template.get(name) == wanted
+    )
+
+
+def _disk_has(size: int) -> Callable[[World, int], bool]:
+    return lambda world, number: (
+        world.vms[number].running and world.vms[number].disks[0]["SIZE"] == str(size)
+    )
+
+
 def _ready(world: World, number: int) -> bool:
     return world.images[number].state is ImageState.READY
 
@@ -194,6 +207,10 @@ SCENARIOS: dict[str, Scenario] = {
     "nic detach": Scenario(_with_two_nics, _change(nics.detach, 1), _has_nics(0)),
     "tell guest": Scenario(
         _running, _change(nics.attach, "NIC_ALIAS=[NETWORK=net,PARENT=NIC0]"), _has_nics(0, 1)
+    ),
+    "disk resize": Scenario(_running, _change(disks.resize, 0, "200"), _disk_has(200)),
+    "resize": Scenario(
+        _running, _change(capacity.resize, "MEMORY=768", True), _has("MEMORY", "768")
     ),
     "image import": Scenario(_nothing_yet, _import, _ready),
     "image clone": Scenario(_origin, _clone, _ready),

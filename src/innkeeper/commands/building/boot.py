@@ -16,10 +16,11 @@ def fill(draft: Draft) -> None:
         if not found:
             text = f"BOOT of OS must be a list like disk0,nic0; {device[:40]!r} is not of it."
             raise problem(text)
-        vectors = draft.disks if found[1] == "disk" else draft.nics
-        if int(found[2]) >= len(vectors):
+        name, vectors = ("DISK_ID", draft.disks) if found[1] == "disk" else ("NIC_ID", draft.nics)
+        named = [vector for vector in vectors if int(vector[name]) == int(found[2])]
+        if not named:
             raise problem(f"BOOT of OS names {device}, which the VM does not have.")
-        vectors[int(found[2])]["ORDER"] = str(order)
+        named[0]["ORDER"] = str(order)
     for name, vectors in (("DISK", draft.disks), ("NIC", draft.nics)):
         if devices and vectors:
             draft.template = draft.template.with_(name, *vectors)

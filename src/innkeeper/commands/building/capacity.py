@@ -29,12 +29,8 @@ _KEYMAP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,19}")
 
 def fill(draft: Draft) -> None:
     """Checks and completes the draft's capacity and machine."""
+    amounts(draft)
     template = draft.template
-    template = template.with_("CPU", number(_cpu(template)))
-    template = template.with_("MEMORY", str(_positive(template, "MEMORY", MAX_MEMORY)))
-    for name, limit in _WHOLE.items():
-        if name in template:
-            template = template.with_(name, str(_positive(template, name, limit)))
     for name in _COSTS:
         if name in template:
             cost = as_float(template.get(name))
@@ -43,7 +39,24 @@ def fill(draft: Draft) -> None:
                     f"{name} must be a number that is not negative, not {template.get(name)!r}."
                 )
     template = template.with_("VMID", str(draft.number))
-    template = template.with_("OS", _system(draft, template))
+    draft.template = template.with_("OS", system(draft, template))
+    machine(draft)
+
+
+def amounts(draft: Draft) -> None:
+    """Checks the draft's CPU and memory, and writes them in one way."""
+    template = draft.template
+    template = template.with_("CPU", number(_cpu(template)))
+    template = template.with_("MEMORY", str(_positive(template, "MEMORY", MAX_MEMORY)))
+    for name, limit in _WHOLE.items():
+        if name in template:
+            template = template.with_(name, str(_positive(template, name, limit)))
+    draft.template = template
+
+
+def machine(draft: Draft) -> None:
+    """Checks and completes the draft's switches and its screen."""
+    template = draft.template
     if (features := template.vector("FEATURES")) is not None:
         template = template.with_("FEATURES", _normalized(features))
     graphics = template.vector("GRAPHICS")
@@ -70,7 +83,8 @@ def _positive(template: Template, name: str, limit: int) -> int:
     return value
 
 
-def _system(draft: Draft, template: Template) -> Vector:
+def system(draft: Draft, template: Template) -> Vector:
+    """OS with its UUID, which is nobody else's."""
     system = dict(template.vector("OS") or {})
     if "UUID" not in system:
         zone = next((s.value for s in draft.world.settings if s.name == "zone"), "")
@@ -88,7 +102,8 @@ def _check_own(draft: Draft, identity: str) -> None:
     """A host refuses a second guest with the same UUID: its first one could not be started any more."""
     for vm in draft.world.vms:
         system = vm.template.vector("OS") or {}
-        if system.get("UUID") == identity and vm.state is not VmState.DONE:
+        there = vm.state is not VmState.DONE and vm.id != draft.number
+        if system.get("UUID") == identity and there:
             raise problem(f"UUID of OS {identity} is another VM's.")
 
 

@@ -25,8 +25,16 @@ def fill(draft: Draft) -> None:
         if text and "$" in text:
             draft.user_template = draft.user_template.with_(name, substitute(text, scope))
     given = draft.template.vector("CONTEXT")
-    if given is None:
-        return
+    if given is not None:
+        draft.template = draft.template.with_("CONTEXT", _completed(draft, given, scope))
+
+
+def completed(draft: Draft, given: Vector) -> Vector:
+    """A context for the VM of the draft, from what is given of it."""
+    return _completed(draft, given, _Budget(_scope(draft)))
+
+
+def _completed(draft: Draft, given: Vector, scope: "_Budget") -> Vector:
     for name in given:
         if not _SHELL_NAME.fullmatch(name):
             raise problem(f"CONTEXT: {name!r} cannot be the name of a variable.")
@@ -36,7 +44,7 @@ def fill(draft: Draft) -> None:
     made["VMID"] = str(draft.number)
     if sum(len(value) for value in made.values()) > LIMIT:
         raise problem(f"CONTEXT has more than {LIMIT} characters.")
-    draft.template = draft.template.with_("CONTEXT", made)
+    return made
 
 
 def strings(template: Template) -> Vector:

@@ -24,7 +24,7 @@ MAX_DISKS, MAX_SIZE = 256, 2**43
 _GIVEN = frozenset({
     "DISK_ID", "SOURCE", "ORIGINAL_SIZE", "IMAGE_STATE", "DISK_SNAPSHOT_TOTAL_SIZE", "CLONE", "SAVE", "PERSISTENT",
     "SHAREABLE", "DATASTORE", "DATASTORE_ID", "TM_MAD", "CLUSTER_ID", "CLONE_TARGET", "LN_TARGET", "DISK_TYPE",
-    "CLONING", "ORDER", "ATTACH",
+    "CLONING", "ORDER", "ATTACH", "RESIZE",
 })  # fmt: skip
 
 
@@ -251,6 +251,12 @@ def _give_context_target(draft: Draft, taken: set[str]) -> None:
     taken.add(target)
     made = {**context, "TARGET": target, "DISK_ID": str(len(draft.disks))}
     draft.template = draft.template.with_("CONTEXT", made)
+
+
+def context_place(draft: Draft, number: int) -> Vector:
+    """Where a context CD is that a VM gets afterwards."""
+    taken = {disk["TARGET"] for disk in draft.disks}
+    return {"DISK_ID": str(number), "TARGET": _free("hd", taken)}
 
 
 def _free(prefix: str, taken: set[str]) -> str:

@@ -64,8 +64,7 @@ def domain_xml(domain: Arguments, setting: Setting) -> str:
     if title := _UNPRINTABLE.sub("", domain.text("title", "").replace("\n", " ")):
         _leaf(root, "title", title)
     _identity(root, setting)
-    _leaf(root, "memory", str(domain.integer("memory_mib", least=1)), unit="MiB")
-    _leaf(root, "vcpu", str(domain.integer("vcpus", default=1, least=1)))
+    _capacity(root, domain)
     if shares := domain.maybe_integer("cpu_shares", least=2):
         _leaf(_leaf(root, "cputune"), "shares", str(shares))
     _operating_system(root, domain, setting)
@@ -108,6 +107,22 @@ def machine_of(domain: Arguments) -> str:
 
 def _arch(domain: Arguments) -> str:
     return domain.text("arch", "x86_64")
+
+
+def _capacity(root: ET.Element, domain: Arguments) -> None:
+    """Memory and processors; the guest can be given more, up to the limits, while it runs."""
+    memory, vcpus = (
+        domain.integer("memory_mib", least=1),
+        domain.integer("vcpus", default=1, least=1),
+    )
+    most = max(memory, domain.integer("memory_max_mib", default=0))
+    most_vcpus = max(vcpus, domain.integer("vcpus_max", default=0))
+    _leaf(root, "memory", str(most), unit="MiB")
+    if most > memory:
+        _leaf(root, "currentMemory", str(memory), unit="MiB")
+    vcpu = _leaf(root, "vcpu", str(most_vcpus))
+    if most_vcpus > vcpus:
+        vcpu.set("current", str(vcpus))
 
 
 def _operating_system(root: ET.Element, domain: Arguments, setting: Setting) -> None:

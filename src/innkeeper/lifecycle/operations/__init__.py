@@ -5,7 +5,19 @@ Importing this package registers every procedure; `PROCEDURES` is what tests and
 
 from innkeeper.lifecycle.engine import PROCEDURES
 
-from . import cleanup, deploy, disks, images, nics, poweroff, reboot, resume, suspend, terminate
+from . import (
+    cleanup,
+    deploy,
+    disks,
+    images,
+    nics,
+    poweroff,
+    reboot,
+    resume,
+    sizes,
+    suspend,
+    terminate,
+)
 
 __all__ = [
     "PROCEDURES",
@@ -17,6 +29,7 @@ __all__ = [
     "poweroff",
     "reboot",
     "resume",
+    "sizes",
     "suspend",
     "terminate",
 ]

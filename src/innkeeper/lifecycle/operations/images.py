@@ -9,7 +9,7 @@ from innkeeper.lifecycle import engine
 from innkeeper.lifecycle.engine import Procedure, Step, register, target_of
 from innkeeper.lifecycle.machine import move
 from innkeeper.lifecycle.messages import FRONT_END, SIMULATED, Instruction
-from innkeeper.model.objects import Datastore, Image, Operation
+from innkeeper.model.objects import Datastore, Image, Operation, Vm
 from innkeeper.model.permissions import SYSTEM, Caller
 from innkeeper.model.states import FILE_TYPES, ImageState, VmState
 from innkeeper.model.template import as_int
@@ -85,7 +85,7 @@ def _arrived(tx: Transaction, operation: Operation, result: dict[str, Any]) -> N
 
 def _ready(tx: Transaction, operation: Operation) -> None:
     image: Image = target_of(tx.world, operation)
-    settle(tx, tx.change(image, state=ImageState.READY, prev_state=image.state))
+    settle(tx, tx.change(image, state=ImageState.READY, prev_state=image.state, cloning_id=-1))
 
 
 def _error(tx: Transaction, operation: Operation) -> None:
@@ -100,6 +100,12 @@ def settle(tx: Transaction, image: Image) -> None:
     waiting = set(tx.world.image_users.of(image.id)) & set(tx.world.pending.cloning)
     for number in sorted(waiting):
         _settle_vm(tx, number)
+
+
+def wait_again(tx: Transaction, vm: Vm) -> None:
+    """A VM one of whose images had failed waits for its images, or goes on when they are ready."""
+    move(tx, vm, "CLONING")
+    _settle_vm(tx, vm.id)
 
 
 def _settle_vm(tx: Transaction, number: int) -> None:

@@ -15,7 +15,7 @@ from innkeeper.lifecycle.engine import Procedure
 from innkeeper.lifecycle.machine import move, phase
 from innkeeper.lifecycle.messages import Instruction
 from innkeeper.lifecycle.stays import copied
-from innkeeper.model.objects import Operation, Vm
+from innkeeper.model.objects import History, Operation, Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmAction, VmState
 from innkeeper.model.template import Template, Value
@@ -35,12 +35,16 @@ def begin(
     *,
     held: Template,
     after: Template,
+    unnoticed: bool = False,
     **args: Any,
 ) -> None:
-    """Starts to change a VM; meanwhile it has the template `held`. When nobody has to be asked it is done at once."""
+    """Starts to change a VM; meanwhile it has the template `held`.
+
+    When nobody has to be asked, because no guest runs or it does not notice, it is done at once.
+    """
     origin = phase(vm)
     tx.log(vm, "action", name=change, by=caller.uid)
-    if CHANGES[change][origin] == origin:
+    if unnoticed or CHANGES[change][origin] == origin:
         _at_once(tx, vm, caller, action, after)
         return
     changing = move(
@@ -67,9 +71,15 @@ def begin(
 
 
 def _at_once(tx: Transaction, vm: Vm, caller: Caller, action: VmAction, after: Template) -> None:
-    history = copied(tx, vm, action, caller) if vm.place is not None else vm.history
-    tx.change(vm, template=after, history=history)
+    tx.change(vm, template=after, history=_recorded(tx, vm, action, caller))
     tx.wake = tx.wake or vm.state is VmState.PENDING
+
+
+def _recorded(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> tuple[History, ...]:
+    """The VM's history with the change in it, if it is one that history tells of (NONE: it is not)."""
+    if action is VmAction.NONE or vm.place is None:
+        return vm.history
+    return copied(tx, vm, action, caller)
 
 
 def _packed(template: Template) -> str:
@@ -120,7 +130,7 @@ def finish(tx: Transaction, operation: Operation) -> None:
     """The VM is as it was asked for."""
     vm = vm_of(tx.world, operation)
     caller = Caller(operation.uid, operation.gid, "", ())
-    history = copied(tx, vm, VmAction(operation.args["action"]), caller)
+    history = _recorded(tx, vm, VmAction(operation.args["action"]), caller)
     _rest(tx, operation, _unpacked(operation.args["after"]), history=history)
 
 

@@ -25,7 +25,7 @@ from innkeeper.api.xmlrpc.methods import (
 )
 from innkeeper.api.xmlrpc.nouns import generic, samples
 from innkeeper.api.xmlrpc.wire import Raw
-from innkeeper.commands import disks, nics, vms
+from innkeeper.commands import capacity, configuration, disks, nics, vms
 from innkeeper.commands.common import need
 from innkeeper.model.errors import bad_argument, invalid, wrong_state
 from innkeeper.model.objects import Vm
@@ -146,6 +146,11 @@ METHODS: Final = (
     Method("one.vm.detachnic", (ID, i("nic")), change(nics.detach), "Detaches a NIC or alias."),
     Method("one.vm.updatenic", (ID, i("nic"), s("template"), i("append", 0)), change(nics.update),
            "Replaces (0) or merges (1) what can be changed of a NIC: NIC=[...]."),
+    Method("one.vm.diskresize", (ID, i("disk"), s("size")), change(disks.resize), "Grows a disk to a size in MB."),
+    Method("one.vm.resize", (ID, s("template"), b("enforce", True)), change(capacity.resize),
+           "Changes CPU, VCPU and MEMORY; enforce checks the host's capacity."),
+    Method("one.vm.updateconf", UPDATE, change(configuration.update),
+           "Replaces (0) or merges (1) OS, FEATURES, INPUT, GRAPHICS, VIDEO, RAW, CPU_MODEL, CONTEXT."),
     Method("one.vm.monitoring", (ID,), read(monitoring), "All samples of a VM."),
     generic.chmod("one.vm", Vm),
     Method("one.vm.chown", (ID, i("uid"), i("gid")), change(vms.chown), "Sets owner and group; -1 keeps one."),
