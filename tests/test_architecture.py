@@ -42,7 +42,10 @@ IMPURE_CALLS = frozenset(
 )
 
 # What a room may use besides its neighbours, where that is limited too.
-OUTSIDE = {"host": frozenset({"libvirt"}), "cli": frozenset({"click", "websockets"})}
+OUTSIDE = {
+    "host": frozenset({"libvirt", "libvirt_qemu"}),
+    "cli": frozenset({"click", "websockets"}),
+}
 
 
 class Import(NamedTuple):

@@ -77,6 +77,10 @@ class Host:
         described = domain(vm)
         if verb == "disk.grow":
             return {"disk": described["disks"][0], "size_mib": 8}
+        if verb in ("domain.snapshot", "domain.forget", "domain.revert"):
+            return {"tag": "one"}
+        if verb in ("disk.snapshot", "disk.forget", "disk.revert"):
+            return {"disk": described["disks"][0], "tag": "one"}
         if verb == "domain.resize":
             names = ("vcpus", "memory_mib", "cpu_shares")
             return {"domain": described, **{name: described.get(name, 2) for name in names}}

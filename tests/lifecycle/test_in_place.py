@@ -2,7 +2,7 @@
 
 import pytest
 
-from innkeeper.commands import capacity, configuration, disks, networks, nics
+from innkeeper.commands import capacity, configuration, disks, networks, nics, snapshots
 from innkeeper.lifecycle.messages import HostUp
 from innkeeper.model.errors import Refusal
 from innkeeper.model.states import VmAction
@@ -352,3 +352,103 @@ def test_the_rest_of_a_configuration_counts_from_the_next_start(bench: Bench) ->
     assert "ORDER" not in vm.nics[0] and vm.disks[0]["ORDER"] == "1"
     assert vm.template.vector("GRAPHICS") is None
     assert vm.template.vector("CONTEXT") is not None
+
+
+# ---- snapshots -----------------------------------------------------------------------------------
+
+
+def take_of_disk(bench: Bench, name: str = "") -> int:
+    return bench.do(lambda tx: snapshots.take_of_disk(tx, ADMIN, 0, 0, name))
+
+
+def tree(bench: Bench) -> tuple[int, list[tuple[int, int]]]:
+    """The current snapshot of disk 0, and all with their parents."""
+    (of,) = bench.vm().disk_snapshots
+    return of.current, [(each.id, each.parent) for each in of.snapshots]
+
+
+def test_snapshots_of_a_disk(bench: Bench) -> None:
+    assert take_of_disk(bench, "first") == 0
+    assert (bench.phase(), bench.sent[0].args["tag"]) == ("DISK_SNAPSHOT", "disk-0")
+    assert bench.finish() == ["disk.snapshot"]
+    assert (bench.phase(), tree(bench)) == ("RUNNING", (0, [(0, -1)]))
+    take_of_disk(bench)
+    bench.finish()
+    take_of_disk(bench)
+    bench.finish()
+    assert tree(bench) == (2, [(0, -1), (1, 0), (2, 1)])
+    bench.do(lambda tx: snapshots.drop_of_disk(tx, ADMIN, 0, 0, 1))
+    assert (bench.phase(), bench.finish()) == ("DISK_SNAPSHOT_DELETE", ["disk.forget"])
+    assert tree(bench) == (2, [(0, -1), (2, 0)])
+    off(bench)
+    bench.do(lambda tx: snapshots.revert_disk(tx, ADMIN, 0, 0, 0))
+    assert (bench.phase(), bench.finish()) == ("DISK_SNAPSHOT_REVERT_POWEROFF", ["disk.revert"])
+    assert (bench.phase(), tree(bench)) == ("POWEROFF", (0, [(0, -1), (2, 0)]))
+    assert take_of_disk(bench) == 3
+    assert bench.phase() == "DISK_SNAPSHOT_POWEROFF"
+    bench.finish()
+    assert tree(bench) == (3, [(0, -1), (2, 0), (3, 0)])
+
+
+def test_a_snapshot_of_a_suspended_vm(bench: Bench) -> None:
+    bench.act("suspend")
+    bench.finish()
+    take_of_disk(bench)
+    assert bench.phase() == "DISK_SNAPSHOT_SUSPENDED"
+    bench.finish()
+    assert (bench.phase(), tree(bench)) == ("SUSPENDED", (0, [(0, -1)]))
+
+
+def test_a_snapshot_that_fails_leaves_no_trace_and_its_number_is_not_used_again(
+    bench: Bench,
+) -> None:
+    take_of_disk(bench)
+    bench.answer("refused")
+    assert bench.finish() == ["disk.forget"]
+    assert (bench.phase(), tree(bench)) == ("RUNNING", (-1, []))
+    assert take_of_disk(bench) == 1
+
+
+def test_snapshots_go_with_their_disk(bench: Bench) -> None:
+    take_of_disk(bench)
+    bench.finish()
+    detach(bench, 0)
+    bench.finish()
+    assert bench.vm().disk_snapshots == ()
+
+
+def test_snapshots_of_a_guest(bench: Bench) -> None:
+    def shown() -> list[tuple[str, str | None, str | None]]:
+        return [
+            (each["SNAPSHOT_ID"], each.get("ACTIVE"), each.get("ACTION"))
+            for each in bench.vm().template.vectors("SNAPSHOT")
+        ]
+
+    assert bench.do(lambda tx: snapshots.take(tx, ADMIN, 0, "first")) == 0
+    assert (bench.phase(), shown()) == ("HOTPLUG_SNAPSHOT", [("0", None, "CREATE")])
+    assert bench.finish() == ["domain.snapshot"]
+    assert (bench.phase(), shown()) == ("RUNNING", [("0", "YES", None)])
+    bench.do(lambda tx: snapshots.take(tx, ADMIN, 0, ""))
+    bench.finish()
+    assert shown() == [("0", None, None), ("1", "YES", None)]
+    bench.do(lambda tx: snapshots.revert(tx, ADMIN, 0, 0))
+    bench.answer("failed")
+    assert (bench.phase(), shown()) == ("RUNNING", [("0", None, None), ("1", "YES", None)])
+    bench.do(lambda tx: snapshots.revert(tx, ADMIN, 0, 0))
+    assert bench.finish() == ["domain.revert"]
+    assert shown() == [("0", "YES", None), ("1", None, None)]
+    off(bench)
+    bench.do(lambda tx: snapshots.drop(tx, ADMIN, 0, 0))
+    assert (bench.phase(), bench.finish()) == ("HOTPLUG_SNAPSHOT", ["domain.forget"])
+    assert (bench.phase(), shown()) == ("POWEROFF", [("1", None, None)])
+
+
+def test_what_is_made_anew_has_no_snapshots(bench: Bench) -> None:
+    take_of_disk(bench)
+    bench.finish()
+    bench.do(lambda tx: snapshots.take(tx, ADMIN, 0, ""))
+    bench.finish()
+    bench.recover(4)
+    bench.finish()
+    vm = bench.vm()
+    assert (vm.disk_snapshots, vm.template.vectors("SNAPSHOT")) == ((), ())

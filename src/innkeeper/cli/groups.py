@@ -21,6 +21,13 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "nic-update": ("Devices", "devices", "nic_update", "Change attributes of a NIC."),
         "resize": ("Devices", "devices", "resize", "Change CPU, VCPU or memory."),
         "updateconf": ("Devices", "devices", "updateconf", "Change screen, context and the like."),
+        "snapshot-list": ("Snapshots", "snapshots", "snapshot_list", "List those of a guest."),
+        "disk-snapshot-list": (
+            "Snapshots",
+            "snapshots",
+            "disk_snapshot_list",
+            "List those of disks.",
+        ),
         "wait": ("Look inside", "wait", "vm_wait", "Wait for a state or an address."),
         "console": ("Look inside", "console", "console", "Talk to the serial console."),
         "log": ("Look inside", "logs", "log", "Show what the guest or QEMU wrote."),
@@ -68,7 +75,7 @@ SPECIAL: dict[str, dict[str, _Special]] = {
 _OBJECTS = "Objects"
 _PERMISSIONS = "Permissions"
 _SECTIONS = dict.fromkeys(("chmod", "chown", "chgrp", "lock", "unlock"), _PERMISSIONS)
-_ORDER = (_OBJECTS, "Life cycle", "Devices", "Actions", "Look inside", "Addresses", "Members",
+_ORDER = (_OBJECTS, "Life cycle", "Devices", "Snapshots", "Actions", "Look inside", "Addresses", "Members",
           _PERMISSIONS)  # fmt: skip
 
 # OpenNebula's names for what is called otherwise here.

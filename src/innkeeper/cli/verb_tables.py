@@ -37,6 +37,7 @@ _RECOVER = Choice(
 
 
 _DISK = Arg("disk", number=True)
+_SNAPSHOT = Arg("snapshot", number=True)
 
 VM = (
     Verb(
@@ -64,6 +65,22 @@ VM = (
     Verb("disk-resize", "vm.diskresize", "Make a disk larger, in the eyes of a running guest too.",
          (ID, "disk", "size"), (_DISK, Arg("size")), section="Devices",
          examples=("inn vm disk-resize web 0 20480",)),
+    Verb("disk-snapshot-create", "vm.disksnapshotcreate", "Take a snapshot of a disk.",
+         (ID, "disk", "name"), (_DISK, Arg("name", default="")), "ID", section="Snapshots",
+         examples=("inn vm disk-snapshot-create web 0 before-upgrade",)),
+    Verb("disk-snapshot-delete", "vm.disksnapshotdelete", "Remove a snapshot of a disk; the disk stays as it is.",
+         (ID, "disk", "snapshot"), (_DISK, _SNAPSHOT), section="Snapshots"),
+    Verb("disk-snapshot-revert", "vm.disksnapshotrevert", "Bring a disk back to a snapshot, while the VM is off.",
+         (ID, "disk", "snapshot"), (_DISK, _SNAPSHOT), section="Snapshots"),
+    Verb("disk-snapshot-rename", "vm.disksnapshotrename", "Give a snapshot of a disk another name.",
+         (ID, "disk", "snapshot", "name"), (_DISK, _SNAPSHOT, Arg("name")), section="Snapshots"),
+    Verb("snapshot-create", "vm.snapshotcreate", "Take a snapshot of a running guest, with its memory.",
+         (ID, "name"), (Arg("name", default=""),), "ID", section="Snapshots",
+         examples=("inn vm snapshot-create web before-upgrade",)),
+    Verb("snapshot-delete", "vm.snapshotdelete", "Remove a snapshot of a guest; the guest stays as it is.",
+         (ID, "snapshot"), (_SNAPSHOT,), section="Snapshots"),
+    Verb("snapshot-revert", "vm.snapshotrevert", "Bring a running guest back to a snapshot.",
+         (ID, "snapshot"), (_SNAPSHOT,), section="Snapshots"),
     Verb("nic-detach", "vm.detachnic", "Take a NIC with its aliases, or one alias, from a VM.",
          (ID, "nic"), (Arg("nic", number=True),), section="Devices"),
 )  # fmt: skip

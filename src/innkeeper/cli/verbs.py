@@ -33,17 +33,22 @@ class Literal:
 
 @dataclass(frozen=True)
 class Arg:
-    """A positional parameter: text, a whole number, or an object of a kind (its id is sent)."""
+    """A positional parameter: text, a whole number, or an object of a kind (its id is sent).
+
+    With a `default` it may be left out.
+    """
 
     name: str
     kind: str = ""
     number: bool = False
+    default: Value | None = None
 
     def parameter(self) -> click.Parameter:
         """The click parameter."""
         return click.Argument(
-            [self.name], type=_type_of(self.kind, self.number), metavar=self.name.upper()
-        )
+            [self.name], type=_type_of(self.kind, self.number), metavar=self.name.upper(),
+            required=self.default is None,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ def _wire(client: Client, param: Param, given: dict[str, Any]) -> Value:
     value = given[param.name]
     if isinstance(param, Flag):
         return param.values[bool(value)]
-    if value is None and isinstance(param, Opt):
+    if value is None and isinstance(param, Opt | Arg) and param.default is not None:
         return param.default
     if param.kind:
         return id_of(client, KINDS[param.kind], value)

@@ -204,6 +204,17 @@ class SimulatedHost:
             text = f"VM {args['vm']} has no disk {number} here"
             raise AgentError("missing", text, {"file": f"disk.{number}"})
 
+    def _disk_snapshot(self, args: dict[str, Any]) -> None:
+        self._disk_grow(args)
+
+    def _disk_forget(self, args: dict[str, Any]) -> None:
+        self._disk_grow(args)
+
+    def _disk_revert(self, args: dict[str, Any]) -> None:
+        self._disk_grow(args)
+        if self.guests[args["vm"]].state != "off":
+            raise AgentError("refused", f"the guest of VM {args['vm']} runs")
+
     def _context_ensure(self, args: dict[str, Any]) -> None:
         disk = args["disk"]
         self._made(args).disks.add(disk)
@@ -235,6 +246,15 @@ class SimulatedHost:
         guest = self._admit(args)
         if guest is not None and guest.state != "off":
             guest.cpu, guest.memory = args["cpu_shares"] / 1024, args["memory_mib"]
+
+    def _domain_snapshot(self, args: dict[str, Any]) -> None:
+        self._running(args)
+
+    def _domain_revert(self, args: dict[str, Any]) -> None:
+        self._running(args)
+
+    def _domain_forget(self, args: dict[str, Any]) -> None:
+        self._admit(args)
 
     def _check_disks(self, guest: Guest, domain: dict[str, Any]) -> None:
         """A guest starts with the disks that it was given, or not at all."""

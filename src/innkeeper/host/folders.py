@@ -42,6 +42,8 @@ class VmState:
     domain_generation: int | None = None
     #: The generation that is being restored: its domain may lie there paused, not yet resumed.
     restoring: int | None = None
+    #: By tag of a snapshot with memory, what the guest was like when it was taken.
+    snapshots: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_json(cls, value: Any) -> VmState:

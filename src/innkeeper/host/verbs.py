@@ -19,7 +19,8 @@ from .arguments import Arguments
 from .disks import exports, images, iso, qcow2
 from .errors import RefusedError
 from .folders import Root, VmFolder
-from .hypervisor import checkpoint, devices, sizes
+from .hypervisor import checkpoint, devices, sizes, snapshots
+from .hypervisor.libvirt_qemu import Hypervisor
 from .service import Service, read_log
 
 Result = dict[str, Any]
@@ -175,6 +176,30 @@ def _disk_grow(request: Request) -> Result:
     return _NOTHING
 
 
+def _disk_and_tag(request: Request) -> tuple[snapshots.Disk, str]:
+    tag = request.args.file_name("tag")
+    described = request.args.part("disk")
+    return snapshots.Disk(request.service.hypervisor, request.folder(), described), tag
+
+
+@_verb("disk.snapshot", _per_vm, slow=True)
+def _disk_snapshot(request: Request) -> Result:
+    snapshots.take(*_disk_and_tag(request))
+    return _NOTHING
+
+
+@_verb("disk.forget", _per_vm, slow=True)
+def _disk_forget(request: Request) -> Result:
+    snapshots.drop(*_disk_and_tag(request))
+    return _NOTHING
+
+
+@_verb("disk.revert", _per_vm, slow=True)
+def _disk_revert(request: Request) -> Result:
+    snapshots.go_back(*_disk_and_tag(request))
+    return _NOTHING
+
+
 @_verb("context.ensure", _per_vm)
 def _context_ensure(request: Request) -> Result:
     files, number = iso.files_of(request.args), request.args.integer("disk")
@@ -206,6 +231,29 @@ def _domain_adjust(request: Request) -> Result:
 @_verb("domain.resize", _per_vm)
 def _domain_resize(request: Request) -> Result:
     sizes.resize(request.service.hypervisor, request.folder(), request.args)
+    return _NOTHING
+
+
+def _guest_and_tag(request: Request) -> tuple[Hypervisor, VmFolder, str]:
+    tag = request.args.file_name("tag")
+    return request.service.hypervisor, request.folder(), tag
+
+
+@_verb("domain.snapshot", _per_vm, slow=True)
+def _domain_snapshot(request: Request) -> Result:
+    snapshots.save_guest(*_guest_and_tag(request))
+    return _NOTHING
+
+
+@_verb("domain.forget", _per_vm, slow=True)
+def _domain_forget(request: Request) -> Result:
+    snapshots.drop_guest(*_guest_and_tag(request))
+    return _NOTHING
+
+
+@_verb("domain.revert", _per_vm, slow=True)
+def _domain_revert(request: Request) -> Result:
+    snapshots.load_guest(*_guest_and_tag(request))
     return _NOTHING
 
 

@@ -14,6 +14,11 @@ def _as_they_are(phases: str) -> dict[str, str]:
     return {phase: phase for phase in phases.split()}
 
 
+def _each(shown: str, phases: str) -> dict[str, str]:
+    """A phase of its own for each: that of RUNNING has the bare name."""
+    return {phase: shown if phase == "RUNNING" else f"{shown}_{phase}" for phase in phases.split()}
+
+
 #: Change -> phase in which it is accepted -> phase that the VM shows while it is made (the same one: made at once).
 CHANGES: dict[str, dict[str, str]] = {
     "disk-attach": {"RUNNING": "HOTPLUG", "POWEROFF": "HOTPLUG_PROLOG_POWEROFF"},
@@ -21,6 +26,12 @@ CHANGES: dict[str, dict[str, str]] = {
     "nic-attach": {"RUNNING": "HOTPLUG_NIC", "POWEROFF": "POWEROFF"},
     "nic-detach": {"RUNNING": "HOTPLUG_NIC", "POWEROFF": "POWEROFF"},
     "disk-resize": {"RUNNING": "DISK_RESIZE", "POWEROFF": "DISK_RESIZE_POWEROFF"},
+    "disk-snapshot-create": _each("DISK_SNAPSHOT", "RUNNING POWEROFF SUSPENDED"),
+    "disk-snapshot-delete": _each("DISK_SNAPSHOT_DELETE", "RUNNING POWEROFF SUSPENDED"),
+    "disk-snapshot-revert": _each("DISK_SNAPSHOT_REVERT", "POWEROFF"),
+    "snapshot-create": {"RUNNING": "HOTPLUG_SNAPSHOT"},
+    "snapshot-revert": {"RUNNING": "HOTPLUG_SNAPSHOT"},
+    "snapshot-delete": {"RUNNING": "HOTPLUG_SNAPSHOT", "POWEROFF": "HOTPLUG_SNAPSHOT"},
     "resize": {
         "RUNNING": "HOTPLUG_RESIZE",
         **_as_they_are("PENDING HOLD CLONING CLONING_FAILURE POWEROFF"),

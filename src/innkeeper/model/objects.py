@@ -240,14 +240,37 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     request_id: str = "-1"
 
 
+class DiskSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A snapshot of one disk; `parent` is the one on which the disk stood when it was taken (-1: none)."""
+
+    id: int
+    name: str
+    date: int
+    size: int
+    parent: int = -1
+
+
+class DiskSnapshots(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The snapshots of one disk of a VM; `current` is the one on which the disk stands (-1: none)."""
+
+    disk: int
+    next: int = 0
+    current: int = -1
+    snapshots: tuple[DiskSnapshot, ...] = ()
+
+    def find(self, snapshot_id: int) -> DiskSnapshot | None:
+        """The snapshot of this number."""
+        return next((each for each in self.snapshots if each.id == snapshot_id), None)
+
+
 class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     """A virtual machine.
 
     `template` is what the hypervisor needs (CPU, MEMORY, DISK, NIC, ... with what we filled in),
     `user_template` everything else. `generation` grows with each placement: an agent refuses a stale one.
     `guest_generation` is the one that its guest was last seen to run with: it stays behind when a resume fails.
-    `used_disks` and `used_nics` are the numbers after the highest that a disk or NIC of it was attached with: they are
-    not used again.
+    `used_disks`, `used_nics` and `used_snapshots` are the numbers after the highest that a disk or NIC of it was
+    attached with, or a snapshot taken: they are not used again.
     `decision` tells why the last placement chose its host, or why there is none yet.
     """
 
@@ -266,6 +289,8 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     guest_generation: int = 0
     used_disks: int = 0
     used_nics: int = 0
+    used_snapshots: int = 0
+    disk_snapshots: tuple[DiskSnapshots, ...] = ()
     user_template: Template = EMPTY
     history: tuple[History, ...] = ()
     lock: Lock | None = None

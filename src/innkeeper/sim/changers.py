@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from innkeeper.commands import capacity, configuration, disks, nics
+from innkeeper.commands import capacity, configuration, disks, nics, snapshots
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.world import Transaction, World
@@ -97,7 +97,22 @@ def configure(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Ch
     return lambda tx: configuration.update(tx, caller, vm.id, text, append)
 
 
+def snapshot(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
+    """One of a disk or of the guest is taken, gone back to, or removed."""
+    number = chance.randrange(3)
+    changes: tuple[Change, ...] = (
+        lambda tx: snapshots.take_of_disk(tx, caller, vm.id, 0, "s"),
+        lambda tx: snapshots.drop_of_disk(tx, caller, vm.id, 0, number),
+        lambda tx: snapshots.revert_disk(tx, caller, vm.id, 0, number),
+        lambda tx: snapshots.rename_of_disk(tx, caller, vm.id, 0, number, "t"),
+        lambda tx: snapshots.take(tx, caller, vm.id, ""),
+        lambda tx: snapshots.revert(tx, caller, vm.id, number),
+        lambda tx: snapshots.drop(tx, caller, vm.id, number),
+    )
+    return chance.choice(changes)
+
+
 MAKERS: tuple[Maker, ...] = (
     attach_disk, attach_disk, detach_disk, attach_nic, attach_nic, detach_nic, update_nic,
-    grow_disk, resize, configure,
+    grow_disk, resize, configure, snapshot, snapshot,
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from innkeeper.commands import capacity, disks, images, networks, nics, vms
+from innkeeper.commands import capacity, disks, images, networks, nics, snapshots, vms
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Image, Vm
@@ -177,6 +177,47 @@ def _disk_has(size: int) -> Callable[[World, int], bool]:
     )
 
 
+def _has_snapshots(*wanted: int) -> Callable[[World, int], bool]:
+    def reached(world: World, number: int) -> bool:
+        there = world.vms[number].disk_snapshots
+        return world.vms[number].running and [s.id for each in there for s in each.snapshots] == [
+            *wanted
+        ]
+
+    return reached
+
+
+def _has_saved(*wanted: int) -> Callable[[World, int], bool]:
+    def reached(world: World, number: int) -> bool:
+        there = world.vms[number].template.vectors("SNAPSHOT")
+        return world.vms[number].running and [int(s["SNAPSHOT_ID"]) for s in there] == [*wanted]
+
+    return reached
+
+
+async def _with_snapshot(zone: Zone) -> Target:
+    """A VM that runs, with a snapshot of its first disk."""
+    target = await _running(zone)
+    await zone.do(lambda tx: snapshots.take_of_disk(tx, zone.admin, target[1], 0, "one"))
+    await zone.until(zone.idle, 600, "the snapshot is taken")
+    return target
+
+
+async def _off_with_snapshot(zone: Zone) -> Target:
+    target = await _with_snapshot(zone)
+    await zone.do(lambda tx: vms.act(tx, zone.admin, "poweroff-hard", target[1]))
+    await until_phase(zone, target[1], "POWEROFF")
+    return target
+
+
+async def _saved(zone: Zone) -> Target:
+    """A VM that runs, with a snapshot of its guest."""
+    target = await _running(zone)
+    await zone.do(lambda tx: snapshots.take(tx, zone.admin, target[1], "one"))
+    await zone.until(zone.idle, 600, "the snapshot is taken")
+    return target
+
+
 def _ready(world: World, number: int) -> bool:
     return world.images[number].state is ImageState.READY
 
@@ -212,6 +253,18 @@ SCENARIOS: dict[str, Scenario] = {
     "resize": Scenario(
         _running, _change(capacity.resize, "MEMORY=768", True), _has("MEMORY", "768")
     ),
+    "disk snapshot": Scenario(
+        _running, _change(snapshots.take_of_disk, 0, "one"), _has_snapshots(0)
+    ),
+    "disk snapshot delete": Scenario(
+        _with_snapshot, _change(snapshots.drop_of_disk, 0, 0), _has_snapshots()
+    ),
+    "disk snapshot revert": Scenario(
+        _off_with_snapshot, _change(snapshots.revert_disk, 0, 0), _in("POWEROFF")
+    ),
+    "snapshot": Scenario(_running, _change(snapshots.take, "one"), _has_saved(0)),
+    "snapshot revert": Scenario(_saved, _change(snapshots.revert, 0), _has_saved(0)),
+    "snapshot delete": Scenario(_saved, _change(snapshots.drop, 0), _has_saved()),
     "image import": Scenario(_nothing_yet, _import, _ready),
     "image clone": Scenario(_origin, _clone, _ready),
     "image delete": Scenario(_image, _delete_image, _gone),

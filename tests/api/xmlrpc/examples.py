@@ -67,6 +67,35 @@ def with_nic(cloud: Cloud) -> int:
     return cloud.add_running(f"{VM}\nNIC = [NETWORK = net]")
 
 
+def with_layer(cloud: Cloud) -> int:
+    """A VM that runs and has a disk that can hold snapshots."""
+    return cloud.add_running(f"{VM}\nDISK = [TYPE = fs, SIZE = 5, FORMAT = qcow2]")
+
+
+def with_snapshot(cloud: Cloud) -> int:
+    """A VM that runs, with a snapshot of its disk."""
+    number = with_layer(cloud)
+    cloud.do("one.vm.disksnapshotcreate", number, 0, "first")
+    cloud.settle()
+    return number
+
+
+def off_with_snapshot(cloud: Cloud) -> int:
+    """The same, powered off."""
+    number = with_snapshot(cloud)
+    cloud.do("one.vm.action", "poweroff-hard", number)
+    cloud.settle()
+    return number
+
+
+def saved(cloud: Cloud) -> int:
+    """A VM that runs, with a snapshot of its guest."""
+    number = cloud.add_running()
+    cloud.do("one.vm.snapshotcreate", number, "first")
+    cloud.settle()
+    return number
+
+
 def spare_group(cloud: Cloud) -> int:
     """A group without users."""
     number: int = cloud.do("one.group.allocate", "spare")
@@ -187,6 +216,13 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.diskresize": on(with_disk, 0, "9"),
     "one.vm.resize": on(Cloud.add_running, "CPU=0.5"),
     "one.vm.updateconf": on(Cloud.add_running, "GRAPHICS=[TYPE=vnc]", 1),
+    "one.vm.disksnapshotcreate": on(with_layer, 0, "first"),
+    "one.vm.disksnapshotdelete": on(with_snapshot, 0, 0),
+    "one.vm.disksnapshotrevert": on(off_with_snapshot, 0, 0),
+    "one.vm.disksnapshotrename": on(with_snapshot, 0, 0, "other"),
+    "one.vm.snapshotcreate": on(Cloud.add_running, "first"),
+    "one.vm.snapshotrevert": on(saved, 0),
+    "one.vm.snapshotdelete": on(saved, 0),
     "one.vm.monitoring": on(Cloud.add_vm),
     **everything("vm", Cloud.add_vm),
     **locking("vm", Cloud.add_vm),

@@ -59,6 +59,17 @@ def info(path: Path, image_format: str | None = None) -> ImageInfo:
     )
 
 
+def snapshots(path: Path) -> set[str]:
+    """The tags of the snapshots that lie in a qcow2 image."""
+    said = json.loads(run("qemu-img", "info", "-U", "--output=json", "-f", "qcow2", str(path)))
+    return {snapshot["name"] for snapshot in said.get("snapshots", ())}
+
+
+def snapshot(path: Path, action: str, tag: str) -> None:
+    """Makes (-c), removes (-d) or goes back to (-a) a snapshot inside a qcow2 image that nobody has open."""
+    run("qemu-img", "snapshot", action, tag, str(path), timeout=COPY_TIME)
+
+
 def backing_chain(path: Path) -> list[tuple[str, str]]:
     """The files that a qcow2 image is layered on, nearest first, each with its format."""
     layers = json.loads(

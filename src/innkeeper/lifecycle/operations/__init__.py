@@ -15,6 +15,7 @@ from . import (
     reboot,
     resume,
     sizes,
+    snapshots,
     suspend,
     terminate,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "reboot",
     "resume",
     "sizes",
+    "snapshots",
     "suspend",
     "terminate",
 ]

@@ -36,7 +36,8 @@ def _owed(tx: Transaction, operation: Operation) -> None:
 def _resubmitted(tx: Transaction, operation: Operation) -> None:
     vm = vm_of(tx.world, operation)
     history = closed(tx, vm, VmAction.DELETE_RECREATE, _caller(operation))
-    move(tx, vm, "PENDING", history=history, deploy_id="")
+    template = vm.template.without("SNAPSHOT")
+    move(tx, vm, "PENDING", history=history, deploy_id="", template=template, disk_snapshots=())
     tx.wake = True
 
 

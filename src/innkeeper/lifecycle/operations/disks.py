@@ -52,9 +52,17 @@ ATTACH = register(
 )
 
 
+def _detached(tx: Transaction, operation: Operation) -> None:
+    """Its snapshots are gone with it."""
+    vm = vm_of(tx.world, operation)
+    kept = tuple(each for each in vm.disk_snapshots if each.disk != operation.args["disk"])
+    tx.change(vm, disk_snapshots=kept)
+    in_place.finish(tx, operation)
+
+
 def _detach_failed(tx: Transaction, operation: Operation) -> None:
     if operation.results.get("failed_step") == "release":
-        in_place.finish(tx, operation)
+        _detached(tx, operation)
     else:
         in_place.fail(tx, operation)
 
@@ -73,7 +81,7 @@ DETACH = register(
             Step("release", why="last: nothing can bring the content back", do=_release),
         ),
         no_return="release",
-        finish=in_place.finish,
+        finish=_detached,
         fail=_detach_failed,
         abandoned=in_place.abandoned,
     )

@@ -16,7 +16,7 @@ from innkeeper.api.xmlrpc.documents.elements import (
 )
 from innkeeper.api.xmlrpc.documents.view import View
 from innkeeper.api.xmlrpc.monitoring import Sample
-from innkeeper.model.objects import History, Vm
+from innkeeper.model.objects import DiskSnapshot, DiskSnapshots, History, Vm
 from innkeeper.model.states import VmState
 from innkeeper.model.template import Vector
 
@@ -47,8 +47,28 @@ def long(vm: Vm, uname: str, gname: str) -> tuple[str, ...]:
         f"{vm.user_template.to_xml('USER_TEMPLATE')}<HISTORY_RECORDS>",
         "".join(records),
         "".join(records[-1:]),
-        "</HISTORY_RECORDS><BACKUPS><BACKUP_CONFIG></BACKUP_CONFIG>"
+        f"</HISTORY_RECORDS>{''.join(map(_disk_snapshots, vm.disk_snapshots))}<BACKUPS><BACKUP_CONFIG></BACKUP_CONFIG>"
         "<BACKUP_IDS></BACKUP_IDS></BACKUPS></VM>",
+    )
+
+
+def _disk_snapshots(of: DiskSnapshots) -> str:
+    """One SNAPSHOTS element: those of a disk that has, or had, any."""
+    each = "".join([_disk_snapshot(of, snapshot) for snapshot in of.snapshots])
+    return (
+        f"<SNAPSHOTS><ALLOW_ORPHANS><![CDATA[YES]]></ALLOW_ORPHANS><CURRENT_BASE>{of.current}</CURRENT_BASE>"
+        f"<DISK_ID>{of.disk}</DISK_ID><NEXT_SNAPSHOT>{of.next}</NEXT_SNAPSHOT>{each}</SNAPSHOTS>"
+    )
+
+
+def _disk_snapshot(of: DiskSnapshots, snapshot: DiskSnapshot) -> str:
+    active = "<ACTIVE><![CDATA[YES]]></ACTIVE>" if snapshot.id == of.current else ""
+    standing = [str(each.id) for each in of.snapshots if each.parent == snapshot.id]
+    children = cdata("CHILDREN", ",".join(standing)) if standing else ""
+    name = cdata("NAME", snapshot.name) if snapshot.name else ""
+    return (
+        f"<SNAPSHOT>{active}{children}<DATE>{snapshot.date}</DATE><ID>{snapshot.id}</ID>{name}"
+        f"<PARENT>{snapshot.parent}</PARENT><SIZE>{snapshot.size}</SIZE></SNAPSHOT>"
     )
 
 

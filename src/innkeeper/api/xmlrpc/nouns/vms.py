@@ -25,7 +25,7 @@ from innkeeper.api.xmlrpc.methods import (
 )
 from innkeeper.api.xmlrpc.nouns import generic, samples
 from innkeeper.api.xmlrpc.wire import Raw
-from innkeeper.commands import capacity, configuration, disks, nics, vms
+from innkeeper.commands import capacity, configuration, disks, nics, snapshots, vms
 from innkeeper.commands.common import need
 from innkeeper.model.errors import bad_argument, invalid, wrong_state
 from innkeeper.model.objects import Vm
@@ -151,6 +151,17 @@ METHODS: Final = (
            "Changes CPU, VCPU and MEMORY; enforce checks the host's capacity."),
     Method("one.vm.updateconf", UPDATE, change(configuration.update),
            "Replaces (0) or merges (1) OS, FEATURES, INPUT, GRAPHICS, VIDEO, RAW, CPU_MODEL, CONTEXT."),
+    Method("one.vm.disksnapshotcreate", (ID, i("disk"), s("name")), change(snapshots.take_of_disk),
+           "Takes a snapshot of a disk."),
+    Method("one.vm.disksnapshotdelete", (ID, i("disk"), i("snapshot")), change(snapshots.drop_of_disk),
+           "Removes a snapshot of a disk."),
+    Method("one.vm.disksnapshotrevert", (ID, i("disk"), i("snapshot")), change(snapshots.revert_disk),
+           "Brings a disk back to a snapshot, while its guest is off."),
+    Method("one.vm.disksnapshotrename", (ID, i("disk"), i("snapshot"), s("name")), change(snapshots.rename_of_disk),
+           "Gives a snapshot of a disk another name."),
+    Method("one.vm.snapshotcreate", (ID, s("name")), change(snapshots.take), "Takes a snapshot of a guest that runs."),
+    Method("one.vm.snapshotrevert", (ID, i("snapshot")), change(snapshots.revert), "Brings a guest back to one."),
+    Method("one.vm.snapshotdelete", (ID, i("snapshot")), change(snapshots.drop), "Removes a snapshot of a guest."),
     Method("one.vm.monitoring", (ID,), read(monitoring), "All samples of a VM."),
     generic.chmod("one.vm", Vm),
     Method("one.vm.chown", (ID, i("uid"), i("gid")), change(vms.chown), "Sets owner and group; -1 keeps one."),

@@ -1,0 +1,82 @@
+"""`inn vm snapshot-list` and `inn vm disk-snapshot-list`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from innkeeper.cli import formats, render
+from innkeeper.cli.document import Element, object_data, parse, text_at
+from innkeeper.cli.generic import heads_of
+from innkeeper.cli.lazy import InnCommand, examples
+from innkeeper.cli.names import ObjectType, id_of
+from innkeeper.cli.objects import KINDS, Column
+from innkeeper.cli.session import current
+
+_VM = click.argument("vm", type=ObjectType("vm"), metavar="VM")
+
+
+def _active(row: Element) -> str:
+    return "=>" if text_at(row, "ACTIVE") == "YES" else ""
+
+
+_OF_GUEST = (
+    Column("AC", 2, _active),
+    Column("ID", 3, "SNAPSHOT_ID"),
+    Column("TIME", 14, "TIME", formats.moment, left=True),
+    Column("NAME", 20, "NAME", left=True),
+)
+_OF_DISK = (
+    Column("AC", 2, _active),
+    Column("ID", 3, "ID"),
+    Column("DISK", 4, "DISK_ID"),
+    Column("PARENT", 6, "PARENT"),
+    Column("DATE", 14, "DATE", formats.moment, left=True),
+    Column("SIZE", 7, "SIZE", formats.size_of_mib),
+    Column("NAME", 20, "NAME", left=True),
+)
+
+
+def _document(vm: str) -> Element:
+    client = current().client()
+    return parse(client.document("vm.info", id_of(client, KINDS["vm"], vm)))
+
+
+def _emit(rows: list[Element], columns: tuple[Column, ...]) -> None:
+    if current().json:
+        render.emit_json([object_data(row) for row in rows])
+        return
+    cells = [[column.cell(row) for column in columns] for row in rows]
+    render.emit_table(heads_of(columns), cells)
+
+
+@click.command(
+    "snapshot-list", cls=InnCommand, help="List the snapshots of a guest.",
+    epilog=examples("inn vm snapshot-list web"),
+)  # fmt: skip
+@_VM
+def snapshot_list(vm: str) -> None:
+    """List a VM's snapshots."""
+    _emit(_document(vm).findall("TEMPLATE/SNAPSHOT"), _OF_GUEST)
+
+
+@click.command(
+    "disk-snapshot-list", cls=InnCommand, help="List the snapshots of a VM's disks, or of one disk.",
+    epilog=examples("inn vm disk-snapshot-list web", "inn vm disk-snapshot-list web 0"),
+)  # fmt: skip
+@_VM
+@click.argument("disk", type=int, required=False)
+def disk_snapshot_list(vm: str, disk: int | None) -> None:
+    """List the snapshots of disks."""
+    _emit(list(_of_disks(_document(vm), disk)), _OF_DISK)
+
+
+def _of_disks(document: Element, disk: int | None) -> Iterator[Element]:
+    """Each snapshot with the number of its disk."""
+    for of in document.findall("SNAPSHOTS"):
+        number = of.find("DISK_ID")
+        if number is not None and disk in (None, int(number.text or "-1")):
+            for snapshot in of.findall("SNAPSHOT"):
+                snapshot.append(number)
+                yield snapshot

@@ -1,0 +1,186 @@
+"""Snapshots of VMs: of one disk, and of the whole guest with its memory."""
+
+import msgspec
+
+from innkeeper.lifecycle.changes import shown_during
+from innkeeper.lifecycle.operations import in_place
+from innkeeper.lifecycle.operations import snapshots as work
+from innkeeper.lifecycle.operations.snapshots import snapshots_of, with_snapshots
+from innkeeper.model.errors import wrong_state
+from innkeeper.model.objects import DiskSnapshot, Vm
+from innkeeper.model.permissions import Caller
+from innkeeper.model.states import VmAction
+from innkeeper.model.template import Template, Vector
+from innkeeper.model.world import Transaction
+
+from .common import need
+from .disks import disk_of
+from .vms import right_for
+
+#: Snapshots of one disk, or of one VM, at most: QEMU's files hold as many.
+MOST = 1000
+
+
+# ---- of a disk -------------------------------------------------------------------------------------
+
+
+def take_of_disk(tx: Transaction, caller: Caller, vm_id: int, disk_id: int, name: str) -> int:
+    """A snapshot of a disk as it is now; returns its number."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-snapshot-create"))
+    _check_holds(vm, disk_of(vm, disk_id))
+    shown_during(tx.world, vm, "disk-snapshot-create")
+    of = snapshots_of(vm, disk_id)
+    if len(of.snapshots) >= MOST:
+        raise wrong_state(f"A disk has at most {MOST} snapshots.", vm_id)
+    counted = with_snapshots(tx, vm, msgspec.structs.replace(of, next=of.next + 1))
+    work.begin(
+        tx, work.TAKE, counted, caller, "disk-snapshot-create", VmAction.DISK_SNAPSHOT_CREATE,
+        disk=disk_id, snapshot=of.next, name=name,
+    )  # fmt: skip
+    return of.next
+
+
+def _check_holds(vm: Vm, disk: Vector) -> None:
+    """Snapshots lie inside the disk's file, which must have a format for it and end with the VM."""
+    number = disk["DISK_ID"]
+    if disk.get("PERSISTENT") == "YES":
+        text = (
+            f"Disk {number} of VM {vm.id} is a persistent image, of which no snapshots are taken."
+        )
+        raise wrong_state(text, vm.id)
+    form = "qcow2" if disk.get("CLONE") == "YES" else disk.get("FORMAT", "raw")
+    if disk.get("TYPE") == "CDROM" or form != "qcow2":
+        text = f"Disk {number} of VM {vm.id} has the format {form}; snapshots need qcow2."
+        raise wrong_state(text, vm.id)
+
+
+def _snapshot_of(vm: Vm, disk_id: int, snapshot_id: int) -> DiskSnapshot:
+    disk_of(vm, disk_id)
+    of = snapshots_of(vm, disk_id)
+    found = of.find(snapshot_id)
+    if found is None:
+        has = ", ".join(str(each.id) for each in of.snapshots) or "none"
+        text = f"Disk {disk_id} of VM {vm.id} has no snapshot {snapshot_id} (it has: {has})."
+        raise wrong_state(text, vm.id)
+    return found
+
+
+def drop_of_disk(
+    tx: Transaction, caller: Caller, vm_id: int, disk_id: int, snapshot_id: int
+) -> int:
+    """Removes a snapshot of a disk; the disk stays as it is."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-snapshot-delete"))
+    _snapshot_of(vm, disk_id, snapshot_id)
+    shown_during(tx.world, vm, "disk-snapshot-delete")
+    work.begin(
+        tx, work.DROP, vm, caller, "disk-snapshot-delete", VmAction.DISK_SNAPSHOT_DELETE,
+        disk=disk_id, snapshot=snapshot_id,
+    )  # fmt: skip
+    return vm_id
+
+
+def revert_disk(tx: Transaction, caller: Caller, vm_id: int, disk_id: int, snapshot_id: int) -> int:
+    """A disk as it was at a snapshot, while its guest is off."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-snapshot-revert"))
+    _snapshot_of(vm, disk_id, snapshot_id)
+    shown_during(tx.world, vm, "disk-snapshot-revert")
+    work.begin(
+        tx, work.GO_BACK, vm, caller, "disk-snapshot-revert", VmAction.DISK_SNAPSHOT_REVERT,
+        disk=disk_id, snapshot=snapshot_id,
+    )  # fmt: skip
+    return vm_id
+
+
+def rename_of_disk(
+    tx: Transaction, caller: Caller, vm_id: int, disk_id: int, snapshot_id: int, name: str
+) -> int:
+    """Gives a snapshot of a disk another name."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-snapshot-rename"))
+    renamed = msgspec.structs.replace(_snapshot_of(vm, disk_id, snapshot_id), name=name)
+    of = snapshots_of(vm, disk_id)
+    listed = tuple(renamed if each.id == snapshot_id else each for each in of.snapshots)
+    with_snapshots(tx, vm, msgspec.structs.replace(of, snapshots=listed))
+    tx.log(vm, "action", name="disk-snapshot-rename", by=caller.uid)
+    return vm_id
+
+
+# ---- of a guest ------------------------------------------------------------------------------------
+
+
+def take(tx: Transaction, caller: Caller, vm_id: int, name: str) -> int:
+    """A snapshot of a guest that runs, with its memory; returns its number."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("snapshot-create"))
+    shown_during(tx.world, vm, "snapshot-create")
+    if len(vm.template.vectors("SNAPSHOT")) >= MOST:
+        raise wrong_state(f"A VM has at most {MOST} snapshots.", vm_id)
+    number = vm.used_snapshots
+    new = {
+        "SNAPSHOT_ID": str(number), "NAME": name or f"snapshot-{number}", "TIME": str(tx.second),
+        "HYPERVISOR_ID": f"vm-{number}", "SYSTEM_DISK_SIZE": "0",
+    }  # fmt: skip
+    after = vm.template.with_("SNAPSHOT", *_inactive(vm), {**new, "ACTIVE": "YES"})
+    held = vm.template.adding("SNAPSHOT", {**new, "ACTION": "CREATE"})
+    in_place.begin(
+        tx, work.SAVE, tx.change(vm, used_snapshots=number + 1), caller, "snapshot-create",
+        VmAction.SNAPSHOT_CREATE, held=held, after=after, tag=new["HYPERVISOR_ID"],
+    )  # fmt: skip
+    return number
+
+
+def _inactive(vm: Vm) -> list[Vector]:
+    return [_without(each, "ACTIVE") for each in vm.template.vectors("SNAPSHOT")]
+
+
+def _without(vector: Vector, name: str) -> Vector:
+    return {key: value for key, value in vector.items() if key != name}
+
+
+def _find(vm: Vm, snapshot_id: int) -> Vector:
+    present = vm.template.vectors("SNAPSHOT")
+    for each in present:
+        if each["SNAPSHOT_ID"] == str(snapshot_id):
+            return each
+    has = ", ".join(each["SNAPSHOT_ID"] for each in present) or "none"
+    raise wrong_state(f"VM {vm.id} has no snapshot {snapshot_id} (it has: {has}).", vm.id)
+
+
+def _marked(vm: Vm, snapshot_id: int, **marks: str) -> Template:
+    """The VM's template with marks on a snapshot."""
+    listed = [
+        {**each, **marks} if each["SNAPSHOT_ID"] == str(snapshot_id) else each
+        for each in vm.template.vectors("SNAPSHOT")
+    ]
+    return vm.template.with_("SNAPSHOT", *listed)
+
+
+def revert(tx: Transaction, caller: Caller, vm_id: int, snapshot_id: int) -> int:
+    """The guest goes on from where it was at a snapshot."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("snapshot-revert"))
+    shown_during(tx.world, vm, "snapshot-revert")
+    found = _find(vm, snapshot_id)
+    after = vm.template.with_(
+        "SNAPSHOT",
+        *(
+            {**s, "ACTIVE": "YES"} if s["SNAPSHOT_ID"] == str(snapshot_id) else s
+            for s in _inactive(vm)
+        ),
+    )
+    in_place.begin(
+        tx, work.LOAD, vm, caller, "snapshot-revert", VmAction.SNAPSHOT_REVERT,
+        held=_marked(vm, snapshot_id, ACTION="REVERT"), after=after, tag=found["HYPERVISOR_ID"],
+    )  # fmt: skip
+    return vm_id
+
+
+def drop(tx: Transaction, caller: Caller, vm_id: int, snapshot_id: int) -> int:
+    """Removes a snapshot of a guest; the guest stays as it is."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("snapshot-delete"))
+    shown_during(tx.world, vm, "snapshot-delete")
+    found = _find(vm, snapshot_id)
+    kept = [s for s in vm.template.vectors("SNAPSHOT") if s["SNAPSHOT_ID"] != str(snapshot_id)]
+    in_place.begin(
+        tx, work.FORGET, vm, caller, "snapshot-delete", VmAction.SNAPSHOT_DELETE,
+        held=_marked(vm, snapshot_id, ACTION="DELETE"), after=vm.template.with_("SNAPSHOT", *kept),
+        tag=found["HYPERVISOR_ID"],
+    )  # fmt: skip
+    return vm_id

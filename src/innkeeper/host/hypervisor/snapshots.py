@@ -1,0 +1,157 @@
+"""Snapshots of a disk, and of a whole guest with its memory: inside the qcow2 files, which no file more is needed for.
+
+Theory of operation
+-------------------
+A snapshot is known by its tag, which the front end never uses twice: one that is there is the one that was asked for,
+and one that is not there is gone. Of a guest that runs QEMU makes it; of one that is off qemu-img does. A disk goes
+back to a snapshot only while its guest is off. A guest goes back, memory and disks, while it runs; it must have the
+same devices and the same memory as then, which is looked at first: QEMU would find it out when the disks have gone
+back already.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from ..arguments import Arguments
+from ..disks import qcow2
+from ..errors import AgentError, MissingError, RefusedError
+from ..folders import VmFolder
+from . import devices, monitor
+from .libvirt_qemu import Hypervisor
+
+
+class Disk:
+    """One disk of a VM; `node` is how QEMU has it, None when no guest runs with it."""
+
+    def __init__(self, hypervisor: Hypervisor, folder: VmFolder, disk: Arguments) -> None:
+        self.vm, self.number = folder.vm, disk.integer("disk")
+        self.file = folder.disk(self.number)
+        if not self.file.exists():
+            raise MissingError(str(self.file))
+        if disk.choice("format", qcow2.FORMATS) != "qcow2":
+            raise RefusedError(f"disk {self.number} of VM {folder.vm} is raw: it has no snapshots")
+        self.domain = hypervisor.find(folder.vm)
+        running = monitor.nodes(self.domain) if self.domain is not None else {}
+        self.node = running.get(self.number)
+
+    def has(self, tag: str) -> bool:
+        if self.node is not None:
+            return tag in self.node.snapshots
+        return tag in qcow2.snapshots(self.file)
+
+
+def take(disk: Disk, tag: str) -> None:
+    """A snapshot of the disk as it is now, unless there is one of this tag."""
+    if disk.has(tag):
+        return
+    if disk.node is not None:
+        name = "blockdev-snapshot-internal-sync"
+        monitor.command(disk.domain, name, device=disk.node.name, name=tag)
+    else:
+        qcow2.snapshot(disk.file, "-c", tag)
+
+
+def drop(disk: Disk, tag: str) -> None:
+    """No snapshot of this tag any more."""
+    if not disk.has(tag):
+        return
+    if disk.node is not None:
+        name = "blockdev-snapshot-delete-internal-sync"
+        monitor.command(disk.domain, name, device=disk.node.name, name=tag)
+    else:
+        qcow2.snapshot(disk.file, "-d", tag)
+
+
+def go_back(disk: Disk, tag: str) -> None:
+    """The disk as it was when the snapshot was taken."""
+    if disk.node is not None:
+        raise RefusedError(f"the guest of VM {disk.vm} runs with disk {disk.number}")
+    if not disk.has(tag):
+        raise RefusedError(f"disk {disk.number} of VM {disk.vm} has no snapshot {tag}")
+    qcow2.snapshot(disk.file, "-a", tag)
+
+
+# ---- whole guests --------------------------------------------------------------------------------
+
+
+def _writable(domain: Any, vm: int) -> dict[int, monitor.Node]:
+    """The disks that a guest can write to, all of which must be able to hold a snapshot."""
+    found = {number: node for number, node in monitor.nodes(domain).items() if not node.readonly}
+    raw = sorted(number for number, node in found.items() if node.format != "qcow2")
+    if raw or not found:
+        which = f"its disks {raw} are raw" if raw else "it has no disk that can be written to"
+        raise RefusedError(f"VM {vm} has no snapshots: {which}")
+    return found
+
+
+def _shape(hypervisor: Hypervisor, vm: int, domain: Any) -> dict[str, Any]:
+    """What must be the same when a guest goes back."""
+    return {
+        "devices": devices.plugged(hypervisor, vm),
+        "memory": domain.maxMemory(),
+        "processors": domain.maxVcpus(),
+    }
+
+
+def _nodes_of(found: dict[int, monitor.Node]) -> dict[str, Any]:
+    names = [found[number].name for number in sorted(found)]
+    return {"vmstate": names[0], "devices": names}
+
+
+def save_guest(hypervisor: Hypervisor, folder: VmFolder, tag: str) -> None:
+    """A snapshot of a guest that runs: its memory and all its disks."""
+    domain = hypervisor.running(folder.vm)
+    found = _writable(domain, folder.vm)
+    if all(tag in node.snapshots for node in found.values()):
+        return
+    state = folder.state()
+    state.snapshots = {**state.snapshots, tag: _shape(hypervisor, folder.vm, domain)}
+    folder.write(state)
+    monitor.job(domain, "snapshot-save", tag, **_nodes_of(found))
+
+
+def load_guest(hypervisor: Hypervisor, folder: VmFolder, tag: str) -> None:
+    """The guest goes on from where it was when the snapshot was taken."""
+    domain = hypervisor.running(folder.vm)
+    then, now = folder.state().snapshots.get(tag), _shape(hypervisor, folder.vm, domain)
+    found = _writable(domain, folder.vm)
+    if then is None or not all(tag in node.snapshots for node in found.values()):
+        raise RefusedError(f"VM {folder.vm} has no snapshot {tag}")
+    if then != now:
+        changed = ", ".join(sorted(part for part in now if now[part] != then.get(part)))
+        raise RefusedError(
+            f"VM {folder.vm} is not as it was at snapshot {tag}: its {changed} differ"
+        )
+    try:
+        monitor.job(domain, "snapshot-load", tag, **_nodes_of(found))
+    except AgentError:
+        # Its disks may have gone back without its memory: it starts over from them.
+        domain.reset(0)
+        raise
+    finally:
+        hypervisor.resume(folder.vm)
+
+
+def drop_guest(hypervisor: Hypervisor, folder: VmFolder, tag: str) -> None:
+    """No snapshot of this tag any more, whether the guest runs or not."""
+    domain = hypervisor.find(folder.vm)
+    if domain is not None:
+        has = {n: node for n, node in monitor.nodes(domain).items() if tag in node.snapshots}
+        if has:
+            names = [node.name for node in has.values()]
+            monitor.job(domain, "snapshot-delete", tag, devices=names)
+    else:
+        for number in folder.disks():
+            _drop_offline(folder.disk(number), tag)
+    state = folder.state()
+    state.snapshots = {name: shape for name, shape in state.snapshots.items() if name != tag}
+    folder.write(state)
+
+
+def _drop_offline(file: Path, tag: str) -> None:
+    with contextlib.suppress(AgentError):  # what is no qcow2 image has none
+        if tag in qcow2.snapshots(file):
+            qcow2.snapshot(file, "-d", tag)

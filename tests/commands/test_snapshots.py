@@ -1,0 +1,55 @@
+"""Snapshots: of which disks and guests they are taken, and what is refused; nothing changes then."""
+
+from innkeeper.commands import snapshots, vms
+from innkeeper.model.errors import Code
+from tests.commands.realm import ADMIN, ALICE, BOB, Realm
+
+VM = "CPU=1\nMEMORY=128\nDISK=[TYPE=fs,SIZE=5,FORMAT=qcow2]\nDISK=[TYPE=fs,SIZE=5]"
+
+
+def test_snapshots_need_a_file_of_the_vms_own_that_can_hold_them(realm: Realm) -> None:
+    realm.image("NAME=data\nSIZE=9\nFORMAT=qcow2\nPERSISTENT=YES")
+    vm = realm.running(f"{VM}\nDISK=[IMAGE=data]")
+
+    def take(disk: int) -> str:
+        return realm.refused(
+            Code.ACTION, lambda tx: snapshots.take_of_disk(tx, ADMIN, vm.id, disk, "")
+        )
+
+    assert "has the format raw; snapshots need qcow2" in take(1)
+    assert "is a persistent image" in take(2)
+    assert "has no disk 7" in take(7)
+
+
+def test_what_is_not_there_is_named(realm: Realm) -> None:
+    vm = realm.running(VM)
+    realm.do(lambda tx: snapshots.take_of_disk(tx, ADMIN, vm.id, 0, "one"))
+    realm.finish()
+    for change in (
+        lambda tx: snapshots.drop_of_disk(tx, ADMIN, vm.id, 0, 5),
+        lambda tx: snapshots.revert_disk(tx, ADMIN, vm.id, 0, 5),
+        lambda tx: snapshots.rename_of_disk(tx, ADMIN, vm.id, 0, 5, "x"),
+    ):
+        said = realm.refused(Code.ACTION, change)
+        assert said == f"Disk 0 of VM {vm.id} has no snapshot 5 (it has: 0)."
+    for change in (
+        lambda tx: snapshots.revert(tx, ADMIN, vm.id, 5),
+        lambda tx: snapshots.drop(tx, ADMIN, vm.id, 5),
+    ):
+        said = realm.refused(Code.ACTION, change)
+        assert said == f"VM {vm.id} has no snapshot 5 (it has: none)."
+
+
+def test_states_and_rights_of_snapshots(realm: Realm) -> None:
+    vm = realm.running(VM, ALICE)
+    realm.refused(Code.AUTHORIZATION, lambda tx: snapshots.take(tx, BOB, vm.id, ""))
+    realm.refused(Code.AUTHORIZATION, lambda tx: snapshots.take_of_disk(tx, BOB, vm.id, 0, ""))
+    realm.do(lambda tx: snapshots.take_of_disk(tx, ALICE, vm.id, 0, ""))
+    realm.finish()
+    said = realm.refused(Code.ACTION, lambda tx: snapshots.revert_disk(tx, ALICE, vm.id, 0, 0))
+    assert "not available for state RUNNING" in said
+    realm.do(lambda tx: vms.act(tx, ALICE, "poweroff-hard", vm.id))
+    realm.finish()
+    realm.refused(Code.ACTION, lambda tx: snapshots.take(tx, ALICE, vm.id, ""))
+    realm.do(lambda tx: snapshots.rename_of_disk(tx, ALICE, vm.id, 0, 0, "renamed"))
+    assert realm.world.vms[vm.id].disk_snapshots[0].snapshots[0].name == "renamed"
