@@ -117,7 +117,10 @@ machine() { # ROOT FIRST...: becomes the first process of the new machine
     shift
     hostname fresh
     mount_kernel_folders "$root"
-    exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root container=innkeeper-test chroot "$root" "$@"
+    cd "$root"
+    pivot_root . . # a chroot would not do: libvirt makes namespaces of its own
+    umount -l .
+    exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root container=innkeeper-test chroot . "$@"
 }
 
 own_groups() { # puts this process into groups of its own, which the new machine takes for the root
