@@ -49,7 +49,7 @@ newcomer() {
     cd /root/innkeeper
     export DEBIAN_FRONTEND=noninteractive
     seconds "make up, nothing installed" make up
-    .venv/bin/inn vm log first-light | grep -m1 'Linux version' || die "the guest's log shows no boot"
+    .venv/bin/inn vm log first-light | grep -E 'Linux version|READY' || die "the guest's log shows no boot"
     .venv/bin/inn vm log first-light --qemu | grep -m1 -o 'qemu-system-[a-z0-9_]*' || die "no QEMU in its log"
     .venv/bin/inn host list
     seconds "make up again" make up
