@@ -203,6 +203,20 @@ class Network(Owned, frozen=True, omit_defaults=True, kw_only=True):
         return next((r for r in self.ranges if r.id == range_id), None)
 
 
+class SecurityGroup(Owned, frozen=True, omit_defaults=True, kw_only=True):
+    """Rules for what may come to and from a NIC (RULE vectors). Its VMs follow from their NICs.
+
+    Of these, `outdated` wait for changed rules, `failed` could not be told; the one that is being told is in the
+    open operation. All others have the rules.
+    """
+
+    KIND: ClassVar[str] = "secgroup"
+    LABEL: ClassVar[str] = "security group"
+
+    outdated: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
+
+
 class VmTemplate(Owned, frozen=True, omit_defaults=True, kw_only=True):
     """A template from which VMs are instantiated."""
 
@@ -340,6 +354,6 @@ class Setting(Record, frozen=True, omit_defaults=True, kw_only=True):
 KINDS: dict[str, type[Record]] = {
     kind.KIND: kind
     for kind in (
-        User, Group, Cluster, Host, Datastore, Image, Network, VmTemplate, Vm, Operation, Setting,
+        User, Group, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm, Operation, Setting,
     )
 }  # fmt: skip

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterator
 
 from innkeeper.fleet.simulated import Guest
+from innkeeper.lifecycle import guarding
 from innkeeper.lifecycle.machine import phase
+from innkeeper.model.indexes import security_groups_of
 from innkeeper.model.objects import Vm
 from innkeeper.model.states import HostState, VmState
 from innkeeper.model.world import World
@@ -53,6 +55,7 @@ def disagreements(
             yield from _differs(vm, guest)
             if vm.running and guest is not None and vm.id not in vouched:
                 yield from _cut_off(vm, guest)
+                yield from _unguarded(world, vm, guest)
     for name in heard:
         for number, guest in machines[name].guests.items():
             place = world.vms[number].place
@@ -93,6 +96,14 @@ def _cut_off(vm: Vm, guest: Guest) -> Iterator[Violation]:
     if not needed <= guest.networks.keys():
         text = f"runs without its networks: needs {needed}, has {sorted(guest.networks)}"
         yield Violation(("vm", vm.id), text)
+
+
+def _unguarded(world: World, vm: Vm, guest: Guest) -> Iterator[Violation]:
+    """Its host has other rules for it than the world, and no security group knows."""
+    groups = [world.security_groups[number] for number in security_groups_of(vm)]
+    known = any(vm.id in (*group.outdated, *group.failed) for group in groups)
+    if guest.nics != guarding.nics(world, vm) and not known:
+        yield Violation(("vm", vm.id), f"is guarded by rules that are not right: {guest.nics}")
 
 
 def starving(world: World, now: float) -> Iterator[Violation]:

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from innkeeper.commands import images, networks, vms
+from innkeeper.commands import images, networks, secgroups, vms
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model.errors import Refusal
-from innkeeper.model.objects import Image, Vm
+from innkeeper.model.objects import Image, SecurityGroup, Vm
 from innkeeper.model.states import ImageState, VmState
 from innkeeper.model.world import World
 
@@ -15,6 +15,7 @@ from .zone import Zone
 Target = tuple[str, int]
 
 NETWORK = "NAME=net\nVN_MAD=bridge\nAR=[TYPE=IP4,IP=10.0.0.1,SIZE=100]"
+RULE = "RULE=[PROTOCOL=TCP,RULE_TYPE=INBOUND,RANGE=22]"
 IMAGE = "NAME=img\nSIZE=100"
 MACHINE = """NAME=vm
 CPU=1
@@ -120,6 +121,15 @@ async def _delete_image(zone: Zone, number: int) -> None:
     await zone.do(lambda tx: images.delete(tx, zone.admin, number, False))
 
 
+async def _guarded(zone: Zone) -> Target:
+    await _running(zone)
+    return SecurityGroup.KIND, secgroups.DEFAULT
+
+
+async def _new_rules(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: secgroups.update(tx, zone.admin, number, RULE, 0))
+
+
 # ---- goals -------------------------------------------------------------------------------------
 
 
@@ -135,6 +145,11 @@ def _gone(world: World, number: int) -> bool:
     return number not in world.images
 
 
+def _has_rules(world: World, number: int) -> bool:
+    group = world.security_groups[number]
+    return world.operation_on(group) is None and not (group.outdated or group.failed)
+
+
 #: Procedure -> scenario. The sweep fails for a procedure that has none.
 SCENARIOS: dict[str, Scenario] = {
     "deploy": Scenario(_held, _act("release"), _in("RUNNING")),
@@ -147,6 +162,7 @@ SCENARIOS: dict[str, Scenario] = {
     "epilog": Scenario(_after("poweroff", "POWEROFF"), _act("terminate"), _in("DONE")),
     "delete": Scenario(_running, _recover(3), _in("DONE")),
     "recreate": Scenario(_running, _recover(4), _in("RUNNING")),
+    "guard": Scenario(_guarded, _new_rules, _has_rules),
     "image import": Scenario(_nothing_yet, _import, _ready),
     "image clone": Scenario(_origin, _clone, _ready),
     "image delete": Scenario(_image, _delete_image, _gone),

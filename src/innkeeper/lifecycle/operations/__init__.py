@@ -5,12 +5,13 @@ Importing this package registers every procedure; `PROCEDURES` is what tests and
 
 from innkeeper.lifecycle.engine import PROCEDURES
 
-from . import cleanup, deploy, images, poweroff, reboot, resume, suspend, terminate
+from . import cleanup, deploy, guard, images, poweroff, reboot, resume, suspend, terminate
 
 __all__ = [
     "PROCEDURES",
     "cleanup",
     "deploy",
+    "guard",
     "images",
     "poweroff",
     "reboot",
