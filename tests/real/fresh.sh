@@ -33,7 +33,7 @@ new_files() { # what is newer than the stamp outside the folders that are docume
 
 check() { # COMMAND...: what it prints must be nothing
     local found
-    found=$("${@:2}")
+    found=$("${@:2}" || true)
     [ -z "$found" ] || { printf 'fresh: LEFT: %s: %s\n' "$1" "$found"; failed=1; }
 }
 
@@ -46,6 +46,8 @@ ours() {
 
 newcomer() {
     failed=0
+    local interfaces
+    interfaces=$(ip -o link | cut -d: -f2)
     cd /root/innkeeper
     export DEBIAN_FRONTEND=noninteractive
     seconds "make up, nothing installed" make up
@@ -59,7 +61,7 @@ newcomer() {
     seconds "make up, everything there" make up
     seconds "make down PURGE=1" make down PURGE=1
     check "processes" ours
-    check "interfaces" sh -c 'ip -o link | grep -E "one-|inn" || true'
+    check "interfaces" diff <(echo "$interfaces") <(ip -o link | cut -d: -f2)
     check "rules" sh -c 'nft list tables | grep innkeeper || true'
     check "the data folder" sh -c 'ls -d /var/lib/innkeeper 2>/dev/null || true'
     check "things in /run" sh -c 'ls -d /run/innkeeper* 2>/dev/null || true'
