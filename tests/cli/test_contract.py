@@ -40,6 +40,7 @@ SPECIAL = (
     "image create --name x",
     "image wait 1 --timeout 0",
     "network create --name x",
+    "secgroup create --name x",
     "datastore create --name x",
     "template create --name x",
     "template instantiate 1",

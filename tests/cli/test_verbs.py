@@ -93,6 +93,13 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
      (1, 'LEASES=[MAC="02:00:0a:00:00:09",AR_ID="2"]\n')),
     ("network release 1 fd00::9", "vn.release", (1, 'LEASES=[IP6="fd00::9"]\n')),
     ("vnet delete 1", "vn.delete", (1,)),
+    ("secgroup create --name web --in tcp:80,443 --out all@10.0.0.0/30", "secgroup.allocate",
+     ('NAME="web"\nRULE=[RULE_TYPE="INBOUND",PROTOCOL="TCP",RANGE="80,443"]\n'
+      'RULE=[RULE_TYPE="OUTBOUND",PROTOCOL="ALL",IP="10.0.0.0",SIZE="4"]\n',)),
+    ("secgroup clone 1 copy", "secgroup.clone", (1, "copy")),
+    ("secgroup commit 1", "secgroup.commit", (1, False)),
+    ("secgroup commit 1 --recover", "secgroup.commit", (1, True)),
+    ("secgroup delete 1", "secgroup.delete", (1,)),
     ("datastore enable 0", "datastore.enable", (0, True)),
     ("datastore disable 0", "datastore.enable", (0, False)),
     ("template lock 1 --manage", "template.lock", (1, 2, False)),

@@ -15,6 +15,7 @@ from innkeeper.commands import (
     images,
     locks,
     networks,
+    secgroups,
     template_images,
     templates,
     users,
@@ -23,7 +24,15 @@ from innkeeper.commands import (
 from innkeeper.lifecycle.actions import ACTIONS
 from innkeeper.lifecycle.messages import HostDown, HostUp, Sampled
 from innkeeper.model.errors import Refusal
-from innkeeper.model.objects import Cluster, Datastore, Image, Network, Vm, VmTemplate
+from innkeeper.model.objects import (
+    Cluster,
+    Datastore,
+    Image,
+    Network,
+    SecurityGroup,
+    Vm,
+    VmTemplate,
+)
 from innkeeper.model.world import Transaction, World
 from innkeeper.sim.invariants import contents
 from tests.commands.realm import ADMIN, ALICE, BOB, FACTS, NETWORK, VM, Realm
@@ -32,7 +41,7 @@ callers = st.sampled_from((ADMIN, ADMIN, ADMIN, ALICE, BOB))
 ids = st.sampled_from((0, 0, 0, 1, 1, 1, 2, 3, 100, -1, 7))
 flags = st.booleans()
 names = st.sampled_from(("a", "b", "net", "img", "alice", "north", "", "x" * 129, "a;b"))
-owned = st.sampled_from((Vm, Image, Network, VmTemplate, Datastore))
+owned = st.sampled_from((Vm, Image, Network, VmTemplate, Datastore, SecurityGroup))
 lockable = st.sampled_from((Vm, Image, Network, VmTemplate))
 appends = st.sampled_from((0, 1, 1, 2))
 numbers = st.sampled_from(
@@ -86,6 +95,11 @@ of_ranges = texts(
 of_leases = texts(
     "LEASES=[IP=10.0.0.3]", "LEASES=[IP=10.0.0.4]", 'LEASES=[MAC="02:00:0a:00:00:05"]'
 )
+of_groups = texts(
+    "NAME=a\nRULE=[PROTOCOL=TCP,RULE_TYPE=INBOUND,RANGE=22]", "NAME=b\nRULE=[PROTOCOL=ALL,RULE_TYPE=OUTBOUND]",
+    "NAME=c\nRULE=[PROTOCOL=ICMP,RULE_TYPE=INBOUND,NETWORK_ID=0]",
+    "NAME=d\nRULE=[PROTOCOL=UDP,RULE_TYPE=INBOUND,IP=::1,SIZE=4]",
+)  # fmt: skip
 of_stores = texts("NAME=a\nDS_MAD=dummy\nTM_MAD=dummy", "NAME=b\nTYPE=SYSTEM_DS\nTM_MAD=dummy")
 of_any = texts("A=1", "B=[C=2]", "GATEWAY=10.0.0.254", "UMASK=137")
 kinds_and_bits = st.tuples(*[st.sampled_from((-1, -1, 0, 1, 2))] * 9)
@@ -113,6 +127,11 @@ COMMANDS: tuple[tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]], .
     (networks.update_range, (ids, of_ranges)),
     (networks.hold, (ids, of_leases)),
     (networks.release, (ids, of_leases)),
+    (secgroups.allocate, (of_groups,)),
+    (secgroups.update, (ids, of_groups, appends)),
+    (secgroups.commit, (ids, flags)),
+    (secgroups.clone, (ids, names)),
+    (secgroups.delete, (ids,)),
     (templates.allocate, (of_templates,)),
     (templates.update, (ids, of_vms, appends)),
     (template_images.clone, (ids, names, flags)),

@@ -153,6 +153,7 @@ def test_when_its_host_goes_away_nobody_knows_what_it_does(bench: Bench) -> None
     bench.answer("unreachable")
     bench.answer("unreachable")
     assert (bench.phase(), numbers(bench)) == ("UNKNOWN", [0])
+    assert bench.vm().unsettled
 
 
 @pytest.mark.parametrize("how", [3, 4, 5])
@@ -196,6 +197,8 @@ def test_a_nic_comes_and_goes(bench: Bench) -> None:
     assert bench.world.leases.vms_of(1) == {0}
     assert [network["bridge"] for network in bench.sent[0].args["networks"]] == ["onebr0", "more0"]
     bench.answer()
+    assert [nic["interface"] for nic in bench.sent[0].args["nics"]] == ["one-0-0", "one-0-1"]
+    bench.answer()
     assert [nic["target"] for nic in bench.sent[0].args["domain"]["nics"]] == ["one-0-0", "one-0-1"]
     bench.answer()
     assert "ETH1_IP='10.1.0.1'" in bench.sent[0].args["files"]["context.sh"]
@@ -205,7 +208,8 @@ def test_a_nic_comes_and_goes(bench: Bench) -> None:
     assert vm.history[0].action == VmAction.NIC_ATTACH
     bench.do(lambda tx: nics.detach(tx, ADMIN, 0, 1))
     assert bench.world.leases.vms_of(1) == {0}
-    assert bench.finish() == ["domain.adjust", "context.ensure", "network.release"]
+    asked = ["domain.adjust", "context.ensure", "network.guard", "network.release"]
+    assert bench.finish() == asked
     assert (bench.vm().template, bench.world.leases.vms_of(1)) == (before, set())
     add_nic(bench, "NIC=[NETWORK=more]")
     assert bench.vm().nics[1]["NIC_ID"] == "2"
@@ -216,9 +220,11 @@ def test_a_nic_that_cannot_be_plugged_leaves_no_trace(bench: Bench) -> None:
     before = bench.vm().template
     add_nic(bench, "NIC=[NETWORK=more]")
     bench.answer()
+    bench.answer()
     bench.answer("refused")
-    asked = [(each.verb, each.args.get("networks")) for each in bench.sent]
-    assert asked == [("domain.adjust", None)]
+    assert bench.verbs == ["domain.adjust"]
+    bench.answer()
+    assert [nic["interface"] for nic in bench.sent[0].args["nics"]] == ["one-0-0"]
     bench.answer()
     assert bench.sent[0].args["networks"] == [1]
     bench.finish()
@@ -229,7 +235,7 @@ def test_a_nic_that_cannot_be_plugged_leaves_no_trace(bench: Bench) -> None:
 def test_an_alias_needs_no_device(bench: Bench) -> None:
     before = bench.vm().template
     add_nic(bench, "NIC_ALIAS=[NETWORK=net,PARENT=NIC0]")
-    assert (bench.phase(), bench.finish()) == ("HOTPLUG_NIC", ["context.ensure"])
+    assert (bench.phase(), bench.finish()) == ("HOTPLUG_NIC", ["network.guard", "context.ensure"])
     vm = bench.vm()
     (alias,) = vm.aliases
     assert {name: alias[name] for name in ("NIC_ID", "ALIAS_ID", "PARENT_ID", "NAME", "IP")} == {

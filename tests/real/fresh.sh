@@ -33,7 +33,7 @@ new_files() { # what is newer than the stamp outside the folders that are docume
 
 check() { # COMMAND...: what it prints must be nothing
     local found
-    found=$("${@:2}")
+    found=$("${@:2}" || true)
     [ -z "$found" ] || { printf 'fresh: LEFT: %s: %s\n' "$1" "$found"; failed=1; }
 }
 
@@ -46,10 +46,12 @@ ours() {
 
 newcomer() {
     failed=0
+    local interfaces
+    interfaces=$(ip -o link | cut -d: -f2)
     cd /root/innkeeper
     export DEBIAN_FRONTEND=noninteractive
     seconds "make up, nothing installed" make up
-    .venv/bin/inn vm log first-light | grep -m1 'Linux version' || die "the guest's log shows no boot"
+    .venv/bin/inn vm log first-light | grep -E 'Linux version|READY' || die "the guest's log shows no boot"
     .venv/bin/inn vm log first-light --qemu | grep -m1 -o 'qemu-system-[a-z0-9_]*' || die "no QEMU in its log"
     .venv/bin/inn host list
     seconds "make up again" make up
@@ -59,7 +61,7 @@ newcomer() {
     seconds "make up, everything there" make up
     seconds "make down PURGE=1" make down PURGE=1
     check "processes" ours
-    check "interfaces" sh -c 'ip -o link | grep -E "one-|inn" || true'
+    check "interfaces" diff <(echo "$interfaces") <(ip -o link | cut -d: -f2)
     check "rules" sh -c 'nft list tables | grep innkeeper || true'
     check "the data folder" sh -c 'ls -d /var/lib/innkeeper 2>/dev/null || true'
     check "things in /run" sh -c 'ls -d /run/innkeeper* 2>/dev/null || true'
@@ -117,7 +119,10 @@ machine() { # ROOT FIRST...: becomes the first process of the new machine
     shift
     hostname fresh
     mount_kernel_folders "$root"
-    exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root container=innkeeper-test chroot "$root" "$@"
+    cd "$root"
+    pivot_root . . # a chroot would not do: libvirt makes namespaces of its own
+    umount -l .
+    exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root container=innkeeper-test chroot . "$@"
 }
 
 own_groups() { # puts this process into groups of its own, which the new machine takes for the root

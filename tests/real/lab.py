@@ -8,6 +8,7 @@ A host's power can be cut and come back, and its cable be pulled.
 
 import contextlib
 import os
+import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -206,7 +207,7 @@ def _traces() -> dict[str, list[str]]:
     """What hosts could leave behind on the machine (but for their control groups: `down` waits for those)."""
     return {
         "processes": [n for n in os.listdir("/proc") if n.isdigit() and _foreign(int(n))],
-        "interfaces": sorted(os.listdir("/sys/class/net")),
+        "interfaces": sorted(name for _, name in socket.if_nameindex()),
         "mounts": sorted(line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()),
     }
 

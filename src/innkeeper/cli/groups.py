@@ -54,6 +54,9 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "release": ("Addresses", "network", "release", "Let held addresses be given."),
         "update-range": ("Addresses", "network", "update_range", "Change an address range."),
     },
+    "secgroup": {
+        "create": ("Objects", "secgroup", "secgroup_create", "Make a security group."),
+    },
     "datastore": {
         "create": ("Objects", "create_resources", "datastore_create", "Make a datastore.")
     },
@@ -103,6 +106,11 @@ _EXAMPLES = {
         "inn network create --name public --bridge br0 --ip 10.0.0.10 --size 50",
         "inn network add-range public --ip 10.0.1.10 --size 50",
         "inn network hold public 10.0.0.12",
+    ),
+    "secgroup": (
+        "inn secgroup create --name web --in tcp:80,443 --in icmp --out all",
+        "inn network update public --set SECURITY_GROUPS=100",
+        "inn secgroup commit web",
     ),
     "template": (
         "inn template create --name small --cpu 1 --memory 512 --disk debian --nic public",

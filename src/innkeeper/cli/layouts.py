@@ -222,6 +222,21 @@ _LAYOUTS = {
             )),
         ),
     ),
+    "secgroup": Layout(
+        "SECURITY GROUP",
+        _OWNED[:-1],
+        (
+            Section("RULES", "TEMPLATE/RULE", (
+                _column("TYPE", "RULE_TYPE"), _column("PROTOCOL"), _column("ICMP_TYPE"),
+                _column("NETWORK", "NETWORK_ID"), _column("RANGE", width=20),
+                _column("START", "IP", 15), _column("SIZE"),
+            )),
+            *(
+                Section(f"{words} VMS", f"{tag}_VMS/ID", (Column("ID", 6, lambda vm: vm.text or ""),))
+                for words, tag in (("OUTDATED", "OUTDATED"), ("UPDATING", "UPDATING"), ("ERROR", "ERROR"))
+            ),
+        ),
+    ),
     "datastore": Layout(
         "DATASTORE",
         (

@@ -271,6 +271,18 @@ NETWORK = Kind(
     verbs=LOCKABLE,
 )  # fmt: skip
 
+SECURITY_GROUP = Kind(
+    "secgroup", "security group", "security groups", "secgroup", "secgrouppool", "SECURITY_GROUP",
+    columns=(
+        _ID, *_OWNER, _NAME,
+        Column("UPDATED", 8, count("UPDATED_VMS")),
+        Column("OUTDATED", 8, count("OUTDATED_VMS")),
+        Column("ERROR", 8, count("ERROR_VMS")),
+    ),
+    default=("ID", "USER", "GROUP", "NAME", "UPDATED", "OUTDATED", "ERROR"),
+    verbs=OWNED,
+)  # fmt: skip
+
 DATASTORE = Kind(
     "datastore", "datastore", "datastores", "datastore", "datastorepool", "DATASTORE",
     columns=(
@@ -338,6 +350,6 @@ GROUP = Kind(
 KINDS = {
     kind.name: kind
     for kind in (
-        VM, HOST, IMAGE, NETWORK, DATASTORE, TEMPLATE, CLUSTER, USER, GROUP,
+        VM, HOST, IMAGE, NETWORK, SECURITY_GROUP, DATASTORE, TEMPLATE, CLUSTER, USER, GROUP,
     )
 }  # fmt: skip

@@ -112,6 +112,12 @@ NETWORK = (
          section="Addresses"),
 )  # fmt: skip
 
+SECURITY_GROUP = (
+    Verb("clone", "secgroup.clone", "Copy a security group.", (ID, "name"), (Arg("name"),), "ID"),
+    Verb("commit", "secgroup.commit", "Give its VMs the rules again.", (ID, "recover"),
+         (Flag("--recover", "Only those that have not got them."),)),
+)  # fmt: skip
+
 DATASTORE = (
     Verb("enable", "datastore.enable", "Let VMs be placed here.", (ID, Literal(True))),
     Verb("disable", "datastore.enable", "Place no more VMs here.", (ID, Literal(False))),
@@ -146,6 +152,7 @@ TABLES: dict[str, tuple[Verb, ...]] = {
     "host": HOST,
     "image": IMAGE,
     "network": NETWORK,
+    "secgroup": SECURITY_GROUP,
     "datastore": DATASTORE,
     "template": TEMPLATE,
     "user": USER,

@@ -2,12 +2,36 @@
 
 from collections.abc import Callable
 
-from innkeeper.model.objects import Cluster, Datastore, Group, Setting, User
+from innkeeper.model.objects import Cluster, Datastore, Group, SecurityGroup, Setting, User
 from innkeeper.model.states import DatastoreType
 from innkeeper.model.template import Template
 from innkeeper.model.world import Transaction
 
 RESERVATIONS = Template({"RESERVED_CPU": ("",), "RESERVED_MEM": ("",)})
+
+
+#: Everything may come and go, until the group is taken off a network.
+OPEN = Template(
+    {
+        "DESCRIPTION": ("All traffic is allowed. A network without this group allows what its other groups list.",),
+        "RULE": (
+            {"PROTOCOL": "ALL", "RULE_TYPE": "OUTBOUND"},
+            {"PROTOCOL": "ALL", "RULE_TYPE": "INBOUND"},
+        ),
+    }
+)  # fmt: skip
+
+
+def complete(tx: Transaction) -> None:
+    """Makes what zones of earlier releases have not."""
+    if not len(tx.world.security_groups):
+        _default_group(tx)
+
+
+def _default_group(tx: Transaction) -> None:
+    number = tx.new_id(SecurityGroup)
+    tx.put(SecurityGroup(id=number, name="default", uid=0, gid=0, permissions=0o644, template=OPEN))
+    tx.start_ids_at(SecurityGroup, 100)
 
 
 def first_start(
@@ -22,6 +46,7 @@ def first_start(
         User(id=tx.new_id(User), name="serveradmin", gid=0, driver="server_cipher", enabled=False)
     )
     tx.put(Cluster(id=tx.new_id(Cluster), name="default", template=RESERVATIONS))
+    _default_group(tx)
     for put in (_system, _default, _files):
         put(tx, datastore_root, simulate)
     for kind in (Group, Cluster, Datastore):

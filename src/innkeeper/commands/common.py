@@ -6,6 +6,7 @@ import msgspec
 
 from innkeeper.model import permissions
 from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
+from innkeeper.model.indexes import NAMED_BY_OWNER
 from innkeeper.model.names import NameProblem, check_name
 from innkeeper.model.objects import EMPTY, Group, Owned, Record, User
 from innkeeper.model.permissions import Caller, Right, locked_for, may
@@ -20,7 +21,7 @@ O = TypeVar("O", bound=Owned)  # noqa: E741
 #: Kinds as access messages and rules name them.
 ACL_NAMES = {
     "vm": "VM", "host": "HOST", "network": "NET", "image": "IMAGE", "user": "USER", "template": "TEMPLATE",
-    "group": "GROUP", "datastore": "DATASTORE", "cluster": "CLUSTER",
+    "group": "GROUP", "datastore": "DATASTORE", "cluster": "CLUSTER", "secgroup": "SECGROUP",
 }  # fmt: skip
 
 
@@ -153,11 +154,7 @@ def rename(
     except NameProblem as problem:
         raise invalid(str(problem)) from None
     if kind.KIND != "vm":
-        owner = (
-            record.uid
-            if isinstance(record, Owned) and kind.KIND in ("image", "network", "template")
-            else -1
-        )
+        owner = record.uid if isinstance(record, Owned) and kind.KIND in NAMED_BY_OWNER else -1
         taken = tx.world.names.find(kind.KIND, name, owner)
         if taken is not None:
             raise wrong_state(
@@ -201,7 +198,7 @@ def chown(
     gid = record.gid if gid < 0 else gid
     if (uid, gid) == (record.uid, record.gid):
         return object_id
-    if uid != record.uid and kind.KIND in ("image", "network", "template"):
+    if uid != record.uid and kind.KIND in NAMED_BY_OWNER:
         taken = tx.world.names.find(kind.KIND, record.name, uid)
         if taken is not None:
             raise invalid(f"NAME is already taken by {ACL_NAMES[kind.KIND]} {taken}.", object_id)

@@ -12,7 +12,7 @@ from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template, Vector, as_bool, as_int
 from innkeeper.model.world import Transaction, World
 
-from . import common
+from . import common, secgroups
 from .common import (
     check_create,
     check_free_name,
@@ -55,6 +55,7 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
     wrong = _wrong_for_hosts(template)
     if wrong is not None:
         raise cannot_allocate("virtual network", f"{wrong}.")
+    _check_groups(tx.world, caller, template, *template.vectors("AR"))
     number = tx.new_id(Network)
     network = Network(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
@@ -69,8 +70,14 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
 
 def _with_groups(template: Template) -> Template:
     """The default security group is part of every network."""
-    groups = [g.strip() for g in (template.get("SECURITY_GROUPS") or "").split(",") if g.strip()]
-    return template.with_("SECURITY_GROUPS", ",".join(dict.fromkeys([*groups, "0"])))
+    groups = [*secgroups.named(template.get("SECURITY_GROUPS") or ""), secgroups.DEFAULT]
+    return template.with_("SECURITY_GROUPS", ",".join(str(g) for g in dict.fromkeys(groups)))
+
+
+def _check_groups(world: World, caller: Caller, *holders: Template | Vector) -> None:
+    """The security groups of a network and its ranges are there, and the caller may use them."""
+    for holder in holders:
+        secgroups.check_usable(world, caller, secgroups.named(holder.get("SECURITY_GROUPS") or ""))
 
 
 def _bridge(template: Template, driver: str, number: int) -> str:
@@ -190,6 +197,7 @@ def update(tx: Transaction, caller: Caller, network_id: int, text: str, append: 
     wrong = _wrong_for_hosts(made)
     if wrong is not None:
         raise invalid(wrong, network_id)
+    _check_groups(tx.world, caller, new)
     tx.change(network, template=made.without(*FIELDS))
     tx.log(network, "update", by=caller.uid)
     return network_id
@@ -232,6 +240,7 @@ def add_range(tx: Transaction, caller: Caller, network_id: int, text: str) -> in
     number = max(known, default=-1) + 1
     vector = _one_vector(text, "AR")
     _check_restricted_parts(caller, vector, None)
+    _check_groups(tx.world, caller, vector)
     try:
         ar = _range(network_id, number, vector)
         _check_apart(tx.world, network_id, ar, network.ranges)
@@ -280,6 +289,7 @@ def update_range(tx: Transaction, caller: Caller, network_id: int, text: str) ->
         raise invalid("AR=[AR_ID=...] is expected", network_id)
     ar = _needed_range(network, number)
     _check_restricted_parts(caller, vector, ar)
+    _check_groups(tx.world, caller, vector)
     fixed = {
         k: v
         for k, v in ar.template.items()

@@ -114,6 +114,7 @@ class FrontEnd:
         """Loads the world; a first start makes the first objects. True when it was the first."""
         self.core.load()
         if len(self.world.users):
+            await self.core.run(bootstrap.complete)
             return False
         hashed = await self.authenticator.hashed(password)
         await self.core.run(

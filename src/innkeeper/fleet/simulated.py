@@ -23,11 +23,12 @@ class Guest:
     """What the host knows about one VM.
 
     `generation` is the highest that was seen, `started` the one that the domain was started with. `disks` are the
-    numbers of its files, `plugged` the devices of its domain ("disks", "nics"), `networks` the bridges by network.
+    numbers of its files, `plugged` the devices of its domain ("disks", "nics"), `networks` the bridges by network,
+    `nics` what guards its interfaces.
     """
 
     __slots__ = (
-        "cpu", "disks", "folder", "generation", "memory", "networks", "plugged", "saved", "started", "state",
+        "cpu", "disks", "folder", "generation", "memory", "networks", "nics", "plugged", "saved", "started", "state",
     )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
@@ -39,6 +40,7 @@ class Guest:
         self.disks: set[int] = set()
         self.plugged: dict[str, set[int]] = {"disks": set(), "nics": set()}
         self.networks: dict[int, str] = {}
+        self.nics: list[dict[str, Any]] = []
         self.cpu = 0.0
         self.memory = 0
 
@@ -178,13 +180,21 @@ class SimulatedHost:
 
     def _network_ensure(self, args: dict[str, Any]) -> None:
         wanted = {network["network"]: network["bridge"] for network in args["networks"]}
-        self._made(args).networks.update(wanted)
+        guest = self._made(args)
+        guest.networks.update(wanted)
+        guest.nics = args.get("nics", [])
+
+    def _network_guard(self, args: dict[str, Any]) -> None:
+        guest, nics = self._admit(args), args["nics"]
+        if guest is not None and guest.networks:
+            guest.nics = nics
 
     def _network_release(self, args: dict[str, Any]) -> None:
         guest = self._admit(args)
         if guest is not None:
             for network in args.get("networks", list(guest.networks)):
                 guest.networks.pop(network, None)
+            guest.nics = [nic for nic in guest.nics if nic["network"] in guest.networks]
 
     def _disk_ensure(self, args: dict[str, Any]) -> None:
         wanted = [disk["disk"] for disk in args["disks"]]

@@ -37,7 +37,7 @@ class Service:
     def __init__(self, root: Root, zone: str, report: Report) -> None:
         self.root = root
         self.zone = zone
-        self.networks = Networks(root.networks)
+        self.networks = Networks(root.networks, root.identity)
         self.hypervisor = Hypervisor(zone, root.vms, lambda: self.accelerator().name, report)
         self.consoles = Consoles(report)
         self.monitor = Monitor(self._sample, report)

@@ -135,7 +135,14 @@ def _libvirt_stop(request: Request) -> Result:
 @_verb("network.ensure", _per_vm)
 def _network_ensure(request: Request) -> Result:
     described = request.args.parts("networks")
-    request.service.networks.ensure(request.made_folder().vm, described)
+    nics = request.args.parts("nics", required=False)
+    request.service.networks.ensure(request.made_folder().vm, described, nics)
+    return _NOTHING
+
+
+@_verb("network.guard", _per_vm)
+def _network_guard(request: Request) -> Result:
+    request.service.networks.guard(request.vm(), request.args.parts("nics"))
     return _NOTHING
 
 

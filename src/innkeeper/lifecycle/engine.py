@@ -249,6 +249,7 @@ def _failed(tx: Transaction, operation: Operation, code: str, message: str) -> N
         return
     if operation.undoing:
         tx.log(target_of(tx.world, operation), "undo owed", step=step.name, host=operation.host_id)
+        operation = tx.change(operation, results={**operation.results, "owed": True})
         _undo_from(tx, operation, operation.step - 1)
         return
     failure = f"{step.name}: {message}" if message else step.name

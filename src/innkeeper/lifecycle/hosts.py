@@ -128,6 +128,8 @@ def described_by(facts: dict[str, Any]) -> Template:
         "HYPERVISOR": facts.get("hypervisor"),
         "MODELNAME": facts.get("cpu_model"),
         "VERSION": facts.get("agent"),
+        "QEMU_VERSION": facts.get("qemu"),
+        "LIBVIRT_VERSION": facts.get("libvirt"),
         "ACCELERATOR": facts.get("accelerator"),
         "ACCELERATOR_REASON": facts.get("accelerator_reason"),
         "KVM_MACHINES": " ".join(facts.get("machines", ())),

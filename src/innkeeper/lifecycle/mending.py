@@ -1,7 +1,8 @@
 """Devices and disks that are there and should not be, or the other way round: put right when a host is looked over.
 
 A change that failed while its host was away may have come about there, and its undoing is owed (`engine.py`). What a
-host says it has is compared with the VM's record; where they differ the host is told once more how the VM is to be.
+host says it has is compared with the VM's record; where they differ the host is told once more how the VM is to be
+(what guards its NICs it does not say: while a VM is unsettled that is told every time).
 That can be told at any time, because it is never wrong: a request that a change has overtaken is stale.
 """
 
@@ -10,7 +11,7 @@ from typing import Any
 from innkeeper.model.objects import Host, Vm
 from innkeeper.model.world import Transaction
 
-from . import descriptions
+from . import descriptions, guarding
 from .machine import phase
 from .messages import Instruction
 
@@ -42,6 +43,8 @@ def _mend_devices(tx: Transaction, host: Host, vm: Vm, plugged: dict[str, Any] |
     nics = {int(nic["NIC_ID"]) for nic in vm.nics}
     if (set(plugged["disks"]), set(plugged["nics"])) != (disks_of(vm), nics):
         _tell(tx, host, vm, "domain.adjust", domain=descriptions.domain(vm))
+    if vm.unsettled:
+        _tell(tx, host, vm, "network.guard", nics=guarding.nics(tx.world, vm))
 
 
 def _mend_files(tx: Transaction, host: Host, vm: Vm, files: list[int] | None) -> None:

@@ -198,3 +198,25 @@ def next_free(world: World, network: Network) -> tuple[AddressRange, int] | None
 def used_count(world: World, network: Network) -> int:
     """How many leases of a network are taken or held."""
     return sum(len(world.leases.of(network.id, ar.id)) + len(ar.held) for ar in network.ranges)
+
+
+def spans(ar: AddressRange) -> list[tuple[str, str]]:
+    """The IP addresses that leases of a range have, as first and last of each unbroken run."""
+    found = []
+    for start, end in _runs(ar):
+        first, last = lease(ar, start), lease(ar, end)
+        for name in ("IP", "IP6", "IP6_LINK", "IP6_GLOBAL", "IP6_ULA"):
+            if name in first:
+                found.append((first[name], last[name]))
+    return found
+
+
+def _runs(ar: AddressRange) -> Iterator[tuple[int, int]]:
+    """Runs of leases whose IPv6 addresses follow one another: they jump where a MAC's lower half begins anew."""
+    base, start = mac_number(ar.template["MAC"]), 0
+    while start < ar.size:
+        end = ar.size - 1
+        if ar.template["TYPE"] not in ("ETHER", "IP4"):
+            end = min(end, start + 0xFFFFFF - ((base + start) & 0xFFFFFF))
+        yield start, end
+        start = end + 1

@@ -3,13 +3,13 @@
 Each index has `change(old, new)`: the record as it was and as it will be (None: not there).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from .objects import Operation, Record, User, Vm
 from .states import VmState
 
 #: Kinds whose names are unique for an owner; users, groups, hosts, clusters and datastores are unique in the zone.
-NAMED_BY_OWNER = frozenset({"image", "network", "template"})
+NAMED_BY_OWNER = frozenset({"image", "network", "secgroup", "template"})
 NAMED_IN_ZONE = frozenset({"user", "group", "host", "cluster", "datastore"})
 
 NameKey = tuple[str, int, str]
@@ -136,31 +136,46 @@ class Leases:
         }
 
 
-class Users:
-    """The VMs that use each image."""
+def images_of(vm: Vm) -> set[int]:
+    """The images that a VM's disks are made from."""
+    return {int(disk["IMAGE_ID"]) for disk in vm.disks if "IMAGE_ID" in disk}
 
-    def __init__(self) -> None:
+
+def security_groups_of(vm: Vm) -> set[int]:
+    """The security groups of a VM's NICs."""
+    return {number for nic in vm.nics for number in numbers(nic.get("SECURITY_GROUPS", ""))}
+
+
+def numbers(text: str) -> list[int]:
+    """The numbers of a list like "0,100"; what is no number is left out."""
+    return [int(word) for word in text.replace(",", " ").split() if word.isdecimal()]
+
+
+class Users:
+    """The VMs that use each object of a kind; `of_vm` tells what a VM uses."""
+
+    def __init__(self, of_vm: Callable[[Vm], set[int]]) -> None:
+        self._of_vm = of_vm
         self._vms: dict[int, dict[int, None]] = {}
 
-    @staticmethod
-    def _images(vm: Vm | None) -> set[int]:
+    def _used(self, vm: Vm | None) -> set[int]:
         if vm is None or vm.state is VmState.DONE:
             return set()
-        return {int(disk["IMAGE_ID"]) for disk in vm.disks if "IMAGE_ID" in disk}
+        return self._of_vm(vm)
 
     def change(self, old: Vm | None, new: Vm | None) -> None:
         same_state = old and new and (old.state is VmState.DONE) == (new.state is VmState.DONE)
         if old and new and same_state and old.template is new.template:
             return
-        before, after = self._images(old), self._images(new)
-        for image in before - after:
-            self._vms[image].pop(old.id if old else -1, None)
-        for image in after - before:
-            self._vms.setdefault(image, {})[new.id if new else -1] = None
+        before, after = self._used(old), self._used(new)
+        for used in before - after:
+            self._vms[used].pop(old.id if old else -1, None)
+        for used in after - before:
+            self._vms.setdefault(used, {})[new.id if new else -1] = None
 
-    def of(self, image_id: int) -> Collection[int]:
-        """The VMs that use an image."""
-        return self._vms.get(image_id, ())
+    def of(self, number: int) -> Collection[int]:
+        """The VMs that use an object."""
+        return self._vms.get(number, ())
 
 
 class Members:

@@ -203,6 +203,20 @@ class Network(Owned, frozen=True, omit_defaults=True, kw_only=True):
         return next((r for r in self.ranges if r.id == range_id), None)
 
 
+class SecurityGroup(Owned, frozen=True, omit_defaults=True, kw_only=True):
+    """Rules for what may come to and from a NIC (RULE vectors). Its VMs follow from their NICs.
+
+    Of these, `outdated` wait for changed rules, `failed` could not be told; the one that is being told is in the
+    open operation. All others have the rules.
+    """
+
+    KIND: ClassVar[str] = "secgroup"
+    LABEL: ClassVar[str] = "security group"
+
+    outdated: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
+
+
 class VmTemplate(Owned, frozen=True, omit_defaults=True, kw_only=True):
     """A template from which VMs are instantiated."""
 
@@ -269,6 +283,7 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     `template` is what the hypervisor needs (CPU, MEMORY, DISK, NIC, ... with what we filled in),
     `user_template` everything else. `generation` grows with each placement: an agent refuses a stale one.
     `guest_generation` is the one that its guest was last seen to run with: it stays behind when a resume fails.
+    `unsettled`: undoing a change of it is owed by its host, which is told again how it is to be.
     `used_disks`, `used_nics` and `used_snapshots` are the numbers after the highest that a disk or NIC of it was
     attached with, or a snapshot taken: they are not used again.
     `decision` tells why the last placement chose its host, or why there is none yet.
@@ -287,6 +302,7 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     deploy_id: str = ""
     generation: int = 0
     guest_generation: int = 0
+    unsettled: bool = False
     used_disks: int = 0
     used_nics: int = 0
     used_snapshots: int = 0
@@ -374,6 +390,6 @@ class Setting(Record, frozen=True, omit_defaults=True, kw_only=True):
 KINDS: dict[str, type[Record]] = {
     kind.KIND: kind
     for kind in (
-        User, Group, Cluster, Host, Datastore, Image, Network, VmTemplate, Vm, Operation, Setting,
+        User, Group, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm, Operation, Setting,
     )
 }  # fmt: skip

@@ -47,7 +47,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 #: In force until administrators can write their own: what OpenNebula's first rules and its default VDC give.
 RULES = (
-    Rule(frozenset({"vm", "image", "template"}), Right.CREATE),
+    Rule(frozenset({"vm", "image", "template", "secgroup"}), Right.CREATE),
     Rule(frozenset({"host"}), Right.USE | Right.MANAGE),
     Rule(frozenset({"network", "datastore"}), Right.USE),
 )

@@ -17,7 +17,17 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from .errors import InvariantBroken, not_found
-from .indexes import Leases, Members, Names, Occupancy, Open, Pending, Users
+from .indexes import (
+    Leases,
+    Members,
+    Names,
+    Occupancy,
+    Open,
+    Pending,
+    Users,
+    images_of,
+    security_groups_of,
+)
 from .objects import (
     KINDS,
     Cluster,
@@ -28,6 +38,7 @@ from .objects import (
     Network,
     Operation,
     Record,
+    SecurityGroup,
     Setting,
     User,
     Vm,
@@ -76,6 +87,7 @@ class World:
         self.datastores = Table(Datastore)
         self.images = Table(Image)
         self.networks = Table(Network)
+        self.security_groups = Table(SecurityGroup)
         self.templates = Table(VmTemplate)
         self.vms = Table(Vm)
         self.operations = Table(Operation)
@@ -87,7 +99,8 @@ class World:
         self.names = Names()
         self.occupancy = Occupancy()
         self.leases = Leases()
-        self.image_users = Users()
+        self.image_users = Users(images_of)
+        self.group_users = Users(security_groups_of)
         self.members = Members()
         self.pending = Pending()
         self.open = Open()
@@ -96,6 +109,7 @@ class World:
                 self.occupancy.change,
                 self.leases.change,
                 self.image_users.change,
+                self.group_users.change,
                 self.pending.change,
             ),
             User.KIND: (self.members.change, self.names.change),

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from innkeeper.commands import hosts, images, networks, templates, users, vms
+from innkeeper.commands import hosts, images, networks, secgroups, templates, users, vms
 from innkeeper.commands.auth import caller_of
 from innkeeper.lifecycle.actions import ACTIONS
 from innkeeper.lifecycle.machine import TRANSITIONS, phase
@@ -83,6 +83,7 @@ class People:
             (2, self._image_gone),
             (1, self._image_switch),
             (2, self._network),
+            (2, self._security_group),
             (2, self._update),
             (1, self._instantiate),
         ]
@@ -195,7 +196,13 @@ class People:
         cpu = chance.choice(("0.25", "0.5", "0.5", "1", "1", "2", "4"))
         text = f"CPU={cpu}\nMEMORY={chance.choice((128, 256, 512, 1024, 2048, 4096))}"
         for number in chance.sample(range(NETWORKS), chance.choice((0, 1, 1, 1, 2))):
-            text += f"\nNIC=[NETWORK_ID={number}]"
+            group = self._any(self.zone.world.security_groups)
+            own = (
+                f",SECURITY_GROUPS={group.id}"
+                if group is not None and chance.random() < 0.3
+                else ""
+            )
+            text += f"\nNIC=[NETWORK_ID={number}{own}]"
         if chance.random() < 0.5:
             image = self._any(self.zone.world.images)
             if image is not None and (not image.persistent or chance.random() < 0.1):
@@ -363,6 +370,21 @@ class People:
             lambda tx: networks.add_range(tx, caller, number, f"AR=[TYPE=IP4,IP={ip},SIZE=30]"),
             lambda tx: networks.remove_range(tx, caller, number, ar, self.chance.random() < 0.3),
             lambda tx: networks.allocate(tx, caller, f"NAME={name}\nVN_MAD=bridge", -1),
+        )
+        await self._ask(self.chance.choice(changes))
+
+    async def _security_group(self) -> None:
+        """Rules change under running guests; now and then somebody commits, or makes a group of his own."""
+        caller, name, port = self._somebody(), self._name("rules"), self.chance.randrange(1, 1000)
+        group = self._any(self.zone.world.security_groups)
+        number = group.id if group is not None else secgroups.DEFAULT
+        again = self.chance.random() < 0.5
+        rule = f"RULE=[PROTOCOL=TCP,RULE_TYPE=INBOUND,RANGE={port}]"
+        changes: tuple[Callable[[Transaction], int], ...] = (
+            lambda tx: secgroups.update(tx, caller, number, rule, 1),
+            lambda tx: secgroups.commit(tx, caller, number, again),
+            lambda tx: secgroups.allocate(tx, caller, f"NAME={name}\n{rule}"),
+            lambda tx: secgroups.delete(tx, caller, number),
         )
         await self._ask(self.chance.choice(changes))
 

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Iterator
 
 from innkeeper.fleet.simulated import Guest
+from innkeeper.lifecycle import guarding
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.mending import disks_of
+from innkeeper.model.indexes import security_groups_of
 from innkeeper.model.objects import Vm
 from innkeeper.model.states import HostState, VmState
 from innkeeper.model.world import World
@@ -56,6 +58,7 @@ def disagreements(
                 yield from _equipped(vm, guest)
                 if vm.running:
                     yield from _cut_off(vm, guest)
+                    yield from _unguarded(world, vm, guest)
     for name in heard:
         for number, guest in machines[name].guests.items():
             place = world.vms[number].place
@@ -108,6 +111,14 @@ def _equipped(vm: Vm, guest: Guest) -> Iterator[Violation]:
     if vm.running and guest.plugged != {"disks": disks, "nics": nics}:
         text = f"has disks {disks} and NICs {nics}, its guest {guest.plugged}"
         yield Violation(("vm", vm.id), text)
+
+
+def _unguarded(world: World, vm: Vm, guest: Guest) -> Iterator[Violation]:
+    """Its host has other rules for it than the world, and no security group knows."""
+    groups = [world.security_groups[number] for number in security_groups_of(vm)]
+    known = any(vm.id in (*group.outdated, *group.failed) for group in groups)
+    if guest.nics != guarding.nics(world, vm) and not known:
+        yield Violation(("vm", vm.id), f"is guarded by rules that are not right: {guest.nics}")
 
 
 def starving(world: World, now: float) -> Iterator[Violation]:

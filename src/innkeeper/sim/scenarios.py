@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from innkeeper.commands import capacity, disks, images, networks, nics, snapshots, vms
+from innkeeper.commands import capacity, disks, images, networks, nics, secgroups, snapshots, vms
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model.errors import Refusal
-from innkeeper.model.objects import Image, Vm
+from innkeeper.model.objects import Image, SecurityGroup, Vm
 from innkeeper.model.states import ImageState, VmState
 from innkeeper.model.world import World
 
@@ -15,6 +15,7 @@ from .zone import Zone
 Target = tuple[str, int]
 
 NETWORK = "NAME=net\nVN_MAD=bridge\nAR=[TYPE=IP4,IP=10.0.0.1,SIZE=100]"
+RULE = "RULE=[PROTOCOL=TCP,RULE_TYPE=INBOUND,RANGE=22]"
 IMAGE = "NAME=img\nSIZE=100"
 MACHINE = """NAME=vm
 CPU=1
@@ -128,6 +129,15 @@ async def _delete_image(zone: Zone, number: int) -> None:
     await zone.do(lambda tx: images.delete(tx, zone.admin, number, False))
 
 
+async def _guarded(zone: Zone) -> Target:
+    await _running(zone)
+    return SecurityGroup.KIND, secgroups.DEFAULT
+
+
+async def _new_rules(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: secgroups.update(tx, zone.admin, number, RULE, 0))
+
+
 # ---- goals -------------------------------------------------------------------------------------
 
 
@@ -226,6 +236,11 @@ def _gone(world: World, number: int) -> bool:
     return number not in world.images
 
 
+def _has_rules(world: World, number: int) -> bool:
+    group = world.security_groups[number]
+    return world.operation_on(group) is None and not (group.outdated or group.failed)
+
+
 #: Procedure -> scenario. The sweep fails for a procedure that has none.
 SCENARIOS: dict[str, Scenario] = {
     "deploy": Scenario(_held, _act("release"), _in("RUNNING")),
@@ -265,6 +280,7 @@ SCENARIOS: dict[str, Scenario] = {
     "snapshot": Scenario(_running, _change(snapshots.take, "one"), _has_saved(0)),
     "snapshot revert": Scenario(_saved, _change(snapshots.revert, 0), _has_saved(0)),
     "snapshot delete": Scenario(_saved, _change(snapshots.drop, 0), _has_saved()),
+    "guard": Scenario(_guarded, _new_rules, _has_rules),
     "image import": Scenario(_nothing_yet, _import, _ready),
     "image clone": Scenario(_origin, _clone, _ready),
     "image delete": Scenario(_image, _delete_image, _gone),

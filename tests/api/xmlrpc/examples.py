@@ -102,6 +102,12 @@ def spare_group(cloud: Cloud) -> int:
     return number
 
 
+def security_group(cloud: Cloud) -> int:
+    """A security group that nothing uses."""
+    number: int = cloud.do("one.secgroup.allocate", "NAME=ssh")
+    return number
+
+
 def system_datastore(_: Cloud) -> int:
     """The system datastore."""
     return 0
@@ -187,6 +193,12 @@ EXAMPLES: dict[str, Make] = {
     **everything("vn", network),
     **locking("vn", network),
     "one.vnpool.info": just(-2, -1, -1),
+    "one.secgroup.allocate": just("NAME=web\nRULE=[PROTOCOL=TCP,RULE_TYPE=INBOUND,RANGE=80]"),
+    "one.secgroup.clone": just(0, "copy"),
+    "one.secgroup.delete": on(security_group),
+    "one.secgroup.commit": just(0, False),
+    **everything("secgroup", security_group),
+    "one.secgrouppool.info": just(-2, -1, -1),
     "one.system.version": just(),
     "one.system.config": just(),
     "one.template.allocate": just(VM),

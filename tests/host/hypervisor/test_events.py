@@ -87,6 +87,30 @@ def test_what_happened_while_nobody_listened_is_told_afterwards() -> None:
     assert host.next() == (3, 2, "running", "started")
 
 
+def test_what_no_event_told_is_seen_at_the_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "LOOK_EVERY", 0.01)
+    host = Host()
+    host.marks = {1: 1, 2: 7, 3: 1}
+    host.watcher.resync()
+    host.watcher.occurred("one-3", 1, events.RESUMED, 0)
+    assert host.next() == (3, 1, "running", "resumed")
+    host.marks = {1: 2, 3: 1, 4: 5}
+    told = {host.next() for _ in range(3)}
+    assert told == {
+        (1, 2, "running", "started"), (2, 7, "off", "failed"), (4, 5, "running", "started"),
+    }  # fmt: skip
+    with pytest.raises(queue.Empty):
+        host.told.get(timeout=0.2)
+
+
+def test_before_the_first_connection_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "LOOK_EVERY", 0.01)
+    host = Host()
+    host.marks = {1: 1}
+    with pytest.raises(queue.Empty):
+        host.told.get(timeout=0.2)
+
+
 def test_a_mark_that_cannot_be_read_does_not_stop_the_watcher() -> None:
     host = Host()
     host.watcher.occurred("one-", 1, events.STARTED, 0)

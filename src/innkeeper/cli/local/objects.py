@@ -90,6 +90,12 @@ def ensure_host(client: Client, progress: Progress) -> int:
         client, HOST, name, lambda: client.number("host.allocate", name, "kvm", "kvm", -1)
     )
     wait_ready(client, HOST, number, {"MONITORED", "MONITORING_MONITORED"}, progress)
+    host = show(client, HOST, number)
+    qemu, libvirt, accelerator, reason = (
+        text_at(host, f"TEMPLATE/{fact}")
+        for fact in ("QEMU_VERSION", "LIBVIRT_VERSION", "ACCELERATOR", "ACCELERATOR_REASON")
+    )
+    progress.say(f"QEMU {qemu}, libvirt {libvirt}, accelerator {accelerator}: {reason}")
     return number
 
 

@@ -11,6 +11,7 @@ from innkeeper.model.objects import AddressRange, Network
 from innkeeper.model.states import NetworkState
 from innkeeper.model.template import Template, Vector, as_int
 
+from .. import secgroups
 from ..common import replaced, usable
 from .disks import owner_of
 from .draft import Draft, problem
@@ -137,9 +138,7 @@ def _leased(
         "VN_MAD": network.vn_mad,
         "CLUSTER_ID": ",".join(str(cluster) for cluster in network.clusters),
         "AR_ID": str(ar.id),
-        "SECURITY_GROUPS": nic.get("SECURITY_GROUPS")
-        or network.template.get("SECURITY_GROUPS")
-        or "0",
+        "SECURITY_GROUPS": _groups(draft, nic, ar, network),
         **addresses.lease(ar, index),
     }
     made.setdefault("NAME", f"NIC{number}")
@@ -152,6 +151,19 @@ def _leased(
         if inherited:
             made.setdefault(name, inherited)
     return made
+
+
+def _groups(draft: Draft, nic: Vector, ar: AddressRange, network: Network) -> str:
+    """The NIC's own security groups, which its user must be allowed to use, and those of its network."""
+    own = nic.get("SECURITY_GROUPS", "")
+    named = [
+        own,
+        ar.template.get("SECURITY_GROUPS", ""),
+        network.template.get("SECURITY_GROUPS", ""),
+    ]
+    secgroups.check_usable(draft.world, draft.caller, secgroups.named(own))
+    groups = dict.fromkeys(number for text in named for number in secgroups.named(text))
+    return ",".join(str(number) for number in groups) or str(secgroups.DEFAULT)
 
 
 def _lease(

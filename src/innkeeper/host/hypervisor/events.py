@@ -6,6 +6,10 @@ libvirt's events come on its loop's thread and are queued; one thread of ours ta
 When a domain starts, its generation is read from the mark in its XML and kept here, because at its
 end the domain (transient) is gone and cannot be asked. After a connection was opened again, what
 runs is compared with what ran: a guest that ended meanwhile is reported then.
+
+Events get lost (libvirt 9.0 was seen to send none any more over a connection that was opened while the daemon still
+took up its guests again). So what runs is also looked at now and then, and a difference that no event has explained
+by the next look is told.
 """
 
 from __future__ import annotations
@@ -37,6 +41,8 @@ _STOPPED = {
     6: ("off", "reverted"),
 }
 _RESYNC = -1
+#: Seconds of quiet between looks at what runs.
+LOOK_EVERY = 5.0
 
 
 def meaning(event: int, detail: int) -> tuple[str, str] | None:
@@ -79,6 +85,7 @@ class Watcher:
         self._generation_of = generation_of
         self._list_running = running
         self._known: dict[int, int] | None = None
+        self._odd: dict[int, int | None] = {}
         self._queue: queue.SimpleQueue[Occurrence] = queue.SimpleQueue()
         self.changed = threading.Condition()
         threading.Thread(target=self._follow, name="domain-events", daemon=True).start()
@@ -97,13 +104,35 @@ class Watcher:
 
     def _follow(self) -> None:
         while True:
-            occurrence = self._queue.get()
+            try:
+                occurrence = self._queue.get(timeout=LOOK_EVERY)
+            except queue.Empty:
+                self._look()
+                continue
             try:
                 self._take(occurrence)
             except Exception:
                 _log.exception("taking the domain event %s", occurrence)
             with self.changed:
                 self.changed.notify_all()
+
+    def _look(self) -> None:
+        """Finds guests that came or went without an event, at the second look that shows them so."""
+        if self._known is None:
+            return
+        try:
+            running = self._list_running()
+        except Exception as away:
+            _log.debug("looking at what runs: %s", away)
+            return
+        differing = {vm for vm, _ in self._known.items() ^ running.items()}
+        odd = {vm: running.get(vm) for vm in differing}
+        if odd and odd == self._odd:
+            _log.warning("events of VMs %s were lost", sorted(odd))
+            self._compare()
+            with self.changed:
+                self.changed.notify_all()
+        self._odd = odd
 
     def _take(self, occurrence: Occurrence) -> None:
         if occurrence.event == _RESYNC:
@@ -129,8 +158,9 @@ class Watcher:
             return
         for vm in before.keys() - self._known.keys():
             self._tell(vm, before[vm], "off", "failed")
-        for vm in self._known.keys() - before.keys():
-            self._tell(vm, self._known[vm], "running", "started")
+        for vm, generation in self._known.items():
+            if before.get(vm) != generation:
+                self._tell(vm, generation, "running", "started")
 
     def _tell(self, vm: int, generation: int, state: str, reason: str) -> None:
         self._report(

@@ -25,6 +25,8 @@ class Link:
     mtu: int
     up: bool
     addresses: tuple[str, ...]
+    #: Whether connection tracking sees what passes through it (bridges).
+    tracked: bool = False
 
 
 def links() -> dict[str, Link]:
@@ -45,6 +47,7 @@ def _link(item: dict[str, Any]) -> Link:
             for address in item.get("addr_info", [])
             if address.get("scope") != "link" and "local" in address
         ),
+        tracked=bool(item.get("linkinfo", {}).get("info_data", {}).get("nf_call_iptables")),
     )
 
 

@@ -22,6 +22,9 @@ from ..arguments import Arguments
 from ..errors import RefusedError
 from ..files import read_json, remove_durably, write_json
 from . import bridge, firewall
+from .guard_rules import Nic
+from .guards import Guards
+from .guards import wanted as wanted_nic
 
 
 @dataclasses.dataclass
@@ -62,10 +65,11 @@ def wanted(described: Arguments) -> Network:
 
 
 class Networks:
-    """The networks of one root."""
+    """The networks of one root, and what guards their guests' interfaces."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, identity: str = "") -> None:
         self._folder = folder
+        self._guards = Guards(folder / "guards", identity)
         self._lock = threading.Lock()
 
     def all(self) -> list[Network]:
@@ -73,16 +77,32 @@ class Networks:
         found = [read_json(file) for file in self._folder.glob("*.json")]
         return sorted((Network(**item) for item in found if item), key=lambda net: net.network)
 
-    def ensure(self, vm: int, described: list[Arguments]) -> None:
-        """Makes each network, and notes that the VM uses it."""
+    def ensure(self, vm: int, described: list[Arguments], nics: list[Arguments]) -> None:
+        """Makes each network, notes that the VM uses it, and sets up what guards the VM's NICs."""
         networks = [wanted(item) for item in described]
+        guarded = [wanted_nic(nic) for nic in nics]
         with self._lock:
             for network in networks:
                 self._ensure(vm, network)
+            self._guard(vm, guarded)
+
+    def guard(self, vm: int, nics: list[Arguments]) -> None:
+        """Changes what guards the VM's NICs; nothing where it uses no network."""
+        guarded = [wanted_nic(nic) for nic in nics]
+        with self._lock:
+            if any(vm in network.vms for network in self.all()):
+                self._guard(vm, guarded)
+
+    def _guard(self, vm: int, nics: list[Nic]) -> None:
+        routed = {network.bridge for network in self.all() if network.address}
+        for nic in nics:
+            nic.routed = nic.bridge in routed
+        self._guards.put(vm, nics)
 
     def release(self, vm: int, numbers: list[int] | None = None) -> None:
         """Drops the VM's use of some networks, or of all; takes down what nobody uses."""
         with self._lock:
+            self._guards.drop(vm, numbers)
             for network in self.all():
                 if vm in network.vms and (numbers is None or network.network in numbers):
                     network.vms.remove(vm)
@@ -97,6 +117,7 @@ class Networks:
     def drop_users(self, present: set[int]) -> None:
         """Forgets users that are not among the VMs ``present``."""
         with self._lock:
+            self._guards.keep(present)
             for network in self.all():
                 left = [vm for vm in network.vms if vm in present]
                 if left != network.vms:

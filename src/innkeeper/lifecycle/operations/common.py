@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from innkeeper.lifecycle import descriptions
+from innkeeper.lifecycle import descriptions, guarding
 from innkeeper.lifecycle.descriptions import ask
 from innkeeper.lifecycle.engine import Note, Step, target_of
 from innkeeper.lifecycle.machine import move
@@ -34,8 +34,11 @@ def anew(tx: Transaction, vm: Vm) -> Vm:
 
 def ensure_networks(world: World, operation: Operation) -> Instruction | None:
     """The bridges that the VM's NICs need."""
-    wanted = descriptions.networks(world, vm_of(world, operation))
-    return ask(operation, "network.ensure", networks=wanted) if wanted else None
+    vm = vm_of(world, operation)
+    wanted = descriptions.networks(world, vm)
+    if not wanted:
+        return None
+    return ask(operation, "network.ensure", networks=wanted, nics=guarding.nics(world, vm))
 
 
 def release_networks(world: World, operation: Operation) -> Instruction | None:

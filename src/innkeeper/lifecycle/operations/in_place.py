@@ -52,7 +52,7 @@ def begin(
         vm,
         CHANGES[change][origin],
         template=held,
-        generation=vm.generation + 2,
+        generation=vm.generation + 1,
         user_template=vm.user_template.without("ERROR"),
     )
     engine.start(
@@ -100,6 +100,12 @@ def wanted(world: World, operation: Operation) -> Vm:
     return msgspec.structs.replace(vm_of(world, operation), template=template_of(operation))
 
 
+def before(world: World, operation: Operation) -> Vm:
+    """The VM as it was."""
+    template = _unpacked(operation.args["before"])
+    return msgspec.structs.replace(vm_of(world, operation), template=template)
+
+
 def running(operation: Operation) -> bool:
     """Does the change concern a guest that runs?"""
     return bool(operation.args["from"] == "RUNNING")
@@ -142,12 +148,19 @@ def fail(tx: Transaction, operation: Operation) -> None:
 
 def abandoned(tx: Transaction, operation: Operation) -> None:
     """What takes the change's place finds the VM as it was before it."""
-    tx.change(vm_of(tx.world, operation), template=_unpacked(operation.args["before"]))
+    _left(tx, operation, _unpacked(operation.args["before"]))
+
+
+def _left(tx: Transaction, operation: Operation, template: Template, **fields: Any) -> Vm:
+    """The VM that the change is done with; what was sent to undo it may have a generation more."""
+    vm, owed = vm_of(tx.world, operation), bool(operation.results.get("owed"))
+    generation = operation.generation + 1
+    return tx.change(vm, template=template, generation=generation, unsettled=owed, **fields)
 
 
 def _rest(tx: Transaction, operation: Operation, template: Template, **fields: Any) -> None:
     """Back in the phase where the change began, or where the guest was seen meanwhile."""
-    vm = tx.change(vm_of(tx.world, operation), template=template, **fields)
+    vm = _left(tx, operation, template, **fields)
     if not common.as_seen(tx, operation):
         lost = running(operation) and common.out_of_sight(tx.world, operation)
         move(tx, vm, "UNKNOWN" if lost else operation.args["from"])

@@ -4,7 +4,7 @@ attach, detach, other addresses: RUNNING -> HOTPLUG_NIC -> RUNNING. A failure le
 to the VM from the first moment to the last.
 """
 
-from innkeeper.lifecycle import descriptions
+from innkeeper.lifecycle import descriptions, guarding
 from innkeeper.lifecycle.engine import Procedure, Step, register
 from innkeeper.lifecycle.messages import Instruction
 from innkeeper.model.objects import Operation, Vm
@@ -15,8 +15,21 @@ from .common import vm_of
 
 
 def _ensure_networks(world: World, operation: Operation) -> Instruction | None:
+    """The bridges that the VM is to have; what guards its NICs stays as it is."""
     networks = descriptions.networks(world, in_place.wanted(world, operation))
-    return in_place.ask(operation, "network.ensure", networks=networks) if networks else None
+    if not networks:
+        return None
+    nics = guarding.nics(world, in_place.before(world, operation))
+    return in_place.ask(operation, "network.ensure", networks=networks, nics=nics)
+
+
+def _guard(world: World, operation: Operation) -> Instruction | None:
+    """What may come to and from the NICs that the VM is to have, unless nothing of that changes."""
+    held, wanted = vm_of(world, operation), in_place.wanted(world, operation)
+    nics = guarding.nics(world, wanted)
+    if nics == guarding.nics(world, in_place.before(world, operation)) and not operation.undoing:
+        return None
+    return in_place.ask(operation, "network.guard", nics=nics) if held.nics else None
 
 
 def _leave_networks(world: World, operation: Operation) -> Instruction | None:
@@ -36,6 +49,12 @@ _CONTEXT = Step(
     do=in_place.context,
     undo=in_place.context,
 )
+_GUARD = Step(
+    "guard",
+    why="before packets come and go with what is new; a host replaces a VM's rules in one go",
+    do=_guard,
+    undo=_guard,
+)
 ATTACH = register(
     Procedure(
         "nic attach",
@@ -46,6 +65,7 @@ ATTACH = register(
                 do=_ensure_networks,
                 undo=_leave_networks,
             ),
+            _GUARD,
             Step(
                 "plug",
                 why="before the guest is told of it",
@@ -80,6 +100,7 @@ DETACH = register(
                 retries=1,
             ),
             _CONTEXT,
+            _GUARD,
             Step(
                 "leave networks",
                 why="last: nothing is plugged into their bridges any more; what stays is left when the guest stops",
@@ -95,7 +116,7 @@ DETACH = register(
 TELL = register(
     Procedure(
         "tell guest",
-        steps=(_CONTEXT,),
+        steps=(_GUARD, _CONTEXT),
         finish=in_place.finish,
         fail=in_place.fail,
         abandoned=in_place.abandoned,

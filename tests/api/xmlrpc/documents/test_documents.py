@@ -244,6 +244,16 @@ def test_the_image_pool(cloud: Cloud) -> None:
         assert image.findtext("DATASTORE") == "default"
 
 
+def test_security_groups(cloud: Cloud) -> None:
+    vm = furnished(cloud)
+    for group in cloud.xml("one.secgrouppool.info", -2, -1, -1):
+        schema.check(group, schema.SECURITY_GROUP)
+    group = cloud.xml("one.secgroup.info", 0)
+    assert group.findtext("NAME") == "default"
+    assert texts(group, "UPDATED_VMS/ID") == [str(vm)]
+    assert texts(group, "TEMPLATE/RULE/RULE_TYPE") == ["OUTBOUND", "INBOUND"]
+
+
 # ---- networks ---------------------------------------------------------------------------------
 
 

@@ -4,11 +4,23 @@ from typing import Final
 
 from innkeeper.api.xmlrpc.methods import Method
 
-from . import clusters, datastores, groups, hosts, images, networks, system, templates, users, vms
+from . import (
+    clusters,
+    datastores,
+    groups,
+    hosts,
+    images,
+    networks,
+    secgroups,
+    system,
+    templates,
+    users,
+    vms,
+)
 
 TABLES: Final = (
     clusters.METHODS, datastores.METHODS, groups.METHODS, hosts.METHODS, images.METHODS, networks.METHODS,
-    system.METHODS, templates.METHODS, users.METHODS, vms.METHODS,
+    secgroups.METHODS, system.METHODS, templates.METHODS, users.METHODS, vms.METHODS,
 )  # fmt: skip
 
 METHODS: Final[dict[str, Method]] = {method.name: method for table in TABLES for method in table}

@@ -1,0 +1,50 @@
+"""Security groups around a real guest: what they list passes, also when they change while it runs."""
+
+import socket
+
+import pytest
+
+from tests.real.zone import Zone, wait_for
+
+pytestmark = pytest.mark.real
+
+WEB = "RULE=[PROTOCOL=TCP,RULE_TYPE=INBOUND,RANGE=80]"
+SSH = "RULE=[PROTOCOL=TCP,RULE_TYPE=INBOUND,RANGE=22]"
+DONE = 6
+
+
+def open_port(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_guest_is_under_its_groups_from_its_first_packet_on(zone: Zone) -> None:
+    one = zone.api
+    group = one.secgroup.allocate(f"NAME=web\n{WEB}")
+    network = one.vn.allocate(
+        "NAME=guarded\nVN_MAD=bridge\nBRIDGE=inntest1\nNAT=YES\nGATEWAY=10.113.8.1\n"
+        "NETWORK_MASK=255.255.255.0\nFILTER_MAC_SPOOFING=YES\nFILTER_IP_SPOOFING=YES\n"
+        "AR=[TYPE=IP4,IP=10.113.8.10,SIZE=9]",
+        -1,
+    )
+    one.vn.update(network, f"SECURITY_GROUPS={group}", 1)
+    vm = zone.instantiate("guarded", f"NIC=[NETWORK_ID={network}]")
+    said = zone.answers(vm)
+    address = zone.address(vm)
+    assert said["hostname"] == "guarded"
+    assert list(one.secgroup.info(group).UPDATED_VMS.ID) == [vm]
+    assert not open_port(address, 22)
+
+    one.secgroup.update(group, SSH, 0)
+    wait_for(lambda: open_port(address, 22), "the new rules are there", 60)
+    assert not open_port(address, 80)
+    assert not one.secgroup.info(group).ERROR_VMS.ID
+
+    one.vm.action("terminate-hard", vm)
+    zone.wait_phase(vm, DONE)
+    assert [each for each in zone.leftovers() if "innkeeper-" in each or "inntest1" in each] == []
+    one.vn.delete(network)
+    one.secgroup.delete(group)
