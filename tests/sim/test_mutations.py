@@ -16,7 +16,7 @@ from innkeeper.fleet.fleet import Fleet
 from innkeeper.fleet.simulated import SimulatedHost
 from innkeeper.lifecycle import engine, hosts
 from innkeeper.lifecycle.engine import PROCEDURES
-from innkeeper.lifecycle.operations import cleanup, images, terminate
+from innkeeper.lifecycle.operations import cleanup, disks, images, terminate
 from innkeeper.model.indexes import Leases, Names, Occupancy, Open, Pending, Users
 from innkeeper.model.objects import Vm
 from innkeeper.model.states import VmState
@@ -280,6 +280,20 @@ def what_is_refused_is_not_put_back(patch: Patch) -> None:
 
 
 # ---- the tests -----------------------------------------------------------------------------------------
+
+
+# ---- changes in place ------------------------------------------------------------------------------
+
+
+@mutation("its machine|its guest", "disk_attach-plug-cut_off_amidst")
+def what_a_host_has_besides_is_not_put_right(patch: Patch) -> None:
+    patch.setattr(hosts, "mend", lambda tx, host, inventory: None)
+
+
+@mutation("its machine|its guest", "disk_attach-plug-always_refused")
+def a_disk_that_was_not_attached_is_kept(patch: Patch) -> None:
+    broken = dataclasses.replace(disks.ATTACH, fail=disks.ATTACH.finish)
+    patch.setitem(PROCEDURES, "disk attach", broken)
 
 
 def case_named(name: str) -> sweep.Case:

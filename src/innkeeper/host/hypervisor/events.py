@@ -18,6 +18,7 @@ import dataclasses
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,7 @@ class Watcher:
         self._generation_of = generation_of
         self._list_running = running
         self._known: dict[int, int] | None = None
+        self._told: dict[int, tuple[int, str]] = {}
         self._odd: dict[int, int | None] = {}
         self._queue: queue.SimpleQueue[Occurrence] = queue.SimpleQueue()
         self.changed = threading.Condition()
@@ -101,6 +103,21 @@ class Watcher:
     def generation(self, vm: int) -> int | None:
         """The generation with which a VM runs, as far as the events told."""
         return (self._known or {}).get(vm)
+
+    def told(self, vm: int) -> int:
+        """How many things were told of a VM's guest so far."""
+        return self._told.get(vm, (0, ""))[0]
+
+    def wait_for_pause(self, vm: int, since: int, seconds: float) -> None:
+        """Waits until it was told that a guest, which was paused for a moment, runs again: else what is answered
+        meanwhile would be believed to be older than the pause."""
+        deadline = time.monotonic() + seconds
+        with self.changed:
+            while time.monotonic() < deadline:
+                count, state = self._told.get(vm, (0, ""))
+                if count >= since + 2 and state != "paused":
+                    return
+                self.changed.wait(0.2)
 
     def _follow(self) -> None:
         while True:
@@ -163,6 +180,7 @@ class Watcher:
                 self._tell(vm, generation, "running", "started")
 
     def _tell(self, vm: int, generation: int, state: str, reason: str) -> None:
+        self._told[vm] = (self.told(vm) + 1, state)
         self._report(
             {
                 "event": "domain",

@@ -12,6 +12,7 @@ back already.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from ..errors import AgentError, MissingError, RefusedError
 from ..folders import VmFolder
 from . import devices, monitor
 from .libvirt_qemu import Hypervisor
+
+#: Seconds that libvirt has to tell that a guest was paused and goes on.
+_TELLING = 5.0
 
 
 class Disk:
@@ -110,7 +114,8 @@ def save_guest(hypervisor: Hypervisor, folder: VmFolder, tag: str) -> None:
     state = folder.state()
     state.snapshots = {**state.snapshots, tag: _shape(hypervisor, folder.vm, domain)}
     folder.write(state)
-    monitor.job(domain, "snapshot-save", tag, **_nodes_of(found))
+    with _pausing(hypervisor, folder.vm):
+        monitor.job(domain, "snapshot-save", tag, **_nodes_of(found))
 
 
 def load_guest(hypervisor: Hypervisor, folder: VmFolder, tag: str) -> None:
@@ -125,14 +130,31 @@ def load_guest(hypervisor: Hypervisor, folder: VmFolder, tag: str) -> None:
         raise RefusedError(
             f"VM {folder.vm} is not as it was at snapshot {tag}: its {changed} differ"
         )
+    with _pausing(hypervisor, folder.vm):
+        _load(
+            hypervisor,
+            folder.vm,
+            lambda: monitor.job(domain, "snapshot-load", tag, **_nodes_of(found)),
+        )
+
+
+def _load(hypervisor: Hypervisor, vm: int, load: Callable[[], None]) -> None:
     try:
-        monitor.job(domain, "snapshot-load", tag, **_nodes_of(found))
+        load()
     except AgentError:
         # Its disks may have gone back without its memory: it starts over from them.
-        domain.reset(0)
+        hypervisor.reboot(vm, hard=True)
         raise
     finally:
-        hypervisor.resume(folder.vm)
+        hypervisor.resume(vm)
+
+
+@contextlib.contextmanager
+def _pausing(hypervisor: Hypervisor, vm: int) -> Iterator[None]:
+    """Around what pauses a guest for a moment: ends when that was told."""
+    told = hypervisor.watcher.told(vm)
+    yield
+    hypervisor.watcher.wait_for_pause(vm, told, _TELLING)
 
 
 def drop_guest(hypervisor: Hypervisor, folder: VmFolder, tag: str) -> None:
