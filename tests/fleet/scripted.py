@@ -110,6 +110,10 @@ class ScriptedLink:
             self.place.busy -= 1
             task.cancel()
 
+    async def download(self, source: str, target: str, sha256: str) -> None:
+        """As scripted."""
+        await self._until_lost(_outcome(self.place.answers.get("download"), {"path": source}))
+
     async def upload(self, source: str, target: str, sha256: str) -> None:
         if self.lost.done():
             raise LinkLost(self.lost.result())

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from innkeeper.lifecycle.hosts import mistaken
 from innkeeper.lifecycle.messages import (
+    BRING,
     FRONT_END,
     SIMULATED,
     DomainSeen,
@@ -232,7 +233,7 @@ class Fleet:
                 async with station.window:
                     if station.link is link and self._current(instruction):
                         async with asyncio.timeout(instruction.timeout):
-                            return await link.request(instruction.verb, args)
+                            return await _asked(link, instruction.verb, args)
             except LinkLost as lost:
                 errand.lost(lost)
             except TimeoutError:
@@ -312,6 +313,20 @@ class _Errand:
         if self._sendings >= SENDINGS:
             text = f"no answer in {self.instruction.timeout:g} s, {SENDINGS} times"
             raise AgentError("timeout", text)
+
+
+async def _asked(link: Link, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+    """What the agent answers; bringing files from its host is the front end's own work."""
+    if verb != BRING:
+        return await link.request(verb, args)
+    for file in args["files"]:
+        try:
+            await link.download(file["from"], file["into"], file["sha256"])
+        except OSError as error:
+            if link.lost.done():
+                raise LinkLost(link.lost.result()) from error
+            raise AgentError("failed", f"bringing {file['from']} here: {error}") from error
+    return {}
 
 
 def _unknown(host: Host) -> bool:

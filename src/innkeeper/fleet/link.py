@@ -51,6 +51,13 @@ class Link(Protocol):
         """
         ...
 
+    async def download(self, source: str, target: str, sha256: str) -> None:
+        """Brings a file of the host here, whole and with this hash, or not at all; goes on where an earlier try ended.
+
+        Raises OSError with the reason, or LinkLost.
+        """
+        ...
+
     async def close(self) -> None:
         """Ends the link; the guests do not notice."""
         ...
@@ -87,6 +94,10 @@ class Carrier(Protocol):
 
     async def upload(self, source: str, target: str, sha256: str) -> None:
         """See `Link.upload`."""
+        ...
+
+    async def download(self, source: str, target: str, sha256: str) -> None:
+        """See `Link.download`."""
         ...
 
     async def close(self) -> None:
@@ -141,6 +152,11 @@ class StreamLink:
         if self.lost.done():
             raise LinkLost(self.lost.result())
         await self._carrier.upload(source, target, sha256)
+
+    async def download(self, source: str, target: str, sha256: str) -> None:
+        if self.lost.done():
+            raise LinkLost(self.lost.result())
+        await self._carrier.download(source, target, sha256)
 
     async def close(self) -> None:
         self._end("closed")

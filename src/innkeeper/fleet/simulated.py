@@ -380,6 +380,9 @@ class SimulatedHost:
     def _image_remove(self, args: dict[str, Any]) -> None:
         self.files.discard(args["path"])
 
+    def _file_stat(self, args: dict[str, Any]) -> None:
+        """Stands for the download of a file."""
+
     def _log_read(self, args: dict[str, Any]) -> Result:
         return {"data": "", "offset": 0, "size": 0}
 
@@ -514,6 +517,10 @@ class SimulatedLink:
 
     async def upload(self, source: str, target: str, sha256: str) -> None:
         """Simulated disks have no content."""
+
+    async def download(self, source: str, target: str, sha256: str) -> None:
+        """Nothing comes; but it takes its time, and may fail like any request."""
+        await self.request("file.stat", {"path": source})
 
     def cut(self, why: str) -> None:
         """The link is lost."""

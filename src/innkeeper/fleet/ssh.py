@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import asyncssh
 from .keys import PORT, Doorkeeper, KnownHosts
 from .link import OnEvent, StreamLink
 from .local import ENVIRONMENT, LAST_WORDS, PYTHON, TAIL, ended, last_line
-from .transfer import put, put_small
+from .transfer import get, put, put_small
 
 log = logging.getLogger(__name__)
 
@@ -182,9 +182,20 @@ class RemoteAgent:
 
     async def upload(self, source: str, target: str, sha256: str) -> None:
         """Brings a file to the host."""
+        async with self._own_connection() as connection:
+            await put(connection, self._door.name, source, target, sha256)
+
+    async def download(self, source: str, target: str, sha256: str) -> None:
+        """Brings a file of the host here."""
+        async with self._own_connection() as connection:
+            await get(connection, self._door.name, source, target, sha256)
+
+    @contextlib.asynccontextmanager
+    async def _own_connection(self) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        """A connection for one file. Raises OSError."""
         connection = await connect(self._door)
         try:
-            await put(connection, self._door.name, source, target, sha256)
+            yield connection
         except asyncssh.Error as error:
             raise OSError(f"SFTP to {self._door.name}: {error.reason}") from error
         finally:

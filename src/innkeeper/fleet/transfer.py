@@ -1,4 +1,4 @@
-"""Files on their way to a host by SFTP: written beside, checked against their hash, then renamed.
+"""Files on their way to a host, or from one, by SFTP: written beside, checked against their hash, then renamed.
 
 What a cut transfer leaves has a name that no file is ever asked for by, and is removed by the next transfer into the
 same folder: a front end brings one file after the other to a host.
@@ -6,6 +6,7 @@ same folder: a front end brings one file after the other to a host.
 
 import asyncio
 import errno
+import hashlib
 import logging
 import os
 import posixpath
@@ -28,6 +29,8 @@ TOLD_EVERY = 10.0
 _PIECE, _WINDOW = 32 << 10, 64
 #: Bytes read from our file at a time.
 _READ = 1 << 20
+#: The grain in which holes are kept here.
+_HOLE = 64 << 10
 _MIB = 1 << 20
 
 Moved = Callable[[int], None]
@@ -60,6 +63,90 @@ async def put(
             connection.abort()
             raise
     log.info("%s has %s", host, target)
+
+
+async def get(
+    connection: asyncssh.SSHClientConnection, host: str, source: str, target: str, sha256: str
+) -> None:
+    """Brings a host's file here, from where an earlier try ended. Raises OSError or asyncssh.Error."""
+    if await asyncio.to_thread(Path(target).exists):
+        return
+    async with connection.start_sftp_client() as files:
+        try:
+            async with asyncio.timeout(STALLED):
+                file = await files.open(source, "rb")
+                size = (await file.stat()).size or 0
+            with _Part(target, sha256) as part:
+                log.info(
+                    "bringing %s (%d MiB) of %s from byte %d", source, size // _MIB, host, part.size
+                )
+                while part.size < size:
+                    async with asyncio.timeout(STALLED):
+                        data = await file.read(_READ, part.size)
+                    if not isinstance(data, bytes) or not data:
+                        raise OSError(f"{source} has become shorter")
+                    await asyncio.to_thread(part.append, data)
+            await asyncio.to_thread(part.finish)
+        except TimeoutError:
+            connection.abort()
+            raise OSError(f"{host} has not answered for {STALLED:g} s") from None
+        except (OSError, asyncssh.Error):
+            raise
+        except BaseException:
+            connection.abort()
+            raise
+
+
+def copied(source: str, target: str, sha256: str) -> None:
+    """The same for a file of this machine."""
+    if Path(target).exists():
+        return
+    with _Part(target, sha256) as part, Path(source).open("rb") as file:
+        file.seek(part.size)
+        while data := file.read(_READ):
+            part.append(data)
+    part.finish()
+
+
+class _Part:
+    """A file that comes here: known by its hash, so that the next try goes on with it; holes are kept."""
+
+    def __init__(self, target: str, sha256: str) -> None:
+        self._target = Path(target)
+        self._sha256 = sha256
+        self._target.parent.mkdir(parents=True, exist_ok=True)
+        self._path = self._target.with_name(f"{self._target.name}.{sha256[:16]}{PART}")
+        self._file = os.fdopen(
+            os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b"
+        )
+        self.size = self._file.seek(0, os.SEEK_END)
+
+    def __enter__(self) -> "_Part":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.truncate(self.size)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def append(self, data: bytes) -> None:
+        """Writes what comes next, but for zeros."""
+        for start in range(0, len(data), _HOLE):
+            piece = data[start : start + _HOLE]
+            if piece.count(0) != len(piece):
+                self._file.seek(self.size + start)
+                self._file.write(piece)
+        self.size += len(data)
+
+    def finish(self) -> None:
+        """Compares what came with the hash; then it has its name."""
+        with self._path.open("rb") as file:
+            came = hashlib.file_digest(file, "sha256").hexdigest()
+        if came != self._sha256:
+            self._path.unlink()
+            raise OSError(f"its SHA-256 is {came} here, not {self._sha256}")
+        self._path.replace(self._target)
 
 
 async def put_small(files: asyncssh.SFTPClient, source: str, target: str) -> None:

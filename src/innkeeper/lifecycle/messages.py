@@ -8,6 +8,9 @@ import msgspec
 FRONT_END = -1
 SIMULATED = -2
 
+#: What is asked of the link to a host instead of its agent: files brought here, `{files: [{from, into, sha256}]}`.
+BRING = "file.bring"
+
 #: Reply codes after which trying again may help; see docs/agent-protocol.md.
 PASSING = frozenset({"failed", "timeout", "missing", "unreachable"})
 
