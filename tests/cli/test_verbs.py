@@ -63,6 +63,8 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
     ("vm disk-snapshot-delete 3 0 1", "vm.disksnapshotdelete", (3, 0, 1)),
     ("vm disk-snapshot-revert 3 0 1", "vm.disksnapshotrevert", (3, 0, 1)),
     ("vm disk-snapshot-rename 3 0 1 other", "vm.disksnapshotrename", (3, 0, 1, "other")),
+    ("vm disk-saveas 3 0 golden", "vm.disksaveas", (3, 0, "golden", "", -1)),
+    ("vm disk-saveas 3 0 golden -t OS -s 2", "vm.disksaveas", (3, 0, "golden", "OS", 2)),
     ("vm snapshot-create 3 first", "vm.snapshotcreate", (3, "first")),
     ("vm snapshot-create 3", "vm.snapshotcreate", (3, "")),
     ("vm snapshot-delete 3 0", "vm.snapshotdelete", (3, 0)),

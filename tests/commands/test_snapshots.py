@@ -1,7 +1,8 @@
 """Snapshots: of which disks and guests they are taken, and what is refused; nothing changes then."""
 
-from innkeeper.commands import snapshots, vms
+from innkeeper.commands import saving, snapshots, vms
 from innkeeper.model.errors import Code
+from innkeeper.model.world import Transaction
 from tests.commands.realm import ADMIN, ALICE, BOB, Realm
 
 VM = "CPU=1\nMEMORY=128\nDISK=[TYPE=fs,SIZE=5,FORMAT=qcow2]\nDISK=[TYPE=fs,SIZE=5]"
@@ -53,3 +54,23 @@ def test_states_and_rights_of_snapshots(realm: Realm) -> None:
     realm.refused(Code.ACTION, lambda tx: snapshots.take(tx, ALICE, vm.id, ""))
     realm.do(lambda tx: snapshots.rename_of_disk(tx, ALICE, vm.id, 0, 0, "renamed"))
     assert realm.world.vms[vm.id].disk_snapshots[0].snapshots[0].name == "renamed"
+
+
+def test_what_can_be_saved_as_an_image(realm: Realm) -> None:
+    realm.image("NAME=data\nSIZE=9")
+    vm = realm.running(f"{VM}\nDISK=[IMAGE=data]")
+
+    def save(disk: int, name: str = "saved", kind: str = "", snapshot: int = -1) -> str:
+        def change(tx: Transaction) -> int:
+            return saving.save_as(tx, ADMIN, vm.id, disk, name, kind, snapshot)
+
+        return realm.refused(Code.ALLOCATE if name == "data" else Code.ACTION, change)
+
+    assert "not of an image that can be written to" in save(0)
+    assert "has no disk 9" in save(9)
+    assert "NAME is already taken" in save(2, name="data")
+    assert "must be OS or DATABLOCK, not 'KERNEL'" in save(2, kind="KERNEL")
+    assert "has no snapshot 4" in save(2, snapshot=4)
+    held = realm.vm("CPU=1\nMEMORY=1\nDISK=[IMAGE=data]")
+    realm.refused(Code.INTERNAL, lambda tx: saving.save_as(tx, ADMIN, held.id, 0, "x", "", -1))
+    realm.refused(Code.AUTHORIZATION, lambda tx: saving.save_as(tx, BOB, vm.id, 2, "x", "", -1))

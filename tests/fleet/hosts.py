@@ -79,6 +79,8 @@ class Host:
             return {"disk": described["disks"][0], "size_mib": 8}
         if verb in ("domain.snapshot", "domain.forget", "domain.revert"):
             return {"tag": "one"}
+        if verb in ("disk.save", "disk.unsave"):
+            return {"disk": described["disks"][0], "number": 1}
         if verb in ("disk.snapshot", "disk.forget", "disk.revert"):
             return {"disk": described["disks"][0], "tag": "one"}
         if verb == "domain.resize":

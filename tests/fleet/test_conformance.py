@@ -239,6 +239,7 @@ PROMISES = [
                 "network.ensure network.release disk.ensure domain.ensure domain.shutdown domain.destroy "
                 "domain.reboot domain.suspend domain.resume domain.save domain.restore vm.remove vm.adopt "
                 "domain.adjust disk.release disk.grow domain.resize disk.snapshot disk.forget disk.revert "
+                "disk.save disk.unsave "
                 "domain.snapshot domain.forget domain.revert",
                 2,
                 "stale",

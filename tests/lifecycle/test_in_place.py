@@ -2,10 +2,19 @@
 
 import pytest
 
-from innkeeper.commands import capacity, configuration, disks, networks, nics, snapshots
-from innkeeper.lifecycle.messages import HostUp
+from innkeeper.commands import (
+    capacity,
+    configuration,
+    disks,
+    images,
+    networks,
+    nics,
+    saving,
+    snapshots,
+)
+from innkeeper.lifecycle.messages import BRING, SIMULATED, HostUp
 from innkeeper.model.errors import Refusal
-from innkeeper.model.states import VmAction
+from innkeeper.model.states import ImageState, VmAction
 from tests.lifecycle.bench import ADMIN, FACTS, Bench
 
 VOLATILE = "DISK=[TYPE=fs,SIZE=5,DEV_PREFIX=vd]"
@@ -458,3 +467,62 @@ def test_what_is_made_anew_has_no_snapshots(bench: Bench) -> None:
     bench.finish()
     vm = bench.vm()
     assert (vm.disk_snapshots, vm.template.vectors("SNAPSHOT")) == ((), ())
+
+
+# ---- save as -------------------------------------------------------------------------------------
+
+
+def save(bench: Bench) -> int:
+    return bench.do(lambda tx: saving.save_as(tx, ADMIN, 0, 0, "saved", "", -1))
+
+
+def test_a_disk_becomes_an_image(bench: Bench) -> None:
+    number = save(bench)
+    assert (bench.phase(), bench.verbs) == ("HOTPLUG_SAVEAS", ["disk.save"])
+    assert bench.world.images[number].state is ImageState.LOCKED
+    with pytest.raises(Refusal, match="is being saved"):
+        bench.do(lambda tx: images.delete(tx, ADMIN, number, True))
+    bench.answer(path="/there/saved.1", sha256="abc", virtual_mib=12)
+    (asked,) = bench.sent
+    into = bench.world.images[number].source
+    assert (asked.verb, asked.place) == (BRING, 0)
+    assert asked.args["files"] == [{"from": "/there/saved.1", "into": into, "sha256": "abc"}]
+    assert bench.finish() == [BRING, "disk.unsave"]
+    image = bench.world.images[number]
+    assert (bench.phase(), image.state, image.size, image.format) == (
+        "RUNNING",
+        ImageState.READY,
+        12,
+        "qcow2",
+    )
+    assert "SAVING" not in bench.vm().disks[0]
+    assert image.template.get("SAVED_VM_ID") == "0"
+
+
+def test_an_image_that_could_not_be_brought_is_in_error_and_nothing_is_left(bench: Bench) -> None:
+    number = save(bench)
+    bench.answer(path="/there/saved.1", sha256="abc")
+    bench.answer("refused")
+    assert [(each.verb, each.place) for each in bench.sent] == [("image.remove", SIMULATED)]
+    assert bench.finish() == ["image.remove", "disk.unsave"]
+    image = bench.world.images[number]
+    assert (bench.phase(), image.state) == ("RUNNING", ImageState.ERROR)
+    assert image.template.get("ERROR") == "bring: says refused"
+
+
+def test_an_image_of_a_vm_that_is_taken_away_is_in_error(bench: Bench) -> None:
+    number = save(bench)
+    bench.recover(3)
+    assert bench.world.images[number].state is ImageState.ERROR
+
+
+@pytest.mark.parametrize(("how", "shown"), [("poweroff", "_POWEROFF"), ("suspend", "_SUSPENDED")])
+def test_a_disk_that_rests_becomes_an_image(bench: Bench, how: str, shown: str) -> None:
+    bench.act(how)
+    bench.finish()
+    rests = bench.phase()
+    save(bench)
+    assert bench.phase() == f"HOTPLUG_SAVEAS{shown}"
+    bench.answer(path="/there/saved.1", sha256="abc")
+    bench.finish()
+    assert bench.phase() == rests

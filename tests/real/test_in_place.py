@@ -366,6 +366,26 @@ def test_a_guest_goes_back_with_its_memory(field: ChangingZone, guest: int) -> N
     assert "SNAPSHOT" not in api.vm.info(guest).TEMPLATE
 
 
+def test_another_vm_boots_from_a_disk_that_was_saved(field: ChangingZone, guest: int) -> None:
+    """Saved while the guest runs; what was written before is in it, and the guest notices nothing."""
+    api, boot = field.api, field.answers(guest)["boot_id"]
+    field.tell(guest, "echo saved > /root/note; sync")
+    image = api.vm.disksaveas(guest, 0, "golden", "", -1)
+    field.wait_phase(guest, *RUNNING)
+    wait_for(lambda: api.image.info(image).STATE in (1, 5), "the image is made")
+    assert api.image.info(image).STATE == 1, api.image.info(image).TEMPLATE
+    assert not list((field.host_root / "vms" / str(guest)).glob("saved*"))
+    assert field.answers(guest)["boot_id"] == boot
+    context = f'CONTEXT=[NETWORK="YES",SET_HOSTNAME="$NAME",SSH_PUBLIC_KEY="{field.public_key()}"]'
+    text = f'NAME="heir"\nCPU="0.1"\nMEMORY="96"\nDISK=[IMAGE="golden"]\nNIC=[NETWORK="lan"]\n{context}'
+    heir = api.vm.allocate(text)
+    field.running(heir)
+    assert field.answers(heir)["hostname"] == "heir"
+    assert field.tell(heir, "cat /root/note") == "saved"
+    api.vm.action("terminate-hard", heir)
+    field.wait_phase(heir, 6)
+
+
 # ---- sizes and configuration ---------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ import posixpath
 
 from innkeeper.lifecycle.operations import images as work
 from innkeeper.lifecycle.operations.images import cloning
+from innkeeper.lifecycle.operations.saving import saving
 from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
 from innkeeper.model.objects import Datastore, Image, Vm
 from innkeeper.model.permissions import Caller, Right
@@ -192,6 +193,9 @@ def delete(tx: Transaction, caller: Caller, image_id: int, force: bool) -> int:
         raise wrong_state(
             f"Cannot delete image. Image {image_id} is in use by VMs: {users[:10]}", image_id
         )
+    if saving(tx.world, image_id):
+        text = f"Cannot delete image. A disk is being saved as image {image_id}"
+        raise wrong_state(text, image_id)
     if cloning(tx.world, image_id):
         raise wrong_state(f"Cannot delete image. Image {image_id} is being cloned", image_id)
     if image.state is ImageState.LOCKED:

@@ -54,7 +54,8 @@ def _check_holds(vm: Vm, disk: Vector) -> None:
         raise wrong_state(text, vm.id)
 
 
-def _snapshot_of(vm: Vm, disk_id: int, snapshot_id: int) -> DiskSnapshot:
+def snapshot_of(vm: Vm, disk_id: int, snapshot_id: int) -> DiskSnapshot:
+    """The snapshot of a disk with this number."""
     disk_of(vm, disk_id)
     of = snapshots_of(vm, disk_id)
     found = of.find(snapshot_id)
@@ -70,7 +71,7 @@ def drop_of_disk(
 ) -> int:
     """Removes a snapshot of a disk; the disk stays as it is."""
     vm = need(tx.world, Vm, vm_id, caller, right_for("disk-snapshot-delete"))
-    _snapshot_of(vm, disk_id, snapshot_id)
+    snapshot_of(vm, disk_id, snapshot_id)
     shown_during(tx.world, vm, "disk-snapshot-delete")
     work.begin(
         tx, work.DROP, vm, caller, "disk-snapshot-delete", VmAction.DISK_SNAPSHOT_DELETE,
@@ -82,7 +83,7 @@ def drop_of_disk(
 def revert_disk(tx: Transaction, caller: Caller, vm_id: int, disk_id: int, snapshot_id: int) -> int:
     """A disk as it was at a snapshot, while its guest is off."""
     vm = need(tx.world, Vm, vm_id, caller, right_for("disk-snapshot-revert"))
-    _snapshot_of(vm, disk_id, snapshot_id)
+    snapshot_of(vm, disk_id, snapshot_id)
     shown_during(tx.world, vm, "disk-snapshot-revert")
     work.begin(
         tx, work.GO_BACK, vm, caller, "disk-snapshot-revert", VmAction.DISK_SNAPSHOT_REVERT,
@@ -96,7 +97,7 @@ def rename_of_disk(
 ) -> int:
     """Gives a snapshot of a disk another name."""
     vm = need(tx.world, Vm, vm_id, caller, right_for("disk-snapshot-rename"))
-    renamed = msgspec.structs.replace(_snapshot_of(vm, disk_id, snapshot_id), name=name)
+    renamed = msgspec.structs.replace(snapshot_of(vm, disk_id, snapshot_id), name=name)
     of = snapshots_of(vm, disk_id)
     listed = tuple(renamed if each.id == snapshot_id else each for each in of.snapshots)
     with_snapshots(tx, vm, msgspec.structs.replace(of, snapshots=listed))

@@ -225,6 +225,13 @@ class SimulatedHost:
         if self.guests[args["vm"]].state != "off":
             raise AgentError("refused", f"the guest of VM {args['vm']} runs")
 
+    def _disk_save(self, args: dict[str, Any]) -> Result:
+        self._disk_grow(args)
+        return {"path": f"saved.{args['number']}", "sha256": "0" * 64, "virtual_mib": 100}
+
+    def _disk_unsave(self, args: dict[str, Any]) -> None:
+        self._admit(args)
+
     def _context_ensure(self, args: dict[str, Any]) -> None:
         disk = args["disk"]
         self._made(args).disks.add(disk)

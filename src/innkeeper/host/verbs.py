@@ -16,7 +16,7 @@ from typing import Any
 
 from . import libvirtd
 from .arguments import Arguments
-from .disks import exports, images, iso, qcow2
+from .disks import exports, images, iso, qcow2, saving
 from .errors import RefusedError
 from .folders import Root, VmFolder
 from .hypervisor import checkpoint, devices, sizes, snapshots
@@ -204,6 +204,20 @@ def _disk_forget(request: Request) -> Result:
 @_verb("disk.revert", _per_vm, slow=True)
 def _disk_revert(request: Request) -> Result:
     snapshots.go_back(*_disk_and_tag(request))
+    return _NOTHING
+
+
+@_verb("disk.save", _per_vm, slow=True)
+def _disk_save(request: Request) -> Result:
+    described, number = request.args.part("disk"), request.args.integer("number")
+    tag = request.args.file_name("tag") if "tag" in request.args else None
+    return saving.save(request.service.hypervisor, request.folder(), described, number, tag)
+
+
+@_verb("disk.unsave", _per_vm, slow=True)
+def _disk_unsave(request: Request) -> Result:
+    described, number = request.args.part("disk"), request.args.integer("number")
+    saving.forget(request.service.hypervisor, request.folder(), described, number)
     return _NOTHING
 
 

@@ -29,6 +29,7 @@ CHANGES: dict[str, dict[str, str]] = {
     "disk-snapshot-create": _each("DISK_SNAPSHOT", "RUNNING POWEROFF SUSPENDED"),
     "disk-snapshot-delete": _each("DISK_SNAPSHOT_DELETE", "RUNNING POWEROFF SUSPENDED"),
     "disk-snapshot-revert": _each("DISK_SNAPSHOT_REVERT", "POWEROFF"),
+    "disk-saveas": _each("HOTPLUG_SAVEAS", "RUNNING POWEROFF SUSPENDED"),
     "snapshot-create": {"RUNNING": "HOTPLUG_SNAPSHOT"},
     "snapshot-revert": {"RUNNING": "HOTPLUG_SNAPSHOT"},
     "snapshot-delete": {"RUNNING": "HOTPLUG_SNAPSHOT", "POWEROFF": "HOTPLUG_SNAPSHOT"},

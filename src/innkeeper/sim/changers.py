@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from innkeeper.commands import capacity, configuration, disks, nics, snapshots
+from innkeeper.commands import capacity, configuration, disks, nics, saving, snapshots
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.world import Transaction, World
@@ -112,7 +112,13 @@ def snapshot(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Cha
     return chance.choice(changes)
 
 
+def save_disk(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
+    """A disk becomes an image."""
+    disk, name = chance.randrange(2), f"saved-{len(world.images)}-{chance.randrange(99)}"
+    return lambda tx: saving.save_as(tx, caller, vm.id, disk, name, "", -1)
+
+
 MAKERS: tuple[Maker, ...] = (
     attach_disk, attach_disk, detach_disk, attach_nic, attach_nic, detach_nic, update_nic,
-    grow_disk, resize, configure, snapshot, snapshot,
+    grow_disk, resize, configure, save_disk, snapshot, snapshot,
 )  # fmt: skip

@@ -17,6 +17,7 @@ import msgspec
 
 from innkeeper.fleet.simulated import Guest
 from innkeeper.lifecycle.machine import TRANSITIONS, phase
+from innkeeper.lifecycle.operations.saving import saving
 from innkeeper.model.objects import Image, Operation, Vm
 from innkeeper.model.states import ImageState, VmState
 from innkeeper.model.world import World
@@ -198,7 +199,7 @@ class Checker:
 
     def _at_rest_or_at_work(self, kind: str, number: int) -> None:
         """What is in a passing state has an operation that will lead it out of it."""
-        at_work = (kind, number) in self._working
+        at_work = (kind, number) in self._working or self._saved(kind, number)
         if kind == Vm.KIND:
             vm = self._vms.get(number)
             if vm is None:
@@ -216,6 +217,10 @@ class Checker:
             if image is not None and (image.state in IMAGE_AT_WORK) is not at_work:
                 with_or_without = "with" if at_work else "without"
                 self._break(kind, number, f"is {image.state.name} {with_or_without} an operation")
+
+    def _saved(self, kind: str, number: int) -> bool:
+        """Is it an image that an operation on a VM makes?"""
+        return kind == Image.KIND and saving(self.world, number)
 
     # -- from scratch
 

@@ -3,7 +3,17 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from innkeeper.commands import capacity, disks, images, networks, nics, secgroups, snapshots, vms
+from innkeeper.commands import (
+    capacity,
+    disks,
+    images,
+    networks,
+    nics,
+    saving,
+    secgroups,
+    snapshots,
+    vms,
+)
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Image, SecurityGroup, Vm
@@ -228,6 +238,11 @@ async def _saved(zone: Zone) -> Target:
     return target
 
 
+def _is_saved(world: World, number: int) -> bool:
+    states = [image.state for image in world.images if image.name == "saved"]
+    return world.vms[number].running and states == [ImageState.READY]
+
+
 def _ready(world: World, number: int) -> bool:
     return world.images[number].state is ImageState.READY
 
@@ -277,6 +292,7 @@ SCENARIOS: dict[str, Scenario] = {
     "disk snapshot revert": Scenario(
         _off_with_snapshot, _change(snapshots.revert_disk, 0, 0), _in("POWEROFF")
     ),
+    "disk save as": Scenario(_running, _change(saving.save_as, 0, "saved", "", -1), _is_saved),
     "snapshot": Scenario(_running, _change(snapshots.take, "one"), _has_saved(0)),
     "snapshot revert": Scenario(_saved, _change(snapshots.revert, 0), _has_saved(0)),
     "snapshot delete": Scenario(_saved, _change(snapshots.drop, 0), _has_saved()),

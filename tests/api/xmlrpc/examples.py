@@ -96,6 +96,12 @@ def saved(cloud: Cloud) -> int:
     return number
 
 
+def with_image(cloud: Cloud) -> int:
+    """A VM that runs and has the disk of an image."""
+    image = cloud.add_image()
+    return cloud.add_running(f"{VM}\nDISK = [IMAGE_ID = {image}]")
+
+
 def spare_group(cloud: Cloud) -> int:
     """A group without users."""
     number: int = cloud.do("one.group.allocate", "spare")
@@ -232,6 +238,7 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.disksnapshotdelete": on(with_snapshot, 0, 0),
     "one.vm.disksnapshotrevert": on(off_with_snapshot, 0, 0),
     "one.vm.disksnapshotrename": on(with_snapshot, 0, 0, "other"),
+    "one.vm.disksaveas": on(with_image, 0, "saved", "", -1),
     "one.vm.snapshotcreate": on(Cloud.add_running, "first"),
     "one.vm.snapshotrevert": on(saved, 0),
     "one.vm.snapshotdelete": on(saved, 0),
@@ -251,5 +258,5 @@ ANSWERS_TEXT = frozenset(
 )  # fmt: skip
 #: Methods whose answer is the number of something new.
 ANSWERS_NEW = frozenset(
-    name for name in EXAMPLES if name.rpartition(".")[2] in ("allocate", "clone", "instantiate")
+    name for name in EXAMPLES if name.rpartition(".")[2] in ("allocate", "clone", "instantiate", "disksaveas")
 )

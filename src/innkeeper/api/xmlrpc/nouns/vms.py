@@ -25,7 +25,7 @@ from innkeeper.api.xmlrpc.methods import (
 )
 from innkeeper.api.xmlrpc.nouns import generic, samples
 from innkeeper.api.xmlrpc.wire import Raw
-from innkeeper.commands import capacity, configuration, disks, nics, snapshots, vms
+from innkeeper.commands import capacity, configuration, disks, nics, saving, snapshots, vms
 from innkeeper.commands.common import need
 from innkeeper.model.errors import bad_argument, invalid, wrong_state
 from innkeeper.model.objects import Vm
@@ -159,6 +159,8 @@ METHODS: Final = (
            "Brings a disk back to a snapshot, while its guest is off."),
     Method("one.vm.disksnapshotrename", (ID, i("disk"), i("snapshot"), s("name")), change(snapshots.rename_of_disk),
            "Gives a snapshot of a disk another name."),
+    Method("one.vm.disksaveas", (ID, i("disk"), s("name"), s("type", ""), i("snapshot", -1)), change(saving.save_as),
+           "Makes an image of a disk, as it is (-1) or as it was at a snapshot."),
     Method("one.vm.snapshotcreate", (ID, s("name")), change(snapshots.take), "Takes a snapshot of a guest that runs."),
     Method("one.vm.snapshotrevert", (ID, i("snapshot")), change(snapshots.revert), "Brings a guest back to one."),
     Method("one.vm.snapshotdelete", (ID, i("snapshot")), change(snapshots.drop), "Removes a snapshot of a guest."),
