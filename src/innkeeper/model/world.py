@@ -33,6 +33,7 @@ from .objects import (
     Vm,
     VmTemplate,
 )  # fmt: skip
+from .schedule import Timetable
 from .states import ImageState
 
 R = TypeVar("R", bound=Record)
@@ -90,6 +91,7 @@ class World:
         self.image_users = Users()
         self.members = Members()
         self.pending = Pending()
+        self.timetable = Timetable()
         self.open = Open()
         self._indexes: dict[str, tuple[Callable[[Any, Any], None], ...]] = {
             Vm.KIND: (
@@ -97,6 +99,7 @@ class World:
                 self.leases.change,
                 self.image_users.change,
                 self.pending.change,
+                self.timetable.change,
             ),
             User.KIND: (self.members.change, self.names.change),
             Operation.KIND: (self.open.change,),
