@@ -26,6 +26,7 @@ from .indexes import (
     Pending,
     Users,
     images_of,
+    ports_of,
     security_groups_of,
 )
 from .objects import (
@@ -101,6 +102,7 @@ class World:
         self.leases = Leases()
         self.image_users = Users(images_of)
         self.group_users = Users(security_groups_of)
+        self.screens = Users(ports_of)
         self.members = Members()
         self.pending = Pending()
         self.open = Open()
@@ -110,6 +112,7 @@ class World:
                 self.leases.change,
                 self.image_users.change,
                 self.group_users.change,
+                self.screens.change,
                 self.pending.change,
             ),
             User.KIND: (self.members.change, self.names.change),

@@ -26,6 +26,7 @@ from .binding import libvirt
 from .connection import Connection
 from .domain_xml import NAMESPACE, Setting, domain_name, domain_xml, vm_of_name
 from .events import Watcher
+from .screens import with_free_ports
 
 #: Where libvirt's QEMU driver keeps what concerns a running domain, and its logs.
 RUN_FOLDER = Path("/run/libvirt/qemu")
@@ -173,7 +174,7 @@ class Hypervisor:
         elif self.domain_exists(folder.vm):
             raise RefusedError(f"{domain_name(folder.vm)} runs here and is not ours")
         self._note_start(folder, generation, description)
-        return self.described(self.connection.get().createXML(xml, 0))
+        return self.described(self.connection.get().createXML(with_free_ports(xml), 0))
 
     def _check_machine(self, description: Arguments) -> None:
         """libvirt's own complaint about an unknown machine is that it has no PCI bus."""
