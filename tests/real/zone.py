@@ -133,7 +133,7 @@ class Zone:
         )
         self.template = self.api.template.allocate(
             'NAME="tiny"\nCPU="0.1"\nMEMORY="96"\nDISK=[IMAGE="tiny"]\nNIC=[NETWORK="lan"]\n'
-            'GRAPHICS=[TYPE="vnc",LISTEN="127.0.0.1"]\n'
+            'GRAPHICS=[TYPE="vnc"]\n'
             'CONTEXT=[NETWORK="YES",SET_HOSTNAME="$NAME",START_SCRIPT="echo began-$VMID > /dev/console"]'
         )
         self.add_image("tiny")

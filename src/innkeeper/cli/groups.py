@@ -18,6 +18,13 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "create": ("Life cycle", "create", "vm_create", "Make a VM."),
         "wait": ("Look inside", "wait", "vm_wait", "Wait for a state or an address."),
         "console": ("Look inside", "console", "console", "Talk to the serial console."),
+        "vnc": ("Look inside", "screens", "vnc", "Print the address of a page with its screen."),
+        "screenshot": (
+            "Look inside",
+            "screens",
+            "screenshot",
+            "Write what its screen shows to a file.",
+        ),
         "log": ("Look inside", "logs", "log", "Show what the guest or QEMU wrote."),
         "story": ("Look inside", "logs", "story", "Show all that happened to a VM."),
         "why": ("Look inside", "why", "why", "Say why it is where it is, or waits."),

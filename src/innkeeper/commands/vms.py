@@ -16,7 +16,7 @@ from innkeeper.placement.decide import fits, system_datastore
 from innkeeper.placement.stores import READY, reaches
 
 from . import common, schedules
-from .building import boot, capacity, context, disks, nics
+from .building import boot, capacity, context, disks, graphics, nics
 from .building.draft import CORE, Draft, problem
 from .common import check_create, check_right, creation_bits, need, parse
 from .restricted import check_restricted
@@ -74,7 +74,7 @@ def create(
     scheduled = template.vectors("SCHED_ACTION")
     template = template.without("NAME", "SCHED_ACTION", *GIVEN)
     draft = Draft(tx, caller, number, name, template.only(CORE), template.without(*CORE))
-    for part in (capacity, disks, nics, boot, context):
+    for part in (capacity, graphics, disks, nics, boot, context):
         part.fill(draft)
     _requirements(draft)
     state = _first_state(draft, hold)  # before the template is taken: it may be noted there

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from innkeeper import __version__
+from innkeeper.api.console.pages import Pages
 from innkeeper.api.server import Application
+from innkeeper.api.v1.consoles import Consoles
 from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.health import Health
 from innkeeper.api.v1.images import ImageContents
@@ -165,10 +167,11 @@ class FrontEnd:
         )
         guests = FleetGuests(self.world, self.fleet)
         endpoints = Endpoints(self.core, self.authenticator, guests)
+        consoles = Consoles(self.core, self.authenticator, guests)
         health = Health(self.core, __version__)
         contents = ImageContents(self.core, self.authenticator, self.contents)
-        routes = [*endpoints.routes(), *contents.routes(), *health.routes()]
-        return Application(rpc, routes)
+        parts = (endpoints, consoles, contents, health, Pages())
+        return Application(rpc, [route for part in parts for route in part.routes()])
 
     async def stop(self) -> None:
         """Ends the links and closes the journal. Guests go on."""

@@ -19,7 +19,7 @@ from .arguments import Arguments
 from .disks import exports, images, iso, qcow2, tree
 from .errors import RefusedError
 from .folders import Root, VmFolder
-from .hypervisor import checkpoint
+from .hypervisor import checkpoint, screens
 from .hypervisor.libvirt_qemu import Hypervisor
 from .service import Service, read_log
 
@@ -265,14 +265,28 @@ def _log_read(request: Request) -> Result:
     return read_log(request.service.log_file(request.args.integer("vm"), which), request.args)
 
 
-@_verb("console.open")
+@_verb("console.open", _per_console)
 def _console_open(request: Request) -> Result:
-    vm = request.args.integer("vm")
-    hypervisor = request.hypervisor()
-    path = hypervisor.described(hypervisor.running(vm))["console"]
+    vm, console = request.args.integer("vm"), request.args.integer("console")
+    kind = request.args.choice("kind", ("serial", "vnc"), "serial")
+    hypervisor, consoles = request.hypervisor(), request.service.consoles
+    domain = hypervisor.running(vm)
+    if kind == "vnc":
+        consoles.open_screen(console, lambda: screens.connect(domain))
+        return _NOTHING
+    path = hypervisor.described(domain)["console"]
     if path is None:
         raise RefusedError(f"VM {vm} has no serial port")
-    return {"console": request.service.consoles.open(path)}
+    consoles.open_terminal(console, path)
+    return _NOTHING
+
+
+# In no queue: what a guest does not read must not keep it from being heard.
+@_verb("console.passed-on")
+def _console_passed_on(request: Request) -> Result:
+    args = request.args
+    request.service.consoles.passed_on(args.integer("console"), args.integer("bytes"))
+    return _NOTHING
 
 
 @_verb("console.write", _per_console)
@@ -289,6 +303,14 @@ def _console_write(request: Request) -> Result:
 def _console_close(request: Request) -> Result:
     request.service.consoles.close(request.args.integer("console"))
     return _NOTHING
+
+
+@_verb("screenshot")
+def _screenshot(request: Request) -> Result:
+    hypervisor = request.hypervisor()
+    domain = hypervisor.running(request.args.integer("vm"))
+    png = screens.picture(hypervisor.connection.get(), domain)
+    return {"png": base64.b64encode(png).decode()}
 
 
 # Images

@@ -26,6 +26,7 @@ from .indexes import (
     Pending,
     Users,
     images_of,
+    ports_of,
     security_groups_of,
 )
 from .objects import (
@@ -102,6 +103,7 @@ class World:
         self.leases = Leases()
         self.image_users = Users(images_of)
         self.group_users = Users(security_groups_of)
+        self.screens = Users(ports_of)
         self.members = Members()
         self.pending = Pending()
         self.timetable = Timetable()
@@ -112,6 +114,7 @@ class World:
                 self.leases.change,
                 self.image_users.change,
                 self.group_users.change,
+                self.screens.change,
                 self.pending.change,
                 self.timetable.change,
             ),

@@ -27,6 +27,7 @@ from .binding import libvirt
 from .connection import Connection
 from .domain_xml import NAMESPACE, Setting, domain_name, domain_xml, vm_of_name
 from .events import Watcher
+from .screens import with_free_ports
 
 #: Seconds until a domain that is being started must be there, or one that was ended gone.
 _SETTLE = 120.0
@@ -198,7 +199,7 @@ class Hypervisor:
         elif self.domain_exists(folder.vm):
             raise RefusedError(f"{domain_name(folder.vm)} runs here and is not ours")
         self._note_start(folder, generation, description)
-        return self.described(self.connection.get().createXML(xml, 0))
+        return self.described(self.connection.get().createXML(with_free_ports(xml), 0))
 
     def describe(self, folder: VmFolder, generation: int, description: Arguments) -> str:
         """The libvirt XML of a VM, with whose disks everything is well."""

@@ -3,6 +3,8 @@
 A body is cut around what changes with every sample: parts that are kept, with LAST_POLL and MONITORING between them.
 """
 
+import msgspec
+
 from innkeeper.api.xmlrpc.documents import measures
 from innkeeper.api.xmlrpc.documents.cache import Form, Parts, escaped
 from innkeeper.api.xmlrpc.documents.elements import (
@@ -17,9 +19,10 @@ from innkeeper.api.xmlrpc.documents.elements import (
 from innkeeper.api.xmlrpc.documents.view import View
 from innkeeper.api.xmlrpc.monitoring import Sample
 from innkeeper.model.objects import History, Vm
+from innkeeper.model.permissions import Caller, Right, may
 from innkeeper.model.schedule import attributes
 from innkeeper.model.states import VmState
-from innkeeper.model.template import Vector
+from innkeeper.model.template import Template, Vector
 
 _DISK = (
     "DISK_ID", "DATASTORE", "DATASTORE_ID", "IMAGE", "IMAGE_ID", "SIZE", "TYPE", "CLONE", "CLONE_TARGET", "LN_TARGET",
@@ -62,6 +65,19 @@ _END = "</TEMPLATE>"
 def _schedule_ids(vm: Vm) -> str:
     ids = "".join([f"<ID>{action.id}</ID>" for action in vm.schedule])
     return f"<SCHED_ACTIONS>{ids}</SCHED_ACTIONS>"
+
+
+def discreet(vm: Vm, uname: str, gname: str) -> tuple[str, ...]:
+    """The long body for those who may look at a VM but not handle it: without the password of its screen."""
+    return long(msgspec.structs.replace(vm, template=_without_password(vm.template)), uname, gname)
+
+
+def _without_password(template: Template) -> Template:
+    graphics = template.vector("GRAPHICS")
+    if graphics is None or "PASSWD" not in graphics:
+        return template
+    shown = {name: value for name, value in graphics.items() if name != "PASSWD"}
+    return template.with_("GRAPHICS", shown)
 
 
 def _states(vm: Vm) -> str:
@@ -118,7 +134,7 @@ def _short_template(vm: Vm) -> str:
     cards = [
         f"<NIC>{_those_of(nic, _NIC_OPTIONAL)}{_all_of(nic, _NIC)}</NIC>" for nic in _cards(vm)
     ]
-    graphics = template.vector("GRAPHICS")
+    graphics = _without_password(template).vector("GRAPHICS")
     screen = [f"<GRAPHICS>{children(graphics)}</GRAPHICS>"] if graphics is not None else []
     return "".join([*capacity, cores, *disks, *cards, *screen])
 
@@ -159,6 +175,7 @@ def _short_history(vm: Vm) -> str:
 # ---- with the cache ---------------------------------------------------------------------------
 
 LONG = Form("vm long", long)
+DISCREET = Form("vm discreet", discreet)
 SHORT = Form("vm short", short)
 
 
@@ -177,9 +194,10 @@ def _measured(view: View, vm: Vm, sample: Sample | None) -> bytes:
     return view.cache.measured(LONG.name, vm.id, sample[0], lambda: measures.of_vm(vm.id, sample))
 
 
-def long_parts(view: View, vm: Vm, *, all_history: bool) -> Parts:
+def long_parts(view: View, caller: Caller, vm: Vm, *, all_history: bool) -> Parts:
     """The long body: with the schedule and all history records, or with the last record only."""
-    head, states, template, schedule, user, history, last, end = _kept(view, LONG, vm)
+    form = LONG if may(caller, Right.MANAGE, vm) else DISCREET
+    head, states, template, schedule, user, history, last, end = _kept(view, form, vm)
     sample = view.monitoring.latest(Vm.KIND, vm.id)
     measured = _measured(view, vm, sample)
     records, schedule = (history, schedule) if all_history else (last, b"")

@@ -41,7 +41,7 @@ ANY_STATE, NOT_DONE = -2, -1
 def info(desk: Desk, caller: Caller, vm_id: int, _decrypt: bool) -> Answer:
     """The long body, with all history."""
     vm = need(desk.world, Vm, vm_id, caller, Right.USE)
-    return Raw(*documents.long_parts(desk.view, vm, all_history=True))
+    return Raw(*documents.long_parts(desk.view, caller, vm, all_history=True))
 
 
 def monitoring(desk: Desk, caller: Caller, vm_id: int) -> Answer:
@@ -82,9 +82,10 @@ def _not_done(vm: Vm) -> bool:
     return vm.state is not VmState.DONE
 
 
-def _bodies(desk: Desk, found: list[Vm], *, extended: bool) -> Answer:
+def _bodies(desk: Desk, caller: Caller, found: list[Vm], *, extended: bool) -> Answer:
     if extended:
-        return pool("VM_POOL", found, partial(documents.long_parts, desk.view, all_history=False))
+        body = partial(documents.long_parts, desk.view, caller, all_history=False)
+        return pool("VM_POOL", found, body)
     return pool("VM_POOL", found, partial(documents.short_parts, desk.view))
 
 
@@ -92,14 +93,16 @@ def pool_info(
     desk: Desk, caller: Caller, flag: int, start: int, end: int, state: int, query: str
 ) -> Answer:
     """Short bodies of VMs by filter, range and state."""
-    return _bodies(desk, _selected(desk, caller, flag, start, end, state, query), extended=False)
+    found = _selected(desk, caller, flag, start, end, state, query)
+    return _bodies(desk, caller, found, extended=False)
 
 
 def pool_info_extended(
     desk: Desk, caller: Caller, flag: int, start: int, end: int, state: int, query: str
 ) -> Answer:
     """Long bodies of VMs by filter, range and state."""
-    return _bodies(desk, _selected(desk, caller, flag, start, end, state, query), extended=True)
+    found = _selected(desk, caller, flag, start, end, state, query)
+    return _bodies(desk, caller, found, extended=True)
 
 
 def pool_info_set(desk: Desk, caller: Caller, listed: str, extended: bool) -> Answer:
@@ -107,7 +110,7 @@ def pool_info_set(desk: Desk, caller: Caller, listed: str, extended: bool) -> An
     wanted = sorted(set(_numbers(listed)), reverse=True)
     there = (desk.world.vms.get(number) for number in wanted)
     found = [vm for vm in there if vm is not None and may(caller, Right.USE, vm)]
-    return _bodies(desk, found, extended=extended)
+    return _bodies(desk, caller, found, extended=extended)
 
 
 def _numbers(listed: str) -> Iterable[int]:
