@@ -3,6 +3,7 @@
 from innkeeper.lifecycle import actions
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import deploy
+from innkeeper.model import hypervisors
 from innkeeper.model.errors import invalid, wrong_state
 from innkeeper.model.expressions import ExpressionError, compile_requirement
 from innkeeper.model.names import NameProblem, check_name
@@ -141,6 +142,11 @@ def deploy_on(
         raise wrong_state(f"Cannot deploy on host {host_id}: it is {host.state.name}", host_id)
     if host.error:
         raise wrong_state(f"Cannot deploy on host {host_id}: {host.error}", host_id)
+    unfit = hypervisors.unfit(
+        host, hypervisors.wish(vm), hypervisors.needs(vm), hypervisors.architecture(vm)
+    )
+    if unfit:
+        raise wrong_state(f"VM {vm_id} cannot run on host {host_id}: {unfit}", vm_id)
     if enforce or not caller.admin:
         missing = [check for check in fits(tx.world, vm, host) if not check.ok]
         if missing:

@@ -16,10 +16,11 @@ from typing import Any
 
 from . import libvirtd
 from .arguments import Arguments
-from .disks import exports, images, iso, qcow2
+from .disks import exports, images, iso, qcow2, tree
 from .errors import RefusedError
 from .folders import Root, VmFolder
 from .hypervisor import checkpoint
+from .hypervisor.libvirt_qemu import Hypervisor
 from .service import Service, read_log
 
 Result = dict[str, Any]
@@ -48,6 +49,10 @@ class Request:
 
     def vm(self) -> int:
         return self.folder().vm
+
+    def hypervisor(self) -> Hypervisor:
+        """The hypervisor that the request's VM was started under last."""
+        return self.service.hypervisor_of(self.service.root.folder(self.args.integer("vm")))
 
     def made_folder(self) -> VmFolder:
         """The same, made if it is missing."""
@@ -165,14 +170,15 @@ def _disk_ensure(request: Request) -> Result:
     disks = [qcow2.described(disk, bases) for disk in request.args.parts("disks")]
     folder = request.made_folder()
     for disk in disks:
-        qcow2.ensure(disk, folder.disk(disk.number))
+        (tree if disk.kind == "tree" else qcow2).ensure(disk, folder.disk(disk.number))
     return _NOTHING
 
 
 @_verb("context.ensure", _per_vm)
 def _context_ensure(request: Request) -> Result:
     files, number = iso.files_of(request.args), request.args.integer("disk")
-    iso.write(request.made_folder().disk(number), files)
+    as_folder = request.args.flag("tree")
+    (tree if as_folder else iso).write(request.made_folder().disk(number), files)
     return _NOTHING
 
 
@@ -185,7 +191,8 @@ def _domain_ensure(request: Request) -> Result:
     folder = request.folder()
     if not folder.exists():
         raise RefusedError(f"VM {folder.vm} has no disks here: no disk.ensure came before")
-    return request.service.hypervisor.ensure(folder, request.generation(), description)
+    hypervisor = request.service.hypervisor_called(description)
+    return hypervisor.ensure(folder, request.generation(), description)
 
 
 @_verb("domain.shutdown", _per_vm, slow=True)
@@ -195,44 +202,44 @@ def _domain_shutdown(request: Request) -> Result:
     def superseded() -> bool:
         return any(verb in ("domain.destroy", "vm.remove") for verb in request.waiting())
 
-    request.service.hypervisor.shut_down(request.vm(), patience, superseded)
+    request.hypervisor().shut_down(request.vm(), patience, superseded)
     return _NOTHING
 
 
 @_verb("domain.destroy", _per_vm, slow=True)
 def _domain_destroy(request: Request) -> Result:
-    request.service.hypervisor.destroy(request.vm())
+    request.hypervisor().destroy(request.vm())
     return _NOTHING
 
 
 @_verb("domain.reboot", _per_vm)
 def _domain_reboot(request: Request) -> Result:
-    request.service.hypervisor.reboot(request.vm(), request.args.flag("hard"))
+    request.hypervisor().reboot(request.vm(), request.args.flag("hard"))
     return _NOTHING
 
 
 @_verb("domain.suspend", _per_vm)
 def _domain_suspend(request: Request) -> Result:
-    request.service.hypervisor.suspend(request.vm())
+    request.hypervisor().suspend(request.vm())
     return _NOTHING
 
 
 @_verb("domain.resume", _per_vm)
 def _domain_resume(request: Request) -> Result:
-    request.service.hypervisor.resume(request.vm())
+    request.hypervisor().resume(request.vm())
     return _NOTHING
 
 
 @_verb("domain.save", _per_vm, slow=True)
 def _domain_save(request: Request) -> Result:
-    checkpoint.save(request.service.hypervisor, request.folder())
+    checkpoint.save(request.hypervisor(), request.folder())
     return _NOTHING
 
 
 @_verb("domain.restore", _per_vm, slow=True)
 def _domain_restore(request: Request) -> Result:
     folder = request.folder()
-    return checkpoint.restore(request.service.hypervisor, folder, request.generation())
+    return checkpoint.restore(request.hypervisor(), folder, request.generation())
 
 
 # VMs
@@ -261,7 +268,7 @@ def _log_read(request: Request) -> Result:
 @_verb("console.open")
 def _console_open(request: Request) -> Result:
     vm = request.args.integer("vm")
-    hypervisor = request.service.hypervisor
+    hypervisor = request.hypervisor()
     path = hypervisor.described(hypervisor.running(vm))["console"]
     if path is None:
         raise RefusedError(f"VM {vm} has no serial port")
