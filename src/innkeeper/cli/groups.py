@@ -23,6 +23,10 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "why": ("Look inside", "why", "why", "Say why it is where it is, or waits."),
         "ssh": ("Look inside", "ssh", "ssh", "Log in over SSH."),
         "monitoring": ("Look inside", "monitoring", "vm_monitoring", "Show what was measured."),
+        "sched-add": ("Schedule", "schedules", "add", "Let an action happen at a time."),
+        "sched-update": ("Schedule", "schedules", "update", "Change a scheduled action."),
+        "sched-delete": ("Schedule", "schedules", "delete", "Take scheduled actions away."),
+        "sched-list": ("Schedule", "schedules", "list_all", "List scheduled actions."),
     },
     "host": {
         "create": ("Objects", "create_resources", "host_create", "Add a host."),
@@ -66,7 +70,7 @@ SPECIAL: dict[str, dict[str, _Special]] = {
 _OBJECTS = "Objects"
 _PERMISSIONS = "Permissions"
 _SECTIONS = dict.fromkeys(("chmod", "chown", "chgrp", "lock", "unlock"), _PERMISSIONS)
-_ORDER = (_OBJECTS, "Life cycle", "Actions", "Look inside", "Addresses", "Members",
+_ORDER = (_OBJECTS, "Life cycle", "Actions", "Schedule", "Look inside", "Addresses", "Members",
           _PERMISSIONS)  # fmt: skip
 
 # OpenNebula's names for what is called otherwise here.

@@ -15,7 +15,7 @@ from innkeeper.model.world import Transaction
 from innkeeper.placement.decide import fits, system_datastore
 from innkeeper.placement.stores import READY, reaches
 
-from . import common
+from . import common, schedules
 from .building import boot, capacity, context, disks, nics
 from .building.draft import CORE, Draft, problem
 from .common import check_create, check_right, creation_bits, need, parse
@@ -71,7 +71,8 @@ def create(
         check_name(name, Vm.KIND)
     except NameProblem as wrong:
         raise invalid(str(wrong)) from None
-    template = template.without("NAME", *GIVEN)
+    scheduled = template.vectors("SCHED_ACTION")
+    template = template.without("NAME", "SCHED_ACTION", *GIVEN)
     draft = Draft(tx, caller, number, name, template.only(CORE), template.without(*CORE))
     for part in (capacity, disks, nics, boot, context):
         part.fill(draft)
@@ -82,7 +83,7 @@ def create(
         stime=tx.second, template=draft.template, user_template=draft.user_template,
         state=state,
     )  # fmt: skip
-    tx.put(vm)
+    schedules.of_template(tx, caller, tx.put(vm), scheduled)
     tx.log(vm, "created", by=caller.uid, state=vm.state.name)
     tx.wake = tx.wake or vm.state is VmState.PENDING
     return number
@@ -118,6 +119,19 @@ def act(tx: Transaction, caller: Caller, action: str, vm_id: int) -> int:
     check_right(caller, right_for(action), vm)
     actions.act(tx, vm, action, caller)
     return vm_id
+
+
+def _offer(action: str) -> None:
+    """Lets an action be scheduled."""
+
+    def perform(tx: Transaction, caller: Caller, vm_id: int, _args: str) -> int:
+        return act(tx, caller, action, vm_id)
+
+    schedules.offer(action, right_for(action), perform)
+
+
+for _action in actions.ACTIONS:
+    _offer(_action)
 
 
 def recover(tx: Transaction, caller: Caller, vm_id: int, how: int) -> int:

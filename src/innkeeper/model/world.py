@@ -44,6 +44,7 @@ from .objects import (
     Vm,
     VmTemplate,
 )  # fmt: skip
+from .schedule import Timetable
 from .states import ImageState
 
 R = TypeVar("R", bound=Record)
@@ -103,6 +104,7 @@ class World:
         self.group_users = Users(security_groups_of)
         self.members = Members()
         self.pending = Pending()
+        self.timetable = Timetable()
         self.open = Open()
         self._indexes: dict[str, tuple[Callable[[Any, Any], None], ...]] = {
             Vm.KIND: (
@@ -111,6 +113,7 @@ class World:
                 self.image_users.change,
                 self.group_users.change,
                 self.pending.change,
+                self.timetable.change,
             ),
             User.KIND: (self.members.change, self.names.change),
             Operation.KIND: (self.open.change,),

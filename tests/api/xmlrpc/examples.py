@@ -102,6 +102,15 @@ def locking(what: str, make: Callable[[Cloud], int]) -> dict[str, Make]:
     }
 
 
+SCHEDULED = "SCHED_ACTION = [ ACTION = hold, TIME = +86400 ]"
+
+
+def scheduled(cloud: Cloud) -> list[Any]:
+    """A VM and its scheduled action."""
+    vm = cloud.add_vm()
+    return [vm, cloud.do("one.vm.schedadd", vm, SCHEDULED)]
+
+
 EXAMPLES: dict[str, Make] = {
     "one.cluster.allocate": just("west"),
     "one.cluster.delete": on(cluster),
@@ -180,6 +189,9 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.action": lambda cloud: ["hold", cloud.add_vm()],
     "one.vm.deploy": lambda cloud: [cloud.add_vm(), cloud.add_host()],
     "one.vm.recover": on(Cloud.add_vm, 3),
+    "one.vm.schedadd": on(Cloud.add_vm, SCHEDULED),
+    "one.vm.schedupdate": lambda cloud: [*scheduled(cloud), SCHEDULED],
+    "one.vm.scheddelete": lambda cloud: scheduled(cloud),
     "one.vm.monitoring": on(Cloud.add_vm),
     **everything("vm", Cloud.add_vm),
     **locking("vm", Cloud.add_vm),

@@ -17,6 +17,7 @@ from innkeeper.api.xmlrpc.documents.elements import (
 from innkeeper.api.xmlrpc.documents.view import View
 from innkeeper.api.xmlrpc.monitoring import Sample
 from innkeeper.model.objects import History, Vm
+from innkeeper.model.schedule import attributes
 from innkeeper.model.states import VmState
 from innkeeper.model.template import Vector
 
@@ -38,18 +39,29 @@ _USER = (
 
 
 def long(vm: Vm, uname: str, gname: str) -> tuple[str, ...]:
-    """Up to LAST_POLL, up to MONITORING, up to the history, all history, its last record, the end."""
+    """Up to LAST_POLL, MONITORING, the schedule; the schedule; up to the history; all of it; its last record; end."""
     records = [history_record(vm.id, record) for record in vm.history]
     return (
         f"<VM>{identity(vm, uname, gname)}{permissions(vm.permissions)}<LAST_POLL>",
         f"</LAST_POLL>{_states(vm)}{lock(vm.lock)}<MONITORING>",
-        f"</MONITORING><SCHED_ACTIONS></SCHED_ACTIONS>{vm.template.to_xml()}"
-        f"{vm.user_template.to_xml('USER_TEMPLATE')}<HISTORY_RECORDS>",
+        f"</MONITORING>{_schedule_ids(vm)}{vm.template.to_xml().removesuffix(_END)}",
+        "".join(
+            [f"<SCHED_ACTION>{children(attributes(a, vm.id))}</SCHED_ACTION>" for a in vm.schedule]
+        ),
+        f"{_END}{vm.user_template.to_xml('USER_TEMPLATE')}<HISTORY_RECORDS>",
         "".join(records),
         "".join(records[-1:]),
         "</HISTORY_RECORDS><BACKUPS><BACKUP_CONFIG></BACKUP_CONFIG>"
         "<BACKUP_IDS></BACKUP_IDS></BACKUPS></VM>",
     )
+
+
+_END = "</TEMPLATE>"
+
+
+def _schedule_ids(vm: Vm) -> str:
+    ids = "".join([f"<ID>{action.id}</ID>" for action in vm.schedule])
+    return f"<SCHED_ACTIONS>{ids}</SCHED_ACTIONS>"
 
 
 def _states(vm: Vm) -> str:
@@ -166,12 +178,22 @@ def _measured(view: View, vm: Vm, sample: Sample | None) -> bytes:
 
 
 def long_parts(view: View, vm: Vm, *, all_history: bool) -> Parts:
-    """The long body, with all history records or the last one only."""
-    head, states, templates, history, last, end = _kept(view, LONG, vm)
+    """The long body: with the schedule and all history records, or with the last record only."""
+    head, states, template, schedule, user, history, last, end = _kept(view, LONG, vm)
     sample = view.monitoring.latest(Vm.KIND, vm.id)
     measured = _measured(view, vm, sample)
-    records = history if all_history else last
-    return head, measures.last_poll(sample), states, measured, templates, records, end
+    records, schedule = (history, schedule) if all_history else (last, b"")
+    return (
+        head,
+        measures.last_poll(sample),
+        states,
+        measured,
+        template,
+        schedule,
+        user,
+        records,
+        end,
+    )
 
 
 def short_parts(view: View, vm: Vm) -> Parts:

@@ -25,7 +25,7 @@ from innkeeper.api.xmlrpc.methods import (
 )
 from innkeeper.api.xmlrpc.nouns import generic, samples
 from innkeeper.api.xmlrpc.wire import Raw
-from innkeeper.commands import vms
+from innkeeper.commands import schedules, vms
 from innkeeper.commands.common import need
 from innkeeper.model.errors import bad_argument, invalid, wrong_state
 from innkeeper.model.objects import Vm
@@ -139,6 +139,10 @@ METHODS: Final = (
            "Recovers: 0 failure, 1 success, 2 retry, 3 delete, 4 delete and recreate, 5 delete from the database."),
     Method("one.vm.update", UPDATE, change(vms.update), "Replaces (0) or merges (1) the user template."),
     Method("one.vm.rename", RENAME, change(vms.rename), "Gives another name."),
+    Method("one.vm.schedadd", (ID, s("template")), change(schedules.add), "Schedules an action; its number."),
+    Method("one.vm.schedupdate", (ID, i("schedule"), s("template")), change(schedules.update),
+           "Changes a scheduled action."),
+    Method("one.vm.scheddelete", (ID, i("schedule")), change(schedules.delete), "Takes a scheduled action away."),
     Method("one.vm.monitoring", (ID,), read(monitoring), "All samples of a VM."),
     generic.chmod("one.vm", Vm),
     Method("one.vm.chown", (ID, i("uid"), i("gid")), change(vms.chown), "Sets owner and group; -1 keeps one."),
