@@ -20,6 +20,7 @@ from innkeeper.commands.core import Core
 from innkeeper.commands.monitoring import Monitoring
 from innkeeper.model.clock import SystemClock
 from innkeeper.model.objects import History, Vm
+from innkeeper.model.permissions import SYSTEM
 from innkeeper.model.states import LcmState, VmState
 from innkeeper.model.world import Transaction
 from innkeeper.store.memory import MemoryJournal
@@ -104,12 +105,12 @@ async def main(count: int) -> None:
     core, rpc = await filled(count)
     view, vms = rpc.desk.view, list(core.world.vms)[:1000]
     began = time.perf_counter()
-    bodies = [documents.long_parts(view, vm, all_history=True) for vm in vms]
+    bodies = [documents.long_parts(view, SYSTEM, vm, all_history=True) for vm in vms]
     first = (time.perf_counter() - began) / len(vms)
     size = sum(len(part) for parts in bodies for part in parts) / len(vms)
     began = time.perf_counter()
     for vm in vms:
-        documents.long_parts(view, vm, all_history=True)
+        documents.long_parts(view, SYSTEM, vm, all_history=True)
     again = (time.perf_counter() - began) / len(vms)
     print(
         f"long body of a VM: {size:.0f} bytes, first {first * 1e6:.1f} µs, kept {again * 1e6:.1f} µs"

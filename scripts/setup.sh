@@ -1,9 +1,9 @@
 #!/bin/bash
 # setup.sh [--dev]: makes this source tree runnable on Debian 12, as root.
 #
-# Theory of operation: three layers, each skipped when it is in place: Debian's packages
-# (asked from dpkg's own database), the virtual environment .venv, and in it the pinned
-# dependencies and the project itself. A stamp in .venv holds the hash of all that decided its
+# Theory of operation: layers, each skipped when it is in place: Debian's packages (asked from
+# dpkg's own database), the virtual environment .venv, in it the pinned dependencies and the
+# project itself, and the pages that it serves. A stamp in .venv holds the hash of all that decided its
 # content; as long as it matches, a second run only reads. --dev adds what the tests need.
 #
 # Environment: PYTHON names the interpreter for .venv (3.11 or newer).
@@ -98,5 +98,24 @@ remember() {
     [ "$2" = requirements.txt ] || echo "requirements.txt $(content_key requirements.txt) $PWD" >>$stamp
 }
 
+# Pages come out of Debian's packages without what these depend on: noVNC's wants a proxy and Node.
+unpack_pages() {
+    local package folder
+    for package in $(awk '$1 == "page" { print $2 }' scripts/debian-packages.txt); do
+        [ -d ".venv/share/$package" ] && continue
+        say "unpacking $package"
+        folder=$(mktemp -d)
+        (cd "$folder" && { apt-get download -q "$package" || { apt-get update -q && apt-get download -q "$package"; }; } &&
+            dpkg-deb -x "$package"_*.deb .) >"$folder/log" 2>&1 ||
+            die "cannot unpack $package: $(tail -n 1 "$folder/log")"
+        rm -rf ".venv/share/.$package.part"
+        mkdir -p .venv/share
+        cp -r "$folder/usr/share/$package" ".venv/share/.$package.part"
+        mv ".venv/share/.$package.part" ".venv/share/$package"
+        rm -rf "$folder"
+    done
+}
+
 install_packages
 install_dependencies
+unpack_pages

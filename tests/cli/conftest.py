@@ -74,6 +74,9 @@ class CannedFrontEnd:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path.startswith("/api/"):
+                    self.do_GET()
+                    return
                 params, method = xmlrpc.client.loads(body)
                 short = (method or "").removeprefix("one.")
                 canned.calls.append((short, *params[1:]))

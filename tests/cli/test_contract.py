@@ -34,6 +34,10 @@ SPECIAL = (
     "vm disk-snapshot-list 1 0",
     "vm monitoring 1",
     "vm ssh 1 --print",
+    "vm sched-add 1 poweroff --time +60",
+    "vm sched-update 1 2 --time +90",
+    "vm sched-delete 1 2",
+    "vm sched-list 1",
     "host wait 1 --timeout 0",
     "host monitoring",
     "host monitoring 1",
@@ -51,9 +55,9 @@ SPECIAL = (
 )
 
 #: Verbs that ask for pages and web sockets instead of methods (`test_watching.py`, `test_console.py`,
-#: `test_transfers.py`).
+#: `test_screens.py`, `test_transfers.py`).
 PAGES = {
-    *(("vm", verb) for verb in ("console", "log", "story", "why")),
+    *(("vm", verb) for verb in ("console", "log", "screenshot", "story", "vnc", "why")),
     *(("image", verb) for verb in ("download", "upload")),
 }
 

@@ -43,7 +43,7 @@ def test_a_vm_from_options(front_end: CannedFrontEnd, inn: Inn) -> None:
         'DISK=[IMAGE="data",IMAGE_UNAME="bob"]',
         'DISK=[TYPE="fs",SIZE="100"]',
         'NIC=[NETWORK="public",IP="10.0.0.12"]',
-        'GRAPHICS=[TYPE="vnc",LISTEN="0.0.0.0"]',
+        'GRAPHICS=[TYPE="vnc"]',
         'OS=[ARCH="x86_64",BOOT="disk0"]',
         'CONTEXT=[NETWORK="YES",GREETING="say \\"hi\\""]',
         'SCHED_REQUIREMENTS="ID=\\"4\\""',

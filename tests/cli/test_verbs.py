@@ -29,6 +29,13 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
     ("vm recover 3 --delete", "vm.recover", (3, 3)),
     ("vm recover 3 --recreate", "vm.recover", (3, 4)),
     ("vm recover 3 --delete-db", "vm.recover", (3, 5)),
+    (
+        "vm sched-add 3 poweroff --time +60 --weekly mon,5 --end 4",
+        "vm.schedadd",
+        (3, 'SCHED_ACTION=[ACTION="poweroff",TIME="+60",REPEAT="0",DAYS="1,5",END_TYPE="1",END_VALUE="4"]\n'),
+    ),
+    ("vm sched-update 3 9 --time now", "vm.schedupdate", (3, 9, 'SCHED_ACTION=[TIME="0"]\n')),
+    ("vm sched-delete 3 9", "vm.scheddelete", (3, 9)),
     ("vm chmod 3 640", "vm.chmod", (3, 1, 1, 0, 1, 0, 0, 0, 0, 0)),
     ("vm chown 3 ann", "vm.chown", (3, 5, -1)),
     ("vm chown 3 5 100", "vm.chown", (3, 5, 100)),

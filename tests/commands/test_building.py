@@ -5,6 +5,7 @@ import re
 import pytest
 
 from innkeeper.commands import images, locks, templates, vms
+from innkeeper.commands.building import graphics
 from innkeeper.commands.building.disks import FILE_SYSTEMS
 from innkeeper.host.disks.qcow2 import MAKERS
 from innkeeper.lifecycle import descriptions
@@ -60,6 +61,7 @@ def furnished(realm: Realm) -> Realm:
         ("NIC=[NETWORK_MODE=auto]", "NETWORK"),
         ("NIC_DEFAULT=[NETWORK=net]", "NIC_DEFAULT"),
         ("GRAPHICS=[TYPE=vnc,PORT=65536]", "PORT"),
+        ("GRAPHICS=[TYPE=vnc,PORT=5899]", "PORT"),
         ("GRAPHICS=[TYPE=vnc,PORT=x]", "PORT"),
         ("GRAPHICS=[TYPE=vnc,LISTEN=\"0.0.0.0,x\"]", "LISTEN"),
         ("GRAPHICS=[TYPE=vnc,KEYMAP=\"../../etc/passwd\"]", "KEYMAP"),
@@ -117,9 +119,43 @@ def test_a_uuid_is_of_one_vm(realm: Realm) -> None:
     realm.vm(text)
 
 
-def test_port_0_is_any(realm: Realm) -> None:
-    vm = realm.vm(f"{VM}\nGRAPHICS=[TYPE=vnc,PORT=0]")
-    assert descriptions.domain(vm)["graphics"]["port"] is None
+def screen(realm: Realm, *parts: str) -> dict[str, str]:
+    """The GRAPHICS of a new VM."""
+    vm = realm.vm(f"{VM}\nGRAPHICS=[{','.join(('TYPE=vnc', *parts))}]")
+    graphics = vm.template.vector("GRAPHICS")
+    assert graphics is not None
+    assert descriptions.domain(vm)["graphics"]["port"] == int(graphics["PORT"])
+    return graphics
+
+
+def test_a_screen_is_on_loopback_unless_the_template_says_otherwise(realm: Realm) -> None:
+    assert screen(realm)["LISTEN"] == "127.0.0.1"
+    assert screen(realm, "LISTEN=0.0.0.0")["LISTEN"] == "0.0.0.0"
+
+
+def test_no_two_screens_have_the_same_port(realm: Realm) -> None:
+    """Not in the whole zone: a VM may go to any host."""
+    assert screen(realm, "PORT=5901")["PORT"] == "5901"
+    assert screen(realm, "PORT=0")["PORT"] == "5902"  # 5901 goes with its number, and is taken
+    assert screen(realm)["PORT"] == "5903"
+    text = f"{VM}\nGRAPHICS=[TYPE=vnc,PORT=5902]"
+    said = realm.refused(Code.INTERNAL, lambda tx: vms.allocate(tx, ALICE, text, hold=True))
+    assert said.endswith("PORT 5902 of GRAPHICS is that of VM 1.")
+    realm.do(lambda tx: vms.act(tx, ADMIN, "terminate", 1))
+    assert screen(realm, "PORT=5902")["PORT"] == "5902"
+
+
+def test_ports_begin_again_behind_the_last(realm: Realm) -> None:
+    assert screen(realm, "PORT=65535")["PORT"] == "65535"
+    made = graphics.completed(realm.world, 65535 - 5900, {})
+    assert made["PORT"] == "5900"
+
+
+def test_a_password_by_chance_is_another_for_each_vm(realm: Realm) -> None:
+    made = [screen(realm, "RANDOM_PASSWD=YES")["PASSWD"] for _ in range(3)]
+    assert len(set(made)) == 3 and {len(word) for word in made} == {8}
+    assert screen(realm, "RANDOM_PASSWD=YES", "PASSWD=chosen-by-me")["PASSWD"] == "chosen-b"
+    assert "PASSWD" not in screen(realm, "RANDOM_PASSWD=NO")
 
 
 def test_an_image_of_unknown_size_keeps_its_size(realm: Realm) -> None:

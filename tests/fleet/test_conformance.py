@@ -359,7 +359,8 @@ def test_images(host: Host) -> None:
         ("network.ensure", {"vm": 1, "generation": 1}, "bad-args"),
         ("domain.ensure", {"vm": 1, "generation": 1}, "bad-args"),
         ("image.remove", {}, "bad-args"),
-        ("console.open", {"vm": 1}, "refused"),
+        ("console.open", {"vm": 1, "console": 1}, "refused"),
+        ("screenshot", {"vm": 1}, "refused"),
     ],
 )
 def test_what_cannot_be_done_is_told_by_its_code(

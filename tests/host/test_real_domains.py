@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 import subprocess
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.host.lab import Lab
 from tests.host.trace import traces
 
 pytestmark = pytest.mark.real
+#: Numbers of consoles: the front end gives each another one.
+NUMBERS = itertools.count(1)
 
 
 def prepare(agent: AgentClient, vm: int, base: Path, generation: int = 1) -> None:
@@ -37,6 +40,13 @@ def said(agent: AgentClient, vm: int) -> str:
     """What the guest wrote to its serial port so far."""
     text: str = agent.ask("log.read", vm=vm, which="serial", offset=0, limit=65536)["data"]
     return text
+
+
+def opened(agent: AgentClient, vm: int, kind: str = "serial") -> int:
+    """A new console of a VM."""
+    number = next(NUMBERS)
+    agent.ask("console.open", vm=vm, console=number, kind=kind)
+    return number
 
 
 def typed(agent: AgentClient, console: int, text: str, expected: str) -> None:
@@ -141,7 +151,7 @@ def test_destroying_does_not_wait_for_a_shutdown_that_waits(agent: AgentClient, 
 
 def test_pausing_stops_the_guest_and_resuming_lets_it_go_on(agent: AgentClient, base: Path) -> None:
     start(agent, 107, base)
-    console = agent.ask("console.open", vm=107)["console"]
+    console = opened(agent, 107)
     for _ in range(2):
         agent.ask("domain.suspend", vm=107, generation=1)
         assert observed(agent, 107)["state"] == "paused"
@@ -154,7 +164,7 @@ def test_pausing_stops_the_guest_and_resuming_lets_it_go_on(agent: AgentClient, 
 
 def test_the_console_goes_both_ways_for_everybody_who_looks(agent: AgentClient, base: Path) -> None:
     start(agent, 108, base)
-    one, two = (agent.ask("console.open", vm=108)["console"] for _ in range(2))
+    one, two = (opened(agent, 108) for _ in range(2))
     typed(agent, one, "abc", "ABC")
     wait_for(lambda: "ABC" in shown(agent, two), "the other console to show it too")
     agent.ask("console.close", console=one)
@@ -166,7 +176,42 @@ def test_the_console_goes_both_ways_for_everybody_who_looks(agent: AgentClient, 
     with pytest.raises(RefusalError, match=f"console {two} is not open"):
         agent.ask("console.write", console=two, data="")
     with pytest.raises(RefusalError, match="VM 108 is not running here"):
-        agent.ask("console.open", vm=108)
+        opened(agent, 108)
+
+
+def test_the_screen_is_seen_without_its_password_or_port(agent: AgentClient, base: Path) -> None:
+    prepare(agent, 121, base)
+    described = domain(121)
+    described["graphics"] = {"type": "vnc", "listen": "127.0.0.1", "password": "secret12"}
+    agent.ask("domain.ensure", vm=121, generation=1, domain=described)
+    console = opened(agent, 121, "vnc")
+    for told, answer in ((b"RFB 003.008\n", b"RFB 003.008\n"), (b"\1\1", b"\1"), (b"\0" * 4, b"")):
+        size = len(told)
+        heard = wait_for(lambda n=size: taken(agent, console, n), f"{told!r} from the screen")
+        assert heard == told
+        agent.ask("console.passed-on", console=console, bytes=len(told))
+        data = base64.b64encode(answer).decode()
+        agent.ask("console.write", console=console, data=data)
+    png = base64.b64decode(agent.ask("screenshot", vm=121)["png"])
+    assert png.startswith(b"\x89PNG\r\n") and png.endswith(b"IEND\xaeB`\x82")
+    agent.ask("domain.destroy", vm=121, generation=1)
+    agent.wait_event(lambda event: event.get("console") == console and event.get("closed", False))
+    start(agent, 122, base)
+    for asked in (lambda: opened(agent, 122, "vnc"), lambda: agent.ask("screenshot", vm=122)):
+        with pytest.raises(RefusalError, match=r"one-122 has no (VNC )?screen") as no:
+            asked()
+        assert no.value.code == "refused"
+
+
+def taken(agent: AgentClient, console: int, size: int) -> bytes:
+    """The next bytes of a console, once there are so many; what was taken does not come again."""
+    heard = [e for e in agent.events if e.get("console") == console and "data" in e]
+    data = b"".join(base64.b64decode(event["data"]) for event in heard)
+    if len(data) < size:
+        return b""
+    for event in heard:
+        agent.events.remove(event)
+    return data
 
 
 def test_a_hard_reboot_begins_anew(agent: AgentClient, base: Path) -> None:
@@ -180,7 +225,7 @@ def test_a_saved_guest_goes_on_where_it_was_with_a_new_generation(
     agent: AgentClient, base: Path, root: Path
 ) -> None:
     start(agent, 110, base)
-    console = agent.ask("console.open", vm=110)["console"]
+    console = opened(agent, 110)
     typed(agent, console, "abc#", "ABC3")
     for _ in range(2):
         agent.ask("domain.save", vm=110, generation=1)
@@ -196,7 +241,7 @@ def test_a_saved_guest_goes_on_where_it_was_with_a_new_generation(
         "vm": 110, "generation": 2, "state": "running", "folder": True, "pid": restored["pid"],
         **ONE_DISK,
     }  # fmt: skip
-    console = agent.ask("console.open", vm=110)["console"]
+    console = opened(agent, 110)
     typed(agent, console, "#", "4")
     assert said(agent, 110).count("guest up") == 1
     agent.ask("domain.destroy", vm=110, generation=2)

@@ -11,7 +11,7 @@ from tests.host.client import RefusalError
 from tests.host.conftest import hello, new_root
 from tests.host.guest_image import write_guest_image
 from tests.host.lab import Lab
-from tests.host.test_real_domains import became, observed, said, start, typed
+from tests.host.test_real_domains import became, observed, opened, said, start, typed
 
 pytestmark = pytest.mark.real
 
@@ -44,7 +44,7 @@ def test_guests_outlive_the_daemon_and_the_agent_finds_it_again(bare: Lab) -> No
     assert agent.ask("hello", zone="tests", host=0, root=str(root))["hypervisor"] == "qemu"
     first = start(agent, 301, bare.folder / "guest.raw")
     start(agent, 302, bare.folder / "guest.raw")
-    console = agent.ask("console.open", vm=301)["console"]
+    console = opened(agent, 301)
 
     agent.ask("libvirt.stop", folder=folder)
     agent.ask("libvirt.stop", folder=folder)

@@ -4,7 +4,9 @@ import pytest
 
 from innkeeper.lifecycle.actions import ACTIONS, NOT_YET
 from innkeeper.lifecycle.machine import TRANSITIONS
+from innkeeper.lifecycle.operations import PROCEDURES
 from innkeeper.model.errors import Code, Refusal
+from innkeeper.model.hypervisors import LIMITED
 from innkeeper.model.states import FAILURES, LcmState, VmState
 from tests.lifecycle.bench import Bench
 
@@ -234,3 +236,9 @@ def test_recreating_needs_the_hosts_word(bench: Bench) -> None:
     bench.recover(4)
     bench.answer("unreachable")
     assert bench.phase() == "PROLOG_FAILURE"
+
+
+def test_limits_of_hypervisors_name_procedures_and_actions_that_exist() -> None:
+    for limits in LIMITED.values():
+        assert limits.procedures <= PROCEDURES.keys()
+        assert limits.refused.keys() <= ACTIONS.keys() | NOT_YET

@@ -198,6 +198,7 @@ def test_whatever_refuses_every_host_something_is_advised(failing: int) -> None:
             image_store(9, tm_mad="dummy"),
             vm(5, text="DISK = [ IMAGE_ID = 1, DATASTORE_ID = 9 ]\n"),
         ),
+        "capability": (host(1), vm(5, wishes='HYPERVISOR = "esx"\n')),
         "cluster": (host(1), vm(5, text='NIC = [ CLUSTER_ID = "9" ]\n')),
         "AUTOMATIC_REQUIREMENTS": (host(1), vm(5, text='AUTOMATIC_REQUIREMENTS = "ID = 9"\n')),
         "SCHED_REQUIREMENTS": (host(1), vm(5, wishes='SCHED_REQUIREMENTS = "ID = 9"\n')),

@@ -27,9 +27,10 @@ if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
 else
     mount -t tmpfs -o mode=755 cgroup /sys/fs/cgroup
     for name in $controllers; do
-        case $name in unified | systemd) continue ;; esac
+        # "systemd" is no controller but a name, under which libvirt looks for containers' processes
+        case $name in unified) continue ;; systemd) options=none,name=systemd ;; *) options=$name ;; esac
         mkdir -p "/sys/fs/cgroup/$name"
-        mount -t cgroup -o "$name" cgroup "/sys/fs/cgroup/$name" 2>/dev/null || rmdir "/sys/fs/cgroup/$name"
+        mount -t cgroup -o "$options" cgroup "/sys/fs/cgroup/$name" 2>/dev/null || rmdir "/sys/fs/cgroup/$name"
     done
 fi
 

@@ -133,7 +133,7 @@ class Zone:
         )
         self.template = self.api.template.allocate(
             'NAME="tiny"\nCPU="0.1"\nMEMORY="96"\nDISK=[IMAGE="tiny"]\nNIC=[NETWORK="lan"]\n'
-            'GRAPHICS=[TYPE="vnc",LISTEN="127.0.0.1"]\n'
+            'GRAPHICS=[TYPE="vnc"]\n'
             'CONTEXT=[NETWORK="YES",SET_HOSTNAME="$NAME",START_SCRIPT="echo began-$VMID > /dev/console"]'
         )
         self.add_image("tiny")
@@ -244,13 +244,15 @@ def output_of(*command: str) -> str:
 
 def leftovers(run: Callable[..., str], bridge: str, root: Path) -> list[str]:
     """Whatever of any VM is still on a machine: domains, interfaces, rules, folders, logs."""
-    domains = run("virsh", "-c", "qemu:///system", "list", "--all", "--name")
-    found = [f"domain {name}" for name in domains.split()]
+    found = []
+    for kind in ("qemu", "lxc"):
+        domains = run("virsh", "-c", f"{kind}:///system", "list", "--all", "--name")
+        found += [f"domain {name}" for name in domains.split()]
     links = run("ip", "-o", "link")
     names = [line.split(":")[1].strip().split("@")[0] for line in links.splitlines()]
     found += [f"interface {n}" for n in names if n.startswith(("one-", bridge))]
     rules = run("nft", "list", "tables")
     found += [line for line in rules.splitlines() if "innkeeper" in line]
     found += [f"folder {name}" for name in run("ls", str(root / "vms")).split()]
-    logs = run("ls", "/var/log/libvirt/qemu").split()
-    return found + [f"log {name}" for name in logs if name.startswith("one-")]
+    logs = run("find", "/var/log/libvirt", "-name", "one-*").split()
+    return found + [f"log {name}" for name in logs]

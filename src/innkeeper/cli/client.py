@@ -102,16 +102,23 @@ class Client:
 
     def get(self, path: str, **query: str | int) -> Any:
         """GET a JSON answer."""
-        import json
+        return _json(path, self.fetch(path, **query))
 
-        target = _target(path, query)
-        status, answer = self._exchange("GET", target, None, self._web_headers(), repeat=True)
+    def post(self, path: str, **query: str | int) -> Any:
+        """POST without a body; a JSON answer."""
+        return _json(path, self._whole("POST", path, query))
+
+    def fetch(self, path: str, **query: str | int) -> bytes:
+        """GET the bytes of an answer."""
+        return self._whole("GET", path, query)
+
+    def _whole(self, verb: str, path: str, query: dict[str, str | int]) -> bytes:
+        body = None if verb == "GET" else b""
+        target, headers = _target(path, query), self._web_headers()
+        status, answer = self._exchange(verb, target, body, headers, repeat=verb == "GET")
         if status >= 400:
             raise bad_status(status, answer)
-        try:
-            return json.loads(answer)
-        except ValueError as error:
-            raise CliError(f"{path} did not answer JSON: {error}") from error
+        return answer
 
     def stream(self, path: str, **query: str | int) -> Iterator[StreamEvent]:
         """Follow a server-sent event stream until the front end ends it."""
@@ -223,6 +230,15 @@ def tls_context(verify: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _json(path: str, answer: bytes) -> Any:
+    import json
+
+    try:
+        return json.loads(answer)
+    except ValueError as error:
+        raise CliError(f"{path} did not answer JSON: {error}") from error
 
 
 def _target(path: str, query: dict[str, str | int]) -> str:

@@ -30,11 +30,22 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         ),
         "wait": ("Look inside", "wait", "vm_wait", "Wait for a state or an address."),
         "console": ("Look inside", "console", "console", "Talk to the serial console."),
+        "vnc": ("Look inside", "screens", "vnc", "Print the address of a page with its screen."),
+        "screenshot": (
+            "Look inside",
+            "screens",
+            "screenshot",
+            "Write what its screen shows to a file.",
+        ),
         "log": ("Look inside", "logs", "log", "Show what the guest or QEMU wrote."),
         "story": ("Look inside", "logs", "story", "Show all that happened to a VM."),
         "why": ("Look inside", "why", "why", "Say why it is where it is, or waits."),
         "ssh": ("Look inside", "ssh", "ssh", "Log in over SSH."),
         "monitoring": ("Look inside", "monitoring", "vm_monitoring", "Show what was measured."),
+        "sched-add": ("Schedule", "schedules", "add", "Let an action happen at a time."),
+        "sched-update": ("Schedule", "schedules", "update", "Change a scheduled action."),
+        "sched-delete": ("Schedule", "schedules", "delete", "Take scheduled actions away."),
+        "sched-list": ("Schedule", "schedules", "list_all", "List scheduled actions."),
     },
     "host": {
         "create": ("Objects", "create_resources", "host_create", "Add a host."),
@@ -78,7 +89,7 @@ SPECIAL: dict[str, dict[str, _Special]] = {
 _OBJECTS = "Objects"
 _PERMISSIONS = "Permissions"
 _SECTIONS = dict.fromkeys(("chmod", "chown", "chgrp", "lock", "unlock"), _PERMISSIONS)
-_ORDER = (_OBJECTS, "Life cycle", "Devices", "Snapshots", "Actions", "Look inside", "Addresses", "Members",
+_ORDER = (_OBJECTS, "Life cycle", "Devices", "Snapshots", "Actions", "Schedule", "Look inside", "Addresses", "Members",
           _PERMISSIONS)  # fmt: skip
 
 # OpenNebula's names for what is called otherwise here.

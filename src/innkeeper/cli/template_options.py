@@ -55,7 +55,7 @@ _DEVICES = (
             help="A network interface: a network's number or name."),
     _option("--vnc", is_flag=True, help="A VNC screen."),
     _option("--vnc-password", metavar="TEXT", help="Its password."),
-    _option("--vnc-listen", metavar="ADDRESS", help="The address that it listens on."),
+    _option("--vnc-listen", metavar="ADDRESS", help="The host's address that it listens on (127.0.0.1)."),
     _option("--vnc-keymap", metavar="MAP", help="Its keyboard."),
     _option("--spice", is_flag=True, help="A SPICE screen."),
     _option("--boot", metavar="disk0,nic0", help="What to boot from, in order."),
@@ -167,7 +167,6 @@ def _graphics(options: dict[str, Any]) -> str:
     }
     if not (options["vnc"] or options["spice"] or any(details.values())):
         return ""
-    details["LISTEN"] = details["LISTEN"] or "0.0.0.0"  # noqa: S104 - OpenNebula's default
     kind = "spice" if options["spice"] else "vnc"
     return template_text.vector("GRAPHICS", {"TYPE": kind, **details})
 

@@ -10,7 +10,7 @@ from innkeeper.model.template import Template, Vector
 from innkeeper.model.world import Transaction
 
 from .auth import caller_of
-from .building import boot, capacity
+from .building import boot, capacity, graphics
 from .building.context import completed
 from .building.disks import context_place
 from .building.draft import Draft, Problem
@@ -64,6 +64,7 @@ def _configured(tx: Transaction, vm: Vm, given: Template, *, append: bool) -> Te
     draft.template = draft.template.with_("OS", identity | (draft.template.vector("OS") or {}))
     draft.template = draft.template.with_("OS", capacity.system(draft, draft.template))
     capacity.machine(draft)
+    graphics.fill(draft)
     boot.fill(draft)
     context = given.vector("CONTEXT")
     if context is not None:

@@ -2,6 +2,7 @@
 
 from innkeeper.lifecycle.hosts import described_by, set_state
 from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
+from innkeeper.model.hypervisors import DRIVERS
 from innkeeper.model.objects import Cluster, Host
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import HostState
@@ -9,9 +10,6 @@ from innkeeper.model.world import Transaction
 
 from .bootstrap import RESERVATIONS
 from .common import check_create, check_free_name, check_right, need, rename, update
-
-#: Monitoring and hypervisor drivers that a host may name.
-DRIVERS = frozenset({"kvm", "qemu", "dummy"})
 
 
 def allocate(
@@ -52,7 +50,7 @@ def update_host(tx: Transaction, caller: Caller, host_id: int, text: str, append
     """Replaces or merges a host's template; what the agent reported is put back."""
     update(tx, caller, Host, host_id, text, append, Right.ADMIN)
     host = tx.world.hosts[host_id]
-    kept = RESERVATIONS.merged(host.template).merged(described_by(host.facts))
+    kept = RESERVATIONS.merged(host.template).merged(described_by(host.vm_mad, host.facts))
     tx.change(host, template=kept)
     tx.wake = True
     return host_id

@@ -3,6 +3,7 @@
 from innkeeper.lifecycle import actions
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import deploy
+from innkeeper.model import hypervisors
 from innkeeper.model.errors import invalid, wrong_state
 from innkeeper.model.expressions import ExpressionError, compile_requirement
 from innkeeper.model.names import NameProblem, check_name
@@ -14,8 +15,8 @@ from innkeeper.model.world import Transaction
 from innkeeper.placement.decide import fits, system_datastore
 from innkeeper.placement.stores import READY, reaches
 
-from . import common, images
-from .building import boot, capacity, context, disks, nics
+from . import common, images, schedules
+from .building import boot, capacity, context, disks, graphics, nics
 from .building.draft import CORE, Draft, problem
 from .common import check_create, check_right, creation_bits, need, parse
 from .restricted import check_restricted
@@ -72,9 +73,10 @@ def create(
         check_name(name, Vm.KIND)
     except NameProblem as wrong:
         raise invalid(str(wrong)) from None
-    template = template.without("NAME", *GIVEN)
+    scheduled = template.vectors("SCHED_ACTION")
+    template = template.without("NAME", "SCHED_ACTION", *GIVEN)
     draft = Draft(tx, caller, number, name, template.only(CORE), template.without(*CORE))
-    for part in (capacity, disks, nics, boot, context):
+    for part in (capacity, graphics, disks, nics, boot, context):
         part.fill(draft)
     _requirements(draft)
     state = _first_state(draft, hold)  # before the template is taken: it may be noted there
@@ -83,7 +85,7 @@ def create(
         stime=tx.second, template=draft.template, user_template=draft.user_template,
         state=state,
     )  # fmt: skip
-    tx.put(vm)
+    schedules.of_template(tx, caller, tx.put(vm), scheduled)
     tx.log(vm, "created", by=caller.uid, state=vm.state.name)
     tx.wake = tx.wake or vm.state is VmState.PENDING
     return number
@@ -121,6 +123,19 @@ def act(tx: Transaction, caller: Caller, action: str, vm_id: int) -> int:
     return vm_id
 
 
+def _offer(action: str) -> None:
+    """Lets an action be scheduled."""
+
+    def perform(tx: Transaction, caller: Caller, vm_id: int, _args: str) -> int:
+        return act(tx, caller, action, vm_id)
+
+    schedules.offer(action, right_for(action), perform)
+
+
+for _action in actions.ACTIONS:
+    _offer(_action)
+
+
 def recover(tx: Transaction, caller: Caller, vm_id: int, how: int) -> int:
     """Recover operations 0 to 5."""
     vm = tx.world.vms[vm_id]
@@ -145,6 +160,11 @@ def deploy_on(
         raise wrong_state(f"Cannot deploy on host {host_id}: it is {host.state.name}", host_id)
     if host.error:
         raise wrong_state(f"Cannot deploy on host {host_id}: {host.error}", host_id)
+    unfit = hypervisors.unfit(
+        host, hypervisors.wish(vm), hypervisors.needs(vm), hypervisors.architecture(vm)
+    )
+    if unfit:
+        raise wrong_state(f"VM {vm_id} cannot run on host {host_id}: {unfit}", vm_id)
     if enforce or not caller.admin:
         missing = [check for check in fits(tx.world, vm, host) if not check.ok]
         if missing:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from innkeeper import __version__
+from innkeeper.api.console.pages import Pages
 from innkeeper.api.server import Application
+from innkeeper.api.v1.consoles import Consoles
 from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.health import Health
 from innkeeper.api.v1.images import ImageContents
@@ -15,6 +17,7 @@ from innkeeper.commands import bootstrap
 from innkeeper.commands.auth import Authenticator, Passwords
 from innkeeper.commands.core import Core
 from innkeeper.commands.monitoring import Monitoring
+from innkeeper.commands.schedules import RESCHEDULING, Timekeeper
 from innkeeper.commands.scheduling import Scheduler
 from innkeeper.fleet.fleet import Connector, Fleet
 from innkeeper.fleet.link import AgentError
@@ -64,6 +67,7 @@ class FrontEnd:
         self.world = self.core.world
         self.monitoring = Monitoring(self.world, samples, clock)
         self.scheduler = Scheduler(self.core, Policy(settings.placement.policy))
+        self.timekeeper = Timekeeper(self.core, settings.schedule.zone())
         self.fleet = Fleet(
             self.world,
             make_connector(self.world),
@@ -96,9 +100,11 @@ class FrontEnd:
         )
 
     def _follow(self, events: tuple[EventRow, ...]) -> None:
-        """Hosts come, go and change: their stations follow."""
+        """Hosts come, go and change: their stations follow. Schedules change: so does what is next."""
         for host_id in {row.id for row in events if row.kind == "host"}:
             self.fleet.refresh(host_id)
+        if any(row.what in RESCHEDULING for row in events):
+            self.timekeeper.arm()
 
     @property
     def datastores(self) -> str:
@@ -127,6 +133,7 @@ class FrontEnd:
         self.fleet.start()
         self.core.resume()
         self.contents.sweep()
+        self.timekeeper.arm()
         self._measuring = asyncio.create_task(self._measure_stores())
 
     async def _measure_stores(self) -> None:
@@ -160,14 +167,16 @@ class FrontEnd:
         )
         guests = FleetGuests(self.world, self.fleet)
         endpoints = Endpoints(self.core, self.authenticator, guests)
+        consoles = Consoles(self.core, self.authenticator, guests)
         health = Health(self.core, __version__)
         contents = ImageContents(self.core, self.authenticator, self.contents)
-        routes = [*endpoints.routes(), *contents.routes(), *health.routes()]
-        return Application(rpc, routes)
+        parts = (endpoints, consoles, contents, health, Pages())
+        return Application(rpc, [route for part in parts for route in part.routes()])
 
     async def stop(self) -> None:
         """Ends the links and closes the journal. Guests go on."""
         if self._measuring is not None:
             self._measuring.cancel()
+        self.timekeeper.stop()
         await self.fleet.close()
         self.core.journal.close()

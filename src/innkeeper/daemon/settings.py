@@ -4,6 +4,7 @@ import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -53,6 +54,16 @@ class Simulation(Section, frozen=True):
     times: dict[str, float] = {}
 
 
+class Schedule(Section, frozen=True):
+    """The time zone in which scheduled actions keep their time of day."""
+
+    timezone: str = "UTC"
+
+    def zone(self) -> ZoneInfo:
+        """The zone itself."""
+        return ZoneInfo(self.timezone)
+
+
 class Log(Section, frozen=True):
     """What is logged and how."""
 
@@ -68,6 +79,7 @@ class Settings(Section, frozen=True):
     monitoring: Monitoring = Monitoring()
     ssh: Ssh = Ssh()
     images: Images = Images()
+    schedule: Schedule = Schedule()
     simulation: Simulation = Simulation()
     log: Log = Log()
 
@@ -104,6 +116,11 @@ def check(values: dict[str, object]) -> Settings:
             raise SettingsError(
                 f"images.allow_networks must list networks like 10.0.0.0/8: {wrong}"
             ) from None
+    try:
+        settings.schedule.zone()
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        text = f"schedule.timezone must be a zone like Europe/Zurich, not {settings.schedule.timezone!r}"
+        raise SettingsError(text) from None
     return settings
 
 

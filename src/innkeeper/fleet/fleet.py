@@ -274,13 +274,18 @@ class Fleet:
             raise AgentError("unreachable", f"the host is {'deleted' if gone else 'offline'}")
         return station
 
+    def link(self, place: int) -> Link:
+        """The link to a place's agent that stands at the moment; raises AgentError."""
+        link = self._station(place).link
+        if link is None:
+            raise AgentError("unreachable", "the host has no agent at the moment")
+        return link
+
     async def ask(
         self, place: int, verb: str, args: dict[str, Any], timeout: float = 30.0
     ) -> dict[str, Any]:
         """A question to an agent that changes nothing (logs, consoles); raises AgentError."""
-        link = self._station(place).link
-        if link is None:
-            raise AgentError("unreachable", "the host has no agent at the moment")
+        link = self.link(place)
         try:
             async with asyncio.timeout(timeout):
                 return await link.request(verb, args)

@@ -394,7 +394,10 @@ class SimulatedHost:
         return {"data": "", "offset": 0, "size": 0}
 
     def _console_open(self, args: dict[str, Any]) -> None:
-        raise AgentError("refused", f"VM {args['vm']} has no serial port: its host is simulated")
+        raise AgentError("refused", f"VM {args['vm']} has no console: its host is simulated")
+
+    def _screenshot(self, args: dict[str, Any]) -> None:
+        raise AgentError("refused", f"VM {args['vm']} has no screen: its host is simulated")
 
 
 def _whole(args: dict[str, Any], name: str) -> int:

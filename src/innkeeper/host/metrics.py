@@ -8,13 +8,12 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from .hypervisor.binding import libvirt
 from .hypervisor.domain_xml import vm_of_name
-from .hypervisor.libvirt_qemu import state_word
+from .hypervisor.libvirt_qemu import Hypervisor, state_word
 from .probes import memory
 
 _log = logging.getLogger(__name__)
@@ -122,32 +121,19 @@ def _disks(stats: Sample) -> list[Sample]:
     return found
 
 
-def domain_samples(
-    connection: Any, generation_of: Callable[[int], int | None], rates: Rates, at: float
-) -> dict[int, Sample]:
+def domain_samples(hypervisors: Iterable[Hypervisor], rates: Rates, at: float) -> dict[int, Sample]:
     """The metrics of the live domains that are ours (those with a generation), by VM."""
-    module = libvirt()
-    wanted = (
-        module.VIR_DOMAIN_STATS_STATE | module.VIR_DOMAIN_STATS_CPU_TOTAL
-        | module.VIR_DOMAIN_STATS_BALLOON | module.VIR_DOMAIN_STATS_INTERFACE
-        | module.VIR_DOMAIN_STATS_BLOCK
-    )  # fmt: skip
-    flags = (
-        module.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE
-        # A guest that is being saved must not hold up the others' figures.
-        | module.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
-    )
     found: dict[int, Sample] = {}
     clocks: set[object] = {"host"}
-    for domain, stats in connection.getAllDomainStats(wanted, flags):
-        vm = vm_of_name(domain.name())
-        generation = generation_of(vm) if vm is not None else None
-        if vm is None or generation is None:
-            continue
-        clocks.add((vm, domain.ID()))
-        cores = rates.cores((vm, domain.ID()), stats.get("cpu.time", 0) * _NANOSECOND, at)
-        sample = vm_sample(stats, cores)
-        found[vm] = {"vm": vm, "generation": generation, **sample}
+    for hypervisor in hypervisors:
+        for domain, stats in hypervisor.statistics():
+            vm = vm_of_name(domain.name())
+            generation = hypervisor.live_generation(vm) if vm is not None else None
+            if vm is None or generation is None:
+                continue
+            clocks.add((vm, domain.ID()))
+            cores = rates.cores((vm, domain.ID()), stats.get("cpu.time", 0) * _NANOSECOND, at)
+            found[vm] = {"vm": vm, "generation": generation, **vm_sample(stats, cores)}
     rates.keep(clocks)
     return found
 

@@ -53,6 +53,7 @@ def no_hypervisor(reason: str) -> dict[str, Any]:
         "libvirt": None,
         "qemu": None,
         "machines": [],
+        "architectures": [],
         "cpu_models": [],
         "features": [],
     }
@@ -70,6 +71,7 @@ def hypervisor_facts(connection: Any, accelerator: Accelerator) -> dict[str, Any
         "libvirt": version_text(connection.getLibVersion()),
         "qemu": version_text(connection.getVersion()),
         "machines": machines(capabilities).get(arch, []),
+        "architectures": sorted(machines(capabilities)),
         **cpu_facts(domain_capabilities(connection, arch, virtualization)),
     }
 

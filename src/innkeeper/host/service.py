@@ -1,4 +1,4 @@
-"""What one agent serves: a root, with its hypervisor, networks, consoles and samples."""
+"""What one agent serves: a root, with its hypervisors, networks, consoles and samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from .errors import AgentError
 from .folders import Root, VmFolder
 from .hypervisor import devices
 from .hypervisor.checkpoint import is_whole
-from .hypervisor.libvirt_qemu import Hypervisor, logs_of
+from .hypervisor.libvirt_lxc import Containers
+from .hypervisor.libvirt_qemu import Hypervisor
 from .metrics import Monitor, Rates, domain_samples, host_sample
 from .networks import bridge, firewall
 from .networks.registry import Networks
@@ -39,6 +40,9 @@ class Service:
         self.zone = zone
         self.networks = Networks(root.networks, root.identity)
         self.hypervisor = Hypervisor(zone, root.vms, lambda: self.accelerator().name, report)
+        containers = Containers(zone, root.vms, lambda: "none", report)
+        #: All that there could be here, by name; QEMU is what a VM runs under that asks for nothing else.
+        self.hypervisors = {each.NAME: each for each in (self.hypervisor, containers)}
         self.consoles = Consoles(report)
         self.monitor = Monitor(self._sample, report)
         self._lock: RootLock | None = None
@@ -58,9 +62,36 @@ class Service:
             return facts | probes.no_hypervisor("this agent serves images only")
         try:
             connection = self.hypervisor.connection.get()
-            return facts | probes.hypervisor_facts(connection, self.accelerator())
+            facts |= probes.hypervisor_facts(connection, self.accelerator())
         except AgentError as problem:
-            return facts | probes.no_hypervisor(str(problem))
+            facts |= probes.no_hypervisor(str(problem))
+        offered = [name for name, each in self.hypervisors.items() if _answers(each)]
+        main = facts["hypervisor"] or next(iter(offered), None)
+        return facts | {"hypervisor": main, "hypervisors": offered}
+
+    # Which hypervisor
+
+    def hypervisor_called(self, description: Arguments) -> Hypervisor:
+        """The hypervisor that a description of a domain asks for."""
+        names = tuple(self.hypervisors)
+        return self.hypervisors[description.choice("hypervisor", names, self.hypervisor.NAME)]
+
+    def hypervisor_of(self, folder: VmFolder) -> Hypervisor:
+        """The hypervisor that a VM was started under last."""
+        return self.hypervisor_called(Arguments(folder.state().domain or {}))
+
+    def _in_use(self) -> list[Hypervisor]:
+        """The hypervisors that may have guests of ours: those that are here, and those that folders name.
+
+        One of these that does not answer is an error, because nobody could tell what its guests do.
+        """
+        named = {self.hypervisor_of(folder).NAME for folder in self.root.folders()}
+        found = [
+            each
+            for name, each in self.hypervisors.items()
+            if each.connection.opened or name in named
+        ]
+        return found or [self.hypervisor]
 
     def accelerator(self) -> Accelerator:
         """What QEMU is to use here; tried out at the first call."""
@@ -79,7 +110,7 @@ class Service:
 
     def observe(self) -> dict[str, Any]:
         """Everything here that is ours."""
-        live = {seen.vm: seen for seen in self.hypervisor.seen()}
+        live = {seen.vm: seen for each in self._in_use() for seen in each.seen()}
         folders = {folder.vm: folder for folder in self.root.folders()}
         vms = []
         for vm in sorted(live.keys() | folders.keys()):
@@ -89,9 +120,8 @@ class Service:
             else:
                 told = {**_resting(folder or self.root.folder(vm)), "pid": None}
             told["disks"] = folder.disks() if folder is not None else []
-            plugged = devices.plugged(self.hypervisor, vm) if seen is not None else None
-            if plugged is not None:
-                told["plugged"] = plugged
+            if seen is not None:
+                told |= self._plugged(vm)
             vms.append({"vm": vm, "folder": folder is not None, **told})
         networks = [
             {"network": network.network, "bridge": network.bridge, "vms": network.vms}
@@ -102,18 +132,27 @@ class Service:
         ]
         return {"vms": vms, "networks": networks, "strays": strays + self._stray_interfaces()}
 
+    def _plugged(self, vm: int) -> dict[str, Any]:
+        """What a guest has plugged in; nothing of a container, into which nothing can be."""
+        if self.hypervisor_of(self.root.folder(vm)) is not self.hypervisor:
+            return {}
+        plugged = devices.plugged(self.hypervisor, vm)
+        return {} if plugged is None else {"plugged": plugged}
+
     def _stray_interfaces(self) -> list[dict[str, str]]:
         """Interfaces with a guest's name, of which no domain lives (whoever owns it)."""
         found = []
         for name in bridge.links():
             tap = _TAP.fullmatch(name)
-            if tap and not self.hypervisor.domain_exists(int(tap[1])):
+            if tap and not self._domain_exists(int(tap[1])):
                 found.append({"kind": "interface", "name": name})
         return found
 
+    def _domain_exists(self, vm: int) -> bool:
+        return any(each.domain_exists(vm) for each in self._in_use())
+
     def _sample(self, rates: Rates, at: float) -> dict[str, Any]:
-        connection = self.hypervisor.connection.get()
-        domains = domain_samples(connection, self.hypervisor.live_generation, rates, at)
+        domains = domain_samples(self._in_use(), rates, at)
         resting = [
             {"vm": folder.vm, **_resting(folder)}
             for folder in self.root.folders()
@@ -130,8 +169,9 @@ class Service:
 
     def remove_vm(self, folder: VmFolder, generation: int) -> None:
         """Leaves nothing of a VM, whatever there is of it; each step may find its work done."""
-        self.hypervisor.destroy(folder.vm)
-        if not self.hypervisor.domain_exists(folder.vm):
+        for each in self._in_use():
+            each.destroy(folder.vm)
+        if not self._domain_exists(folder.vm):
             self._remove_traces(folder.vm)
         self.networks.release(folder.vm)
         self.root.remember_gone(folder.vm, generation)
@@ -142,13 +182,13 @@ class Service:
             tap = _TAP.fullmatch(name)
             if tap and int(tap[1]) == vm:
                 bridge.remove_interface(name)
-        for log in logs_of(vm):
-            log.unlink(missing_ok=True)
+        for each in self._in_use():
+            each.remove_traces(vm)
 
     def retire(self) -> None:
         """Removes what belongs to no VM that has a folder."""
         present = {folder.vm for folder in self.root.folders()}
-        for seen in self.hypervisor.seen():
+        for seen in [seen for each in self._in_use() for seen in each.seen()]:
             if seen.vm not in present:
                 self.remove_vm(self.root.folder(seen.vm), seen.generation)
         self.networks.drop_users(present)
@@ -160,7 +200,16 @@ class Service:
         """The file of a VM's log; it may not exist."""
         if which == "serial":
             return self.root.folder(vm).serial_log
-        return next(iter(logs_of(vm)), self.root.folder(vm).path / "qemu.log")
+        folder = self.root.folder(vm)
+        return next(iter(self.hypervisor_of(folder).logs_of(vm)), folder.path / "qemu.log")
+
+
+def _answers(hypervisor: Hypervisor) -> bool:
+    try:
+        hypervisor.connection.get()
+    except AgentError:
+        return False
+    return True
 
 
 def _resting(folder: VmFolder) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from typing import Any
 
 from . import libvirtd
 from .arguments import Arguments
-from .disks import exports, images, iso, qcow2, saving
+from .disks import exports, images, iso, qcow2, saving, tree
 from .errors import RefusedError
 from .folders import Root, VmFolder
-from .hypervisor import checkpoint, devices, sizes, snapshots
+from .hypervisor import checkpoint, devices, screens, sizes, snapshots
 from .hypervisor.libvirt_qemu import Hypervisor
 from .service import Service, read_log
 
@@ -49,6 +49,10 @@ class Request:
 
     def vm(self) -> int:
         return self.folder().vm
+
+    def hypervisor(self) -> Hypervisor:
+        """The hypervisor that the request's VM was started under last."""
+        return self.service.hypervisor_of(self.service.root.folder(self.args.integer("vm")))
 
     def made_folder(self) -> VmFolder:
         """The same, made if it is missing."""
@@ -162,7 +166,7 @@ def _disk_ensure(request: Request) -> Result:
     disks = [qcow2.described(disk, bases) for disk in request.args.parts("disks")]
     folder = request.made_folder()
     for disk in disks:
-        qcow2.ensure(disk, folder.disk(disk.number))
+        (tree if disk.kind == "tree" else qcow2).ensure(disk, folder.disk(disk.number))
     return _NOTHING
 
 
@@ -170,7 +174,7 @@ def _disk_ensure(request: Request) -> Result:
 def _disk_release(request: Request) -> Result:
     numbers = request.args.integers("disks")
     folder = request.folder()
-    devices.check_unplugged(request.service.hypervisor, folder, numbers)
+    devices.check_unplugged(request.hypervisor(), folder, numbers)
     for number in numbers:
         qcow2.remove(folder.disk(number))
     return _NOTHING
@@ -179,14 +183,14 @@ def _disk_release(request: Request) -> Result:
 @_verb("disk.grow", _per_vm, slow=True)
 def _disk_grow(request: Request) -> Result:
     disk, size = request.args.part("disk"), request.args.integer("size_mib", least=1)
-    sizes.grow(request.service.hypervisor, request.folder(), disk, size)
+    sizes.grow(request.hypervisor(), request.folder(), disk, size)
     return _NOTHING
 
 
 def _disk_and_tag(request: Request) -> tuple[snapshots.Disk, str]:
     tag = request.args.file_name("tag")
     described = request.args.part("disk")
-    return snapshots.Disk(request.service.hypervisor, request.folder(), described), tag
+    return snapshots.Disk(request.hypervisor(), request.folder(), described), tag
 
 
 @_verb("disk.snapshot", _per_vm, slow=True)
@@ -211,22 +215,23 @@ def _disk_revert(request: Request) -> Result:
 def _disk_save(request: Request) -> Result:
     described, number = request.args.part("disk"), request.args.integer("number")
     tag = request.args.file_name("tag") if "tag" in request.args else None
-    return saving.save(request.service.hypervisor, request.folder(), described, number, tag)
+    return saving.save(request.hypervisor(), request.folder(), described, number, tag)
 
 
 @_verb("disk.unsave", _per_vm, slow=True)
 def _disk_unsave(request: Request) -> Result:
     described, number = request.args.part("disk"), request.args.integer("number")
-    saving.forget(request.service.hypervisor, request.folder(), described, number)
+    saving.forget(request.hypervisor(), request.folder(), described, number)
     return _NOTHING
 
 
 @_verb("context.ensure", _per_vm)
 def _context_ensure(request: Request) -> Result:
     files, number = iso.files_of(request.args), request.args.integer("disk")
-    folder = request.made_folder()
-    iso.write(folder.disk(number), files)
-    devices.show_cd(request.service.hypervisor, folder, number)
+    as_folder, folder = request.args.flag("tree"), request.made_folder()
+    (tree if as_folder else iso).write(folder.disk(number), files)
+    if not as_folder:
+        devices.show_cd(request.hypervisor(), folder, number)
     return _NOTHING
 
 
@@ -239,25 +244,26 @@ def _domain_ensure(request: Request) -> Result:
     folder = request.folder()
     if not folder.exists():
         raise RefusedError(f"VM {folder.vm} has no disks here: no disk.ensure came before")
-    return request.service.hypervisor.ensure(folder, request.generation(), description)
+    hypervisor = request.service.hypervisor_called(description)
+    return hypervisor.ensure(folder, request.generation(), description)
 
 
 @_verb("domain.adjust", _per_vm, slow=True)
 def _domain_adjust(request: Request) -> Result:
     description = request.args.part("domain")
-    devices.adjust(request.service.hypervisor, request.folder(), description)
+    devices.adjust(request.hypervisor(), request.folder(), description)
     return _NOTHING
 
 
 @_verb("domain.resize", _per_vm)
 def _domain_resize(request: Request) -> Result:
-    sizes.resize(request.service.hypervisor, request.folder(), request.args)
+    sizes.resize(request.hypervisor(), request.folder(), request.args)
     return _NOTHING
 
 
 def _guest_and_tag(request: Request) -> tuple[Hypervisor, VmFolder, str]:
     tag = request.args.file_name("tag")
-    return request.service.hypervisor, request.folder(), tag
+    return request.hypervisor(), request.folder(), tag
 
 
 @_verb("domain.snapshot", _per_vm, slow=True)
@@ -285,44 +291,44 @@ def _domain_shutdown(request: Request) -> Result:
     def superseded() -> bool:
         return any(verb in ("domain.destroy", "vm.remove") for verb in request.waiting())
 
-    request.service.hypervisor.shut_down(request.vm(), patience, superseded)
+    request.hypervisor().shut_down(request.vm(), patience, superseded)
     return _NOTHING
 
 
 @_verb("domain.destroy", _per_vm, slow=True)
 def _domain_destroy(request: Request) -> Result:
-    request.service.hypervisor.destroy(request.vm())
+    request.hypervisor().destroy(request.vm())
     return _NOTHING
 
 
 @_verb("domain.reboot", _per_vm)
 def _domain_reboot(request: Request) -> Result:
-    request.service.hypervisor.reboot(request.vm(), request.args.flag("hard"))
+    request.hypervisor().reboot(request.vm(), request.args.flag("hard"))
     return _NOTHING
 
 
 @_verb("domain.suspend", _per_vm)
 def _domain_suspend(request: Request) -> Result:
-    request.service.hypervisor.suspend(request.vm())
+    request.hypervisor().suspend(request.vm())
     return _NOTHING
 
 
 @_verb("domain.resume", _per_vm)
 def _domain_resume(request: Request) -> Result:
-    request.service.hypervisor.resume(request.vm())
+    request.hypervisor().resume(request.vm())
     return _NOTHING
 
 
 @_verb("domain.save", _per_vm, slow=True)
 def _domain_save(request: Request) -> Result:
-    checkpoint.save(request.service.hypervisor, request.folder())
+    checkpoint.save(request.hypervisor(), request.folder())
     return _NOTHING
 
 
 @_verb("domain.restore", _per_vm, slow=True)
 def _domain_restore(request: Request) -> Result:
     folder = request.folder()
-    return checkpoint.restore(request.service.hypervisor, folder, request.generation())
+    return checkpoint.restore(request.hypervisor(), folder, request.generation())
 
 
 # VMs
@@ -348,14 +354,28 @@ def _log_read(request: Request) -> Result:
     return read_log(request.service.log_file(request.args.integer("vm"), which), request.args)
 
 
-@_verb("console.open")
+@_verb("console.open", _per_console)
 def _console_open(request: Request) -> Result:
-    vm = request.args.integer("vm")
-    hypervisor = request.service.hypervisor
-    path = hypervisor.described(hypervisor.running(vm))["console"]
+    vm, console = request.args.integer("vm"), request.args.integer("console")
+    kind = request.args.choice("kind", ("serial", "vnc"), "serial")
+    hypervisor, consoles = request.hypervisor(), request.service.consoles
+    domain = hypervisor.running(vm)
+    if kind == "vnc":
+        consoles.open_screen(console, lambda: screens.connect(domain))
+        return _NOTHING
+    path = hypervisor.described(domain)["console"]
     if path is None:
         raise RefusedError(f"VM {vm} has no serial port")
-    return {"console": request.service.consoles.open(path)}
+    consoles.open_terminal(console, path)
+    return _NOTHING
+
+
+# In no queue: what a guest does not read must not keep it from being heard.
+@_verb("console.passed-on")
+def _console_passed_on(request: Request) -> Result:
+    args = request.args
+    request.service.consoles.passed_on(args.integer("console"), args.integer("bytes"))
+    return _NOTHING
 
 
 @_verb("console.write", _per_console)
@@ -372,6 +392,14 @@ def _console_write(request: Request) -> Result:
 def _console_close(request: Request) -> Result:
     request.service.consoles.close(request.args.integer("console"))
     return _NOTHING
+
+
+@_verb("screenshot")
+def _screenshot(request: Request) -> Result:
+    hypervisor = request.hypervisor()
+    domain = hypervisor.running(request.args.integer("vm"))
+    png = screens.picture(hypervisor.connection.get(), domain)
+    return {"png": base64.b64encode(png).decode()}
 
 
 # Images

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from innkeeper.model import hypervisors
 from innkeeper.model.errors import wrong_state
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller
@@ -105,6 +106,7 @@ def act(tx: Transaction, vm: Vm, action: str, caller: Caller) -> None:
             f'Error performing action "{action}": This action is not available for state {now}',
             vm.id,
         )
+    hypervisors.check(vm, action=action)
     under_way = tx.world.operation_on(vm)
     if under_way is not None and now not in _INTERRUPTS:
         raise wrong_state(

@@ -53,7 +53,18 @@ def _network(network: Network) -> Described:
 
 def disks(world: World, vm: Vm) -> list[Described]:
     """The disks of the VM, the context CD not among them."""
-    return [_disk(world, disk) for disk in vm.disks]
+    described = [_disk(world, disk) for disk in vm.disks]
+    return [_tree(disk) for disk in described] if in_container(vm) else described
+
+
+def in_container(vm: Vm) -> bool:
+    """Whether a VM is a container, whose disks are folders."""
+    return bool(vm.history) and vm.history[-1].vm_mad == "lxc"
+
+
+def _tree(disk: Described) -> Described:
+    kept = ("disk", "base", "origin", "base_format")
+    return {"kind": "tree", **{name: disk[name] for name in kept if name in disk}}
 
 
 def _disk(world: World, disk: Vector) -> Described:
@@ -85,7 +96,8 @@ def context(vm: Vm) -> Described | None:
     vector = vm.template.vector("CONTEXT")
     if vector is None:
         return None
-    return {"disk": int(vector["DISK_ID"]), "files": {"context.sh": context_sh(vector)}}
+    described = {"disk": int(vector["DISK_ID"]), "files": {"context.sh": context_sh(vector)}}
+    return described | {"tree": True} if in_container(vm) else described
 
 
 def domain(vm: Vm) -> Described:
@@ -122,6 +134,8 @@ def domain(vm: Vm) -> Described:
     for key, name in (("KERNEL", "kernel"), ("INITRD", "initrd"), ("KERNEL_CMD", "cmdline")):
         if system.get(key):
             described[name] = system[key]
+    if in_container(vm):
+        described["hypervisor"] = "lxc"
     described |= _optional(vm)
     disk = context(vm)
     if disk is not None:

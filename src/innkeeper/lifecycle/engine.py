@@ -20,8 +20,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from innkeeper.model import hypervisors
 from innkeeper.model.errors import InvariantBroken, wrong_state
-from innkeeper.model.objects import Operation, Record
+from innkeeper.model.objects import Operation, Record, Vm
 from innkeeper.model.permissions import SYSTEM, Caller
 from innkeeper.model.world import Transaction, World
 
@@ -113,6 +114,8 @@ def start(
     """Begins an operation on an object that has none open."""
     if tx.world.operation_on(target) is not None:
         raise InvariantBroken(f"{target.KIND} {target.id} has an open operation already")
+    if isinstance(target, Vm):
+        hypervisors.check(target, procedure=procedure.name)
     operation = Operation(
         id=tx.new_id(Operation),
         name=procedure.name,

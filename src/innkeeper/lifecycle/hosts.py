@@ -109,7 +109,7 @@ def mistaken(world: World, host: Host, root: str | None) -> str:
 
 
 def _with_facts(tx: Transaction, host: Host, facts: dict[str, Any]) -> Host:
-    described = host.template.merged(described_by(facts))
+    described = host.template.merged(described_by(host.vm_mad, facts))
     total_cpu, total_memory = int(facts["cpus"]) * 100, int(facts["memory_kib"])
     same = (host.total_cpu, host.total_memory) == (total_cpu, total_memory)
     if same and host.facts == facts and host.template == described:
@@ -120,12 +120,14 @@ def _with_facts(tx: Transaction, host: Host, facts: dict[str, Any]) -> Host:
     )
 
 
-def described_by(facts: dict[str, Any]) -> Template:
+def described_by(vm_mad: str, facts: dict[str, Any]) -> Template:
     """A host's facts under the names that OpenNebula's users write requirements with."""
     named = {
         "HOSTNAME": facts.get("hostname"),
         "ARCH": facts.get("arch"),
-        "HYPERVISOR": facts.get("hypervisor"),
+        "HYPERVISOR": facts.get("hypervisor") and vm_mad,
+        "HYPERVISORS": ",".join(facts.get("hypervisors", ())),
+        "ARCHITECTURES": ",".join(facts.get("architectures", ())),
         "MODELNAME": facts.get("cpu_model"),
         "VERSION": facts.get("agent"),
         "QEMU_VERSION": facts.get("qemu"),

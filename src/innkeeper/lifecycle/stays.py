@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from innkeeper.model import hypervisors
 from innkeeper.model.objects import Datastore, History, Host, Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmAction
@@ -39,7 +40,7 @@ def opened(
         host_id=host.id,
         hostname=host.name,
         cluster_id=cluster_id,
-        vm_mad=host.vm_mad,
+        vm_mad=hypervisors.driver(hypervisors.wish(vm), host),
         tm_mad=datastore.tm_mad,
         ds_id=datastore.id,
         stime=tx.second,

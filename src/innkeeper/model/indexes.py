@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from .objects import Operation, Record, User, Vm
 from .states import VmState
+from .template import as_int
 
 #: Kinds whose names are unique for an owner; users, groups, hosts, clusters and datastores are unique in the zone.
 NAMED_BY_OWNER = frozenset({"image", "network", "secgroup", "template"})
@@ -146,13 +147,19 @@ def security_groups_of(vm: Vm) -> set[int]:
     return {number for nic in vm.nics for number in numbers(nic.get("SECURITY_GROUPS", ""))}
 
 
+def ports_of(vm: Vm) -> set[int]:
+    """The port of a VM's screen: of no other VM in the zone, since a VM may go to any host."""
+    port = as_int((vm.template.vector("GRAPHICS") or {}).get("PORT", ""))
+    return set() if port is None else {port}
+
+
 def numbers(text: str) -> list[int]:
     """The numbers of a list like "0,100"; what is no number is left out."""
     return [int(word) for word in text.replace(",", " ").split() if word.isdecimal()]
 
 
 class Users:
-    """The VMs that use each object of a kind; `of_vm` tells what a VM uses."""
+    """The VMs that use each object of a kind (or port); `of_vm` tells what a VM uses."""
 
     def __init__(self, of_vm: Callable[[Vm], set[int]]) -> None:
         self._of_vm = of_vm

@@ -277,6 +277,29 @@ class DiskSnapshots(msgspec.Struct, frozen=True, omit_defaults=True):
         return next((each for each in self.snapshots if each.id == snapshot_id), None)
 
 
+class ScheduledAction(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """An action (its name is the action's) that is due at a time, perhaps again and again; part of its VM.
+
+    `done` is when it was last carried out (or given up), `runs` how often; it is due while `done` is before `time`.
+    `uid` is the user on whose behalf it runs. The numbers are OpenNebula's (spec: states.md section 8).
+    """
+
+    KIND: ClassVar[str] = "schedule"
+    LABEL: ClassVar[str] = "scheduled action"
+
+    time: int
+    args: str = ""
+    repeat: int = -1
+    days: tuple[int, ...] = ()
+    end_type: int = -1
+    end_value: int = -1
+    done: int = -1
+    runs: int = 0
+    message: str = ""
+    warning: int = 0
+    uid: int = -1
+
+
 class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     """A virtual machine.
 
@@ -311,6 +334,7 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     history: tuple[History, ...] = ()
     lock: Lock | None = None
     decision: dict[str, Any] = {}
+    schedule: tuple[ScheduledAction, ...] = ()
 
     @property
     def cpu(self) -> float:

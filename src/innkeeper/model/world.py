@@ -26,6 +26,7 @@ from .indexes import (
     Pending,
     Users,
     images_of,
+    ports_of,
     security_groups_of,
 )
 from .objects import (
@@ -44,6 +45,7 @@ from .objects import (
     Vm,
     VmTemplate,
 )  # fmt: skip
+from .schedule import Timetable
 from .states import ImageState
 
 R = TypeVar("R", bound=Record)
@@ -101,8 +103,10 @@ class World:
         self.leases = Leases()
         self.image_users = Users(images_of)
         self.group_users = Users(security_groups_of)
+        self.screens = Users(ports_of)
         self.members = Members()
         self.pending = Pending()
+        self.timetable = Timetable()
         self.open = Open()
         self._indexes: dict[str, tuple[Callable[[Any, Any], None], ...]] = {
             Vm.KIND: (
@@ -110,7 +114,9 @@ class World:
                 self.leases.change,
                 self.image_users.change,
                 self.group_users.change,
+                self.screens.change,
                 self.pending.change,
+                self.timetable.change,
             ),
             User.KIND: (self.members.change, self.names.change),
             Operation.KIND: (self.open.change,),

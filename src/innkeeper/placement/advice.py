@@ -14,6 +14,7 @@ from . import units
 from .columns import Mask
 from .filters import (
     AUTOMATIC,
+    CAPABILITY,
     CLUSTER,
     CPU,
     FILTERS,
@@ -83,6 +84,12 @@ def _other_kind(snapshot: Snapshot, request: Request, rows: Rows) -> str:
     return f"{needed}: not so on {units.counted(len(rows), 'host')}"
 
 
+def _other_hypervisor(snapshot: Snapshot, request: Request, rows: Rows) -> str:
+    needed = CAPABILITY.needed(snapshot, request)
+    had = CAPABILITY.had(snapshot, request, rows[0])
+    return f"a host that can give it {needed} ({snapshot.hosts[rows[0]].name}: {had})"
+
+
 def _other_cluster(snapshot: Snapshot, request: Request, rows: Rows) -> str:
     if not request.demand.clusters:
         return "use images and networks that share a cluster"
@@ -118,6 +125,7 @@ def _too_small(
 
 _GENERAL: dict[str, Callable[[Snapshot, Request, Rows], str]] = {
     HYPERVISOR.name: _other_kind,
+    CAPABILITY.name: _other_hypervisor,
     CLUSTER.name: _other_cluster,
     AUTOMATIC.name: _unfulfilled(AUTOMATIC, lambda request: request.demand.automatic),
     REQUIREMENTS.name: _unfulfilled(REQUIREMENTS, lambda request: request.demand.requirements),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from innkeeper.model import hypervisors
 from innkeeper.model.expressions import ExpressionError, compile_requirement
 from innkeeper.model.objects import Datastore, Host
 from innkeeper.model.states import HostState
@@ -17,7 +18,7 @@ from innkeeper.model.states import HostState
 from . import units
 from .columns import Mask, Numbers
 from .lookups import host_lookup
-from .request import Request, unreadable
+from .request import Demand, Request, unreadable
 from .snapshot import Snapshot
 from .stores import READY, best
 
@@ -122,6 +123,39 @@ HYPERVISOR = Filter(
     holds=_same_kind,
     needed=_kind_needed,
     had=lambda snapshot, request, row: f"a {_kind(snapshot.hosts[row].simulated)} host",
+    remedy=_nothing,
+)
+
+
+def _cannot(host: Host, demand: Demand) -> str:
+    return hypervisors.unfit(host, demand.hypervisor, demand.needs, demand.arch)
+
+
+def _capable(snapshot: Snapshot, request: Request) -> Mask:
+    demand = request.demand
+    if not (demand.hypervisor or demand.needs or demand.arch):
+        return np.ones(len(snapshot), dtype=np.bool_)
+    return np.array([not _cannot(host, demand) for host in snapshot.hosts], dtype=np.bool_)
+
+
+def _capability_needed(snapshot: Snapshot, request: Request) -> str:
+    demand = request.demand
+    wanted = [f"hypervisor {demand.hypervisor}"] if demand.hypervisor else []
+    wanted += [f"architecture {demand.arch}"] if demand.arch else []
+    return ", ".join([*wanted, *sorted(demand.needs)]) or "any hypervisor"
+
+
+def _capability_had(snapshot: Snapshot, request: Request, row: int) -> str:
+    host = snapshot.hosts[row]
+    return _cannot(host, request.demand) or hypervisors.driver(request.demand.hypervisor, host)
+
+
+CAPABILITY = Filter(
+    "capability",
+    cause="whose hypervisors cannot run it",
+    holds=_capable,
+    needed=_capability_needed,
+    had=_capability_had,
     remedy=_nothing,
 )
 
@@ -305,6 +339,7 @@ FILTERS: tuple[Filter, ...] = (
     EXPRESSIONS,
     STATE,
     HYPERVISOR,
+    CAPABILITY,
     CLUSTER,
     AUTOMATIC,
     REQUIREMENTS,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from innkeeper.model import hypervisors
 from innkeeper.model.expressions import ExpressionError, compile_rank, compile_requirement
 from innkeeper.model.objects import Vm
 from innkeeper.model.template import Vector, as_bool, as_float, as_int
@@ -16,11 +17,15 @@ MOST = 2**53
 class Demand(msgspec.Struct, frozen=True):
     """What kind of place a VM asks for. VMs with an equal demand differ only in how much they take.
 
-    `clusters` are those that all its images and networks share (None: any). `datastores` are where its
-    images lie; `images` those of which the DISK does not say where. Expressions are as written; empty: none.
+    `hypervisor` is the one that it asks for (empty: any), `needs` what not every one has, `arch` its architecture
+    (empty: whatever). `clusters` are those that all its images and networks share (None: any). `datastores` are where
+    its images lie; `images` those of which the DISK does not say where. Expressions are as written; empty: none.
     """
 
     clusters: frozenset[int] | None = None
+    hypervisor: str = ""
+    needs: frozenset[str] = frozenset()
+    arch: str = ""
     datastores: frozenset[int] = frozenset()
     images: frozenset[int] = frozenset()
     automatic: str = ""
@@ -48,6 +53,9 @@ def request_of(vm: Vm) -> Request:
         disk=min(sum(_system_space(disk) for disk in vm.disks), MOST),
         demand=Demand(
             clusters=_clusters(vm),
+            hypervisor=hypervisors.wish(vm),
+            needs=hypervisors.needs(vm),
+            arch=hypervisors.architecture(vm),
             datastores=_numbers(vm.disks, "DATASTORE_ID"),
             images=_numbers((d for d in vm.disks if "DATASTORE_ID" not in d), "IMAGE_ID"),
             automatic=vm.template.get("AUTOMATIC_REQUIREMENTS", ""),

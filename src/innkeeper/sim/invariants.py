@@ -272,6 +272,7 @@ def contents(world: World) -> dict[str, Any]:
         "leases": _filled(world.leases._ranges),
         "image users": {image: set(vms) for image, vms in _filled(world.image_users._vms).items()},
         "group users": {group: set(vms) for group, vms in _filled(world.group_users._vms).items()},
+        "screens": {port: set(vms) for port, vms in _filled(world.screens._vms).items()},
         "members": _filled(world.members._users),
         "pending": set(world.pending.vms),
         "cloning": set(world.pending.cloning),

@@ -7,7 +7,16 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from innkeeper.commands import hosts, images, networks, secgroups, templates, users, vms
+from innkeeper.commands import (
+    hosts,
+    images,
+    networks,
+    schedules,
+    secgroups,
+    templates,
+    users,
+    vms,
+)
 from innkeeper.commands.auth import caller_of
 from innkeeper.lifecycle.actions import ACTIONS
 from innkeeper.lifecycle.machine import TRANSITIONS, phase
@@ -85,6 +94,7 @@ class People:
             (2, self._network),
             (2, self._security_group),
             (2, self._update),
+            (3, self._schedule),
             (1, self._instantiate),
         ]
         return [habit for weight, habit in weighted for _ in range(weight)]
@@ -266,6 +276,24 @@ class People:
             lambda tx: vms.chown(tx, caller, vm.id, uid, -1),
         )
         await self._ask(self.chance.choice(changes))
+
+    async def _schedule(self) -> None:
+        """Something is to happen by the clock: soon, or every few hours, or never after all."""
+        vm = self._any_vm()
+        if vm is None:
+            return
+        caller = self._owner(vm) if self.chance.random() < 0.8 else self._somebody()
+        if vm.schedule and self.chance.random() < 0.3:
+            number = self.chance.choice(vm.schedule).id
+            await self._ask(lambda tx: schedules.delete(tx, caller, vm.id, number))
+            return
+        age = int(self.zone.living.core.clock.time()) - vm.stime
+        line = (
+            f"ACTION={self.chance.choice(ACTIONS_ASKED)},TIME=+{age + self.chance.randrange(400)}"
+        )
+        if self.chance.random() < 0.4:
+            line += f",REPEAT=3,DAYS={self.chance.choice((1, 2, 200))},END_TYPE=1,END_VALUE=3"
+        await self._ask(lambda tx: schedules.add(tx, caller, vm.id, f"SCHED_ACTION=[{line}]"))
 
     async def _instantiate(self) -> None:
         caller, text, name = self._somebody(), self._wish(), self._name("template")

@@ -1,6 +1,6 @@
 """When nothing is under way any more: does the world agree with the machines, and is anything left over?"""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from innkeeper.fleet.simulated import Guest
 from innkeeper.lifecycle import guarding
@@ -11,6 +11,7 @@ from innkeeper.model.objects import Vm
 from innkeeper.model.states import HostState, VmState
 from innkeeper.model.world import World
 from innkeeper.placement.decide import place
+from innkeeper.store.journal import EventRow
 
 from .invariants import Violation
 from .machines import IMAGES, Machine, describe
@@ -126,6 +127,18 @@ def starving(world: World, now: float) -> Iterator[Violation]:
     for decision in place(world, now):
         if decision.host is not None:
             yield Violation(("vm", decision.vm), f"waits, and fits on host {decision.host}")
+
+
+def served_twice(events: Iterable[EventRow]) -> Iterator[Violation]:
+    """Scheduled actions that happened more than once for one of their times."""
+    seen = set()
+    for row in events:
+        if row.what == "schedule":
+            served = (row.detail["schedule"], row.detail["due"])
+            if served in seen:
+                text = "scheduled action {} was carried out twice for its time {}"
+                yield Violation((row.kind, row.id), text.format(*served))
+            seen.add(served)
 
 
 def left_over(world: World, machines: dict[str, Machine]) -> Iterator[Violation]:

@@ -26,7 +26,7 @@ from .loop import START, VirtualLoop, run
 from .machines import IMAGES
 from .people import People
 from .remote import RemotePeople
-from .rest import disagreements, left_over, starving
+from .rest import disagreements, left_over, served_twice, starving
 from .scenarios import end_everything
 from .weather import STRAGGLES, Disasters, Weather
 from .zone import FrontEndDied, Zone
@@ -212,7 +212,8 @@ class Story:
         zone.plan = NoFaults()
         await self._rest()
         zone.checker.full()
-        for violation in left_over(zone.world, zone.machines):
+        told = (row for _, row in zone.events())
+        for violation in (*left_over(zone.world, zone.machines), *served_twice(told)):
             raise violation
         before = zone.world
         zone.die()

@@ -148,6 +148,15 @@ def locking(what: str, make: Callable[[Cloud], int]) -> dict[str, Make]:
     }
 
 
+SCHEDULED = "SCHED_ACTION = [ ACTION = hold, TIME = +86400 ]"
+
+
+def scheduled(cloud: Cloud) -> list[Any]:
+    """A VM and its scheduled action."""
+    vm = cloud.add_vm()
+    return [vm, cloud.do("one.vm.schedadd", vm, SCHEDULED)]
+
+
 EXAMPLES: dict[str, Make] = {
     "one.cluster.allocate": just("west"),
     "one.cluster.delete": on(cluster),
@@ -242,6 +251,9 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.snapshotcreate": on(Cloud.add_running, "first"),
     "one.vm.snapshotrevert": on(saved, 0),
     "one.vm.snapshotdelete": on(saved, 0),
+    "one.vm.schedadd": on(Cloud.add_vm, SCHEDULED),
+    "one.vm.schedupdate": lambda cloud: [*scheduled(cloud), SCHEDULED],
+    "one.vm.scheddelete": lambda cloud: scheduled(cloud),
     "one.vm.monitoring": on(Cloud.add_vm),
     **everything("vm", Cloud.add_vm),
     **locking("vm", Cloud.add_vm),
@@ -258,5 +270,7 @@ ANSWERS_TEXT = frozenset(
 )  # fmt: skip
 #: Methods whose answer is the number of something new.
 ANSWERS_NEW = frozenset(
-    name for name in EXAMPLES if name.rpartition(".")[2] in ("allocate", "clone", "instantiate", "disksaveas")
+    name
+    for name in EXAMPLES
+    if name.rpartition(".")[2] in ("allocate", "clone", "instantiate", "disksaveas")
 )

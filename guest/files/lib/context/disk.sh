@@ -5,7 +5,8 @@ smallest_growth=2048 # sectors of 512 bytes
 apply_growth() {
     [ "$GROW_ROOTFS" = NO ] && return
     local root partition disk
-    root=$(findfs LABEL=tinyroot)
+    root=$(findfs LABEL=tinyroot 2>/dev/null)
+    [ -n "$root" ] || return # a container's is a folder
     partition=${root##*/}
     disk=$(basename "$(readlink -f "/sys/class/block/$partition/..")")
     [ "$(room_behind "$disk" "$partition")" -gt $smallest_growth ] || return

@@ -2,21 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from innkeeper.api.messages import (
-    ClientGone,
-    HttpError,
-    Request,
-    Response,
-    WebSocket,
-    event,
-    event_stream,
-)
-from innkeeper.api.routing import Route, SocketRoute
+from innkeeper.api.messages import HttpError, Request, Response, event, event_stream
+from innkeeper.api.routing import Route
 from innkeeper.commands import doctor
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import need
@@ -27,7 +18,7 @@ from innkeeper.model.permissions import Caller, Right
 from innkeeper.placement.decide import explain
 
 from .access import answer, as_http, caller_of, number, option
-from .ports import Console, Guests, GuestUnreachable
+from .ports import Guests, GuestUnreachable
 
 #: Events in one answer at most.
 PAGE = 1000
@@ -36,14 +27,14 @@ KEEP_ALIVE = 15.0
 
 
 class Endpoints:
-    """Why, log, story, events, doctor, console."""
+    """Why, log, story, events, doctor."""
 
     def __init__(self, core: Core, authenticator: Authenticator, guests: Guests) -> None:
         self.core = core
         self.authenticator = authenticator
         self.guests = guests
 
-    def routes(self) -> list[Route | SocketRoute]:
+    def routes(self) -> list[Route]:
         """Where they are."""
         return [
             Route("GET", "/api/v1/vms/{vm}/why", self.why),
@@ -51,7 +42,6 @@ class Endpoints:
             Route("GET", "/api/v1/vms/{vm}/story", self.story),
             Route("GET", "/api/v1/events", self.events),
             Route("GET", "/api/v1/doctor", self.examine),
-            SocketRoute("/api/v1/vms/{vm}/console", self.console),
         ]
 
     async def _vm(self, request: Request, right: Right) -> Vm:
@@ -150,39 +140,3 @@ class Endpoints:
         findings = doctor.examine(self.core.world, self.core.clock.time())
         await self.core.settled()
         return answer({"ok": not findings, "findings": findings})
-
-    async def console(self, socket: WebSocket) -> None:
-        """The guest's serial console, both ways."""
-        try:
-            vm = await self._vm(socket.request, Right.MANAGE)
-            console = await self.guests.open_console(vm.id)
-        except HttpError as error:
-            await socket.refuse(error.status, error.text)
-            return
-        except GuestUnreachable as error:
-            await socket.refuse(409, str(error))
-            return
-        await socket.accept()
-        try:
-            await self._talk(socket, console)
-        finally:
-            await console.close()
-
-    async def _talk(self, socket: WebSocket, console: Console) -> None:
-        async def to_guest() -> None:
-            async for data in socket:
-                await console.write(data if isinstance(data, bytes) else data.encode())
-
-        async def to_user() -> None:
-            async for data in console.output():
-                await socket.send(data)
-
-        tasks = [asyncio.create_task(work()) for work in (to_guest, to_user)]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            with suppress(ClientGone):
-                await socket.close()

@@ -12,7 +12,7 @@ class GuestUnreachable(Exception):
 
 
 class Console(Protocol):
-    """An open serial console."""
+    """An open console: a serial port, or a screen in VNC's protocol."""
 
     def output(self) -> AsyncIterator[bytes]:
         """What the guest says, until the console closes."""
@@ -28,14 +28,18 @@ class Console(Protocol):
 
 
 class Guests(Protocol):
-    """What can be asked about a guest on its host; both raise GuestUnreachable."""
+    """What can be asked about a guest on its host; all raise GuestUnreachable."""
 
     async def read_log(self, vm: int, which: str, offset: int) -> dict[str, Any]:
         """A piece of the serial or hypervisor log: {"data", "offset", "size"}."""
         ...
 
-    async def open_console(self, vm: int) -> Console:
-        """The guest's serial console."""
+    async def open_console(self, vm: int, kind: str) -> Console:
+        """The guest's serial console ("serial"), or its screen ("vnc")."""
+        ...
+
+    async def screenshot(self, vm: int) -> bytes:
+        """What the guest's screen shows, as PNG."""
         ...
 
 

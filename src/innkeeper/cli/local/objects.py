@@ -190,7 +190,7 @@ VCPU="1"
 MEMORY="128"
 DISK=[IMAGE_ID="{image}"]
 NIC=[NETWORK_ID="{network}"]
-GRAPHICS=[TYPE="vnc", LISTEN="127.0.0.1"]
+GRAPHICS=[TYPE="vnc"]
 CONTEXT=[NETWORK="YES", SET_HOSTNAME="$NAME", SSH_PUBLIC_KEY="$USER[SSH_PUBLIC_KEY]"]
 """
     return ensure(client, TEMPLATE, "tiny", lambda: client.number("template.allocate", text))

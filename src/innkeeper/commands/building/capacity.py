@@ -1,10 +1,7 @@
 """CPU, memory and the machine: checked, normalized, defaults filled in."""
 
-import ipaddress
-import re
 import uuid
 
-from innkeeper.model.names import is_host_name
 from innkeeper.model.states import VmState
 from innkeeper.model.template import Template, Vector, as_bool, as_float, as_int, number
 
@@ -24,7 +21,6 @@ _COSTS = ("CPU_COST", "MEMORY_COST", "DISK_COST")
 #: Largest values that make sense (memory in KiB fits 63 bits; QEMU's machines have fewer CPUs).
 MAX_MEMORY, MAX_CPU, MAX_VCPU = 2**40, 1e6, 4096
 _WHOLE = {"VCPU": MAX_VCPU, "VCPU_MAX": MAX_VCPU, "MEMORY_MAX": MAX_MEMORY, "MEMORY_SLOTS": 256}
-_KEYMAP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,19}")
 
 
 def fill(draft: Draft) -> None:
@@ -55,13 +51,10 @@ def amounts(draft: Draft) -> None:
 
 
 def machine(draft: Draft) -> None:
-    """Checks and completes the draft's switches and its screen."""
+    """Checks the draft's switches, and writes them in one way."""
     template = draft.template
     if (features := template.vector("FEATURES")) is not None:
         template = template.with_("FEATURES", _normalized(features))
-    graphics = template.vector("GRAPHICS")
-    if graphics is not None:
-        template = template.with_("GRAPHICS", _graphics(draft, graphics))
     draft.template = template
 
 
@@ -112,29 +105,3 @@ def _normalized(features: Vector) -> Vector:
         name: ("YES" if as_bool(value) else "NO") if name in _SWITCHES else value
         for name, value in features.items()
     }
-
-
-def _graphics(draft: Draft, graphics: Vector) -> Vector:
-    """With its port: 5900 plus the VM's number, as long as that is a port."""
-    made = dict(graphics)
-    text = made.get("PORT", "")
-    if not text:
-        made["PORT"] = str(5900 + draft.number % (65536 - 5900))
-    elif (port := as_int(text)) is None or not 0 <= port <= 65535:
-        raise problem(f"PORT of GRAPHICS must be from 0 to 65535, not {text!r}.")
-    made["LISTEN"] = made.get("LISTEN") or "0.0.0.0"  # noqa: S104  OpenNebula's default: reached from the front end
-    if not (is_host_name(made["LISTEN"]) or _is_address(made["LISTEN"])):
-        raise problem(f"LISTEN of GRAPHICS must be an address, not {made['LISTEN']!r}.")
-    if made.get("KEYMAP") and not _KEYMAP.fullmatch(made["KEYMAP"]):
-        raise problem(f"KEYMAP of GRAPHICS must be like en-us, not {made['KEYMAP']!r}.")
-    if made.get("TYPE", "").lower() == "vnc" and "PASSWD" in made:
-        made["PASSWD"] = made["PASSWD"][:8]
-    return made
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -16,7 +16,7 @@ from ..tools import run
 MIB = 1024 * 1024
 #: Seconds that making one disk may take: a full copy of a large image on a slow disk.
 COPY_TIME = 6 * 3600.0
-KINDS = ("overlay", "copy", "empty", "swap", "link")
+KINDS = ("overlay", "copy", "empty", "swap", "link", "tree")
 FORMATS = ("raw", "qcow2")
 #: File systems that an empty disk may be given, and how each is made.
 MAKERS = {
@@ -95,7 +95,8 @@ def described(disk: Arguments, bases: Path) -> Disk:
     """Reads one DISK. ``base`` in the cache of bases falls back to ``origin``, when that is here."""
     kind = disk.choice("kind", KINDS)
     has_base = kind in ("overlay", "copy", "link")
-    if not has_base and "size_mib" not in disk:
+    has_base = has_base or (kind == "tree" and "base" in disk)
+    if not has_base and kind != "tree" and "size_mib" not in disk:
         raise disk.bad("size_mib", f"a size, because a disk of kind {kind} has no base")
     fs = disk.maybe_text("fs")
     if fs is not None and fs not in MAKERS:

@@ -7,8 +7,6 @@ from typing import Any
 
 from ..errors import AgentError, FailedError, RefusedError
 
-URI = "qemu:///system"
-
 
 @functools.cache
 def libvirt() -> Any:
@@ -30,6 +28,7 @@ def explained(problem: Exception) -> AgentError:
         module.VIR_ERR_XML_DETAIL,
         module.VIR_ERR_CONFIG_UNSUPPORTED,
         module.VIR_ERR_INVALID_ARG,
+        module.VIR_ERR_NO_SUPPORT,
         module.VIR_ERR_XML_INVALID_SCHEMA,
     }
     code = problem.get_error_code() if hasattr(problem, "get_error_code") else None

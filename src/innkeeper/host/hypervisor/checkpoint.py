@@ -29,6 +29,7 @@ from ..xmltree import parse
 from .binding import libvirt
 from .domain_xml import NAMESPACE, QEMU_NAMESPACE, Setting, identity_xml
 from .libvirt_qemu import Hypervisor, state_of
+from .screens import with_free_ports
 
 #: The first bytes of a libvirt save file that is whole (qemu_saveimage.h).
 _WHOLE = b"LibvirtQemudSave"
@@ -108,7 +109,7 @@ def _restore_paused(hypervisor: Hypervisor, folder: VmFolder, generation: int) -
     checkpoint = str(folder.checkpoint)
     saved = connection.saveImageGetXMLDesc(checkpoint, module.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
     xml = remarked(saved, hypervisor.setting(folder, generation, {}))
-    connection.restoreFlags(checkpoint, xml, module.VIR_DOMAIN_SAVE_PAUSED)
+    connection.restoreFlags(checkpoint, with_free_ports(xml), module.VIR_DOMAIN_SAVE_PAUSED)
     return hypervisor.when_started(folder.vm)
 
 

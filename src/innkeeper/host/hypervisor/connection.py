@@ -7,6 +7,7 @@ arrive on that thread, where no libvirt call may be made: they are only handed o
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -14,59 +15,65 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import FailedError
-from .binding import URI, libvirt
+from .binding import libvirt
 
 _RETRY = 1.0
 _log = logging.getLogger(__name__)
+
+
+@functools.cache
+def _run_loop() -> None:
+    """Starts libvirt's event loop; the process has one for all connections."""
+    module = libvirt()
+    module.virEventRegisterDefaultImpl()
+
+    def loop() -> None:
+        while True:
+            module.virEventRunDefaultImpl()
+
+    threading.Thread(target=loop, name="libvirt-events", daemon=True).start()
+
 
 #: Gets a domain's name and libvirt number, and libvirt's event and detail numbers.
 LifecycleHandler = Callable[[str, int, int, int], None]
 
 
 class Connection:
-    """One connection to ``qemu:///system``, opened when first asked for."""
+    """One connection to one of libvirt's hypervisors, opened when first asked for."""
 
-    def __init__(self, on_lifecycle: LifecycleHandler, on_open: Callable[[], None]) -> None:
+    def __init__(
+        self, uri: str, on_lifecycle: LifecycleHandler, on_open: Callable[[], None]
+    ) -> None:
+        self._uri = uri
         self._on_lifecycle = on_lifecycle
         self._on_open = on_open
         self._lock = threading.RLock()
-        self._loop_runs = False
         self._current: Any = None
+        #: Whether it has been open once: this hypervisor is here.
+        self.opened = False
 
     def get(self) -> Any:
         """A live connection; FailedError when no libvirt daemon answers."""
         with self._lock:
             if self._current is None or not self._current.isAlive():
                 self._current = self._open()
+                self.opened = True
                 self._on_open()
             return self._current
 
     def _open(self) -> Any:
         module = libvirt()
-        self._run_loop()
+        _run_loop()
         try:
-            connection = module.open(URI)
+            connection = module.open(self._uri)
         except module.libvirtError as closed:
-            raise FailedError(f"no libvirt daemon answers at {URI}: {closed}") from closed
+            raise FailedError(f"no libvirt daemon answers at {self._uri}: {closed}") from closed
         connection.setKeepAlive(5, 3)
         connection.registerCloseCallback(self._closed, None)
         connection.domainEventRegisterAny(
             None, module.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._lifecycle, None
         )
         return connection
-
-    def _run_loop(self) -> None:
-        if self._loop_runs:
-            return
-        module = libvirt()
-        module.virEventRegisterDefaultImpl()
-
-        def loop() -> None:
-            while True:
-                module.virEventRunDefaultImpl()
-
-        threading.Thread(target=loop, name="libvirt-events", daemon=True).start()
-        self._loop_runs = True
 
     def _lifecycle(
         self, _connection: Any, domain: Any, event: int, detail: int, _opaque: None

@@ -58,15 +58,7 @@ def domain_xml(domain: Arguments, setting: Setting) -> str:
     """The libvirt XML of a domain; BadArgsError names what is wrong in the description."""
     ET.register_namespace("inn", NAMESPACE)
     ET.register_namespace("qemu", QEMU_NAMESPACE)
-    root = ET.Element("domain", type="kvm" if setting.accelerator == "kvm" else "qemu")
-    _leaf(root, "name", domain_name(setting.vm))
-    _leaf(root, "uuid", domain.text("uuid"))
-    if title := _UNPRINTABLE.sub("", domain.text("title", "").replace("\n", " ")):
-        _leaf(root, "title", title)
-    _identity(root, setting)
-    _capacity(root, domain)
-    if shares := domain.maybe_integer("cpu_shares", least=2):
-        _leaf(_leaf(root, "cputune"), "shares", str(shares))
+    root = head_xml("kvm" if setting.accelerator == "kvm" else "qemu", domain, setting)
     _operating_system(root, domain, setting)
     _features(root, domain, setting)
     _cpu(root, domain, setting)
@@ -77,6 +69,20 @@ def domain_xml(domain: Arguments, setting: Setting) -> str:
     if raw := domain.maybe_text("raw"):
         _merge(root, _parse_raw(raw, domain))
     return ET.tostring(root, encoding="unicode")
+
+
+def head_xml(kind: str, domain: Arguments, setting: Setting) -> ET.Element:
+    """A domain with what every hypervisor is told: whose it is and how much it gets."""
+    root = ET.Element("domain", type=kind)
+    _leaf(root, "name", domain_name(setting.vm))
+    _leaf(root, "uuid", domain.text("uuid"))
+    if title := _UNPRINTABLE.sub("", domain.text("title", "").replace("\n", " ")):
+        _leaf(root, "title", title)
+    _identity(root, setting)
+    _capacity(root, domain)
+    if shares := domain.maybe_integer("cpu_shares", least=2):
+        _leaf(_leaf(root, "cputune"), "shares", str(shares))
+    return root
 
 
 def identity_xml(setting: Setting) -> ET.Element:

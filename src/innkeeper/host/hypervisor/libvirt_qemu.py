@@ -22,14 +22,13 @@ from ..errors import FailedError, GuestTimeoutError, MissingError, RefusedError,
 from ..files import remove_durably
 from ..folders import VmFolder
 from ..xmltree import parse
+from . import statistics
 from .binding import libvirt
 from .connection import Connection
 from .domain_xml import NAMESPACE, Setting, domain_name, domain_xml, vm_of_name
 from .events import Watcher
+from .screens import with_free_ports
 
-#: Where libvirt's QEMU driver keeps what concerns a running domain, and its logs.
-RUN_FOLDER = Path("/run/libvirt/qemu")
-LOG_FOLDER = Path("/var/log/libvirt/qemu")
 #: Seconds until a domain that is being started must be there, or one that was ended gone.
 _SETTLE = 120.0
 #: Seconds after which the power button is pressed again: a guest that boots does not hear it.
@@ -68,7 +67,13 @@ class Seen:
 
 
 class Hypervisor:
-    """The domains of one root on this host."""
+    """The domains of one root on this host, under QEMU. Another hypervisor says what differs."""
+
+    NAME = "qemu"
+    URI = "qemu:///system"
+    #: Where libvirt's driver keeps what concerns a running domain, and its logs.
+    RUN_FOLDER = Path("/run/libvirt/qemu")
+    LOG_FOLDER = Path("/var/log/libvirt/qemu")
 
     def __init__(
         self, zone: str, vms: Path, accelerator: Callable[[], str], report: Callable[..., None]
@@ -78,7 +83,7 @@ class Hypervisor:
         self._accelerator = accelerator
         self._machines: dict[str, list[str]] | None = None
         self.watcher = Watcher(report, self._live_generation, self.generations)
-        self.connection = Connection(self.watcher.occurred, self.watcher.resync)
+        self.connection = Connection(self.URI, self.watcher.occurred, self.watcher.resync)
 
     # Finding
 
@@ -104,7 +109,7 @@ class Hypervisor:
     def seen(self) -> list[Seen]:
         """All live domains of ours."""
         return [
-            Seen(vm, mark.generation, state_of(domain), pid_of(vm))
+            Seen(vm, mark.generation, state_of(domain), self.pid_of(vm))
             for vm, domain, mark in self._ours()
         ]
 
@@ -155,13 +160,34 @@ class Hypervisor:
         ours = mark.zone == self._zone and Path(mark.folder).parent == self._vms
         return mark if ours else None
 
+    def statistics(self) -> list[tuple[Any, dict[str, Any]]]:
+        """The live domains with libvirt's statistics of each."""
+        return statistics.bulk(self.connection.get())
+
+    def pid_of(self, vm: int) -> int | None:
+        """The process number of a VM's guest, or None."""
+        try:
+            return int((self.RUN_FOLDER / f"{domain_name(vm)}.pid").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def logs_of(self, vm: int) -> list[Path]:
+        """The files in which libvirt logged what it and the hypervisor said about a VM, newest first."""
+        name = f"{domain_name(vm)}.log"
+        return [path for path in [self.LOG_FOLDER / name] if path.exists()] + sorted(
+            path for path in self.LOG_FOLDER.glob(f"{name}.*") if path.suffix[1:].isdigit()
+        )
+
+    def remove_traces(self, vm: int) -> None:
+        """What libvirt leaves behind of a domain that is gone."""
+        for log in self.logs_of(vm):
+            log.unlink(missing_ok=True)
+
     # Starting
 
     def ensure(self, folder: VmFolder, generation: int, description: Arguments) -> dict[str, Any]:
         """Starts the VM unless it runs already with this generation."""
-        self._check_machine(description)
-        setting = self.setting(folder, generation, layers(folder, description))
-        xml = domain_xml(description, setting)
+        xml = self.describe(folder, generation, description)
         domain = self.find(folder.vm)
         if domain is not None:
             running = self.generation_of(domain)
@@ -173,7 +199,13 @@ class Hypervisor:
         elif self.domain_exists(folder.vm):
             raise RefusedError(f"{domain_name(folder.vm)} runs here and is not ours")
         self._note_start(folder, generation, description)
-        return self.described(self.connection.get().createXML(xml, 0))
+        return self.described(self.connection.get().createXML(with_free_ports(xml), 0))
+
+    def describe(self, folder: VmFolder, generation: int, description: Arguments) -> str:
+        """The libvirt XML of a VM, with whose disks everything is well."""
+        self._check_machine(description)
+        setting = self.setting(folder, generation, layers(folder, description))
+        return domain_xml(description, setting)
 
     def _check_machine(self, description: Arguments) -> None:
         """libvirt's own complaint about an unknown machine is that it has no PCI bus."""
@@ -226,7 +258,7 @@ class Hypervisor:
         vm = vm_of_name(domain.name())
         return {
             "domain": domain.name(),
-            "pid": pid_of(vm if vm is not None else -1),
+            "pid": self.pid_of(vm if vm is not None else -1),
             "console": console_path(domain),
             "state": state_of(domain),
         }
@@ -260,11 +292,12 @@ class Hypervisor:
             if left <= 0 or superseded():
                 why = "a stronger request came" if superseded() else f"in {patience:g} s"
                 raise GuestTimeoutError(f"VM {vm} did not shut down ({why})")
-            self._press(domain)
+            self.press(domain)
             if self.wait_gone(vm, min(left, _PRESS_AGAIN), superseded):
                 return
 
-    def _press(self, domain: Any) -> None:
+    def press(self, domain: Any) -> None:
+        """Presses the power button."""
         module = libvirt()
         # A domain that has just ended cannot be asked; the caller looks again.
         with contextlib.suppress(module.libvirtError):
@@ -352,26 +385,14 @@ def state_word(state: int, reason: int) -> str:
     return _STATES.get(state, "off")
 
 
-def pid_of(vm: int) -> int | None:
-    """The process number of a VM's QEMU, or None."""
-    try:
-        return int((RUN_FOLDER / f"{domain_name(vm)}.pid").read_text())
-    except (OSError, ValueError):
-        return None
-
-
 def console_path(domain: Any) -> str | None:
-    """The pseudo-terminal of a domain's first serial port."""
-    source = parse(domain.XMLDesc()).find("devices/serial/source")
-    return source.get("path") if source is not None else None
-
-
-def logs_of(vm: int) -> list[Path]:
-    """The files in which libvirt logged what it and QEMU said about a VM, newest first."""
-    name = f"{domain_name(vm)}.log"
-    return [path for path in [LOG_FOLDER / name] if path.exists()] + sorted(
-        path for path in LOG_FOLDER.glob(f"{name}.*") if path.suffix[1:].isdigit()
+    """The pseudo-terminal of a domain's first serial port (or its console: a container has no port)."""
+    devices = parse(domain.XMLDesc()).find("devices")
+    found = ("serial/source", "console/source")
+    source = next(
+        (s for path in found if devices is not None and (s := devices.find(path)) is not None), None
     )
+    return source.get("path") if source is not None else None
 
 
 def direct_io_works(folder: Path) -> bool:

@@ -437,3 +437,18 @@ def test_free_text_stands_in_cdata(cloud: Cloud) -> None:
         assert re.search(rf"<{tag}><!\[CDATA\[", text)
     assert "\n" not in text
     assert not text.startswith("<?xml")
+
+
+def test_the_password_of_a_screen_is_for_those_who_handle_the_vm(cloud: Cloud) -> None:
+    text = f"{VM}\nGRAPHICS=[TYPE=vnc,RANDOM_PASSWD=YES]"
+    number = cloud.do("one.vm.allocate", text, True, session=ALICE)
+    cloud.do("one.vm.chmod", number, -1, -1, -1, -1, -1, -1, 1, -1, -1, session=ALICE)
+    path = "TEMPLATE/GRAPHICS/PASSWD"
+    for session, shown in ((ALICE, True), (BOB, False), (ALICE, True)):
+        vm = cloud.xml("one.vm.info", number, session=session)
+        assert (vm.findtext(path) is not None) is shown
+        assert vm.findtext("TEMPLATE/GRAPHICS/PORT") == "5900"
+        (vm,) = cloud.xml("one.vmpool.infoextended", -2, -1, -1, -1, session=session)
+        assert (vm.findtext(path) is not None) is shown
+        (vm,) = cloud.xml("one.vmpool.info", -2, -1, -1, -1, session=session)
+        assert vm.findtext(path) is None and vm.findtext("TEMPLATE/GRAPHICS/TYPE") == "vnc"

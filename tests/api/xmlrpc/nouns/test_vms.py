@@ -229,3 +229,29 @@ def test_a_test_of_a_lock_locks_nothing(cloud: Cloud) -> None:
     cloud.refused(Code.ACTION, "one.vm.lock", number, 1, True)
     for level in (0, 5, -1):
         cloud.refused(Code.ACTION, "one.vm.lock", number, level, False)
+
+
+def test_scheduled_actions_are_in_the_documents_where_opennebula_has_them(cloud: Cloud) -> None:
+    line = "SCHED_ACTION = [ ACTION = {}, TIME = +{}, REPEAT = 3, DAYS = 24 ]"
+    number = cloud.do("one.vm.allocate", f"{VM}\n{line.format('hold', 3600)}")
+    second = cloud.do("one.vm.schedadd", number, line.format("terminate", 7200))
+    vm = cloud.xml("one.vm.info", number)
+    listed = [entry.text for entry in vm.findall("SCHED_ACTIONS/ID")]
+    assert listed == [str(second - 1), str(second)]
+    found = vm.findall("TEMPLATE/SCHED_ACTION")
+    assert [entry.findtext("ACTION") for entry in found] == ["hold", "terminate"]
+    assert list(vm.find("TEMPLATE"))[-1].tag == "SCHED_ACTION"
+    start = int(vm.findtext("STIME"))
+    shown = {entry.tag: entry.text for entry in found[1]}
+    assert (shown["TIME"], shown["DONE"], shown["DAYS"]) == (str(start + 7200), "-1", "24")
+    assert (shown["PARENT_ID"], shown["TYPE"]) == (str(number), "VM")
+    pool = cloud.xml("one.vmpool.infoextended", -2, -1, -1, -1)
+    assert pool.findall("VM/SCHED_ACTIONS/ID") and not pool.findall("VM/TEMPLATE/SCHED_ACTION")
+    cloud.do("one.vm.scheddelete", number, second)
+    assert len(cloud.xml("one.vm.info", number).findall("TEMPLATE/SCHED_ACTION")) == 1
+    cloud.refused(Code.NO_EXISTS, "one.vm.scheddelete", number, second)
+    cloud.refused(
+        Code.AUTHORIZATION, "one.vm.schedadd", number, line.format("hold", 1), session=BOB
+    )
+    cloud.do("one.vm.action", "terminate-hard", number)
+    cloud.refused(Code.INTERNAL, "one.vm.schedadd", number, line.format("hold", 1))

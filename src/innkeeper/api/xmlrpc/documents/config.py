@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from innkeeper.commands.auth import SESSION_TIME
 from innkeeper.commands.datastores import IMAGE_DRIVERS, TRANSFER
-from innkeeper.commands.hosts import DRIVERS as HOST_DRIVERS
 from innkeeper.commands.networks import DRIVERS as NETWORK_DRIVERS
 from innkeeper.commands.restricted import RESTRICTED
 from innkeeper.commands.vms import ADMIN_OPERATIONS
 from innkeeper.lifecycle.actions import ACTIONS
 from innkeeper.model.addresses import MAC_PREFIX
+from innkeeper.model.hypervisors import DRIVERS as HOST_DRIVERS
 from innkeeper.model.template import Template, Value, Vector
 
 

@@ -3,6 +3,8 @@
 A body is cut around what changes with every sample: parts that are kept, with LAST_POLL and MONITORING between them.
 """
 
+import msgspec
+
 from innkeeper.api.xmlrpc.documents import measures
 from innkeeper.api.xmlrpc.documents.cache import Form, Parts, escaped
 from innkeeper.api.xmlrpc.documents.elements import (
@@ -17,8 +19,10 @@ from innkeeper.api.xmlrpc.documents.elements import (
 from innkeeper.api.xmlrpc.documents.view import View
 from innkeeper.api.xmlrpc.monitoring import Sample
 from innkeeper.model.objects import DiskSnapshot, DiskSnapshots, History, Vm
+from innkeeper.model.permissions import Caller, Right, may
+from innkeeper.model.schedule import attributes
 from innkeeper.model.states import VmState
-from innkeeper.model.template import Vector
+from innkeeper.model.template import Template, Vector
 
 _DISK = (
     "DISK_ID", "DATASTORE", "DATASTORE_ID", "IMAGE", "IMAGE_ID", "SIZE", "TYPE", "CLONE", "CLONE_TARGET", "LN_TARGET",
@@ -38,13 +42,16 @@ _USER = (
 
 
 def long(vm: Vm, uname: str, gname: str) -> tuple[str, ...]:
-    """Up to LAST_POLL, up to MONITORING, up to the history, all history, its last record, the end."""
+    """Up to LAST_POLL, MONITORING, the schedule; the schedule; up to the history; all of it; its last record; end."""
     records = [history_record(vm.id, record) for record in vm.history]
     return (
         f"<VM>{identity(vm, uname, gname)}{permissions(vm.permissions)}<LAST_POLL>",
         f"</LAST_POLL>{_states(vm)}{lock(vm.lock)}<MONITORING>",
-        f"</MONITORING><SCHED_ACTIONS></SCHED_ACTIONS>{vm.template.to_xml()}"
-        f"{vm.user_template.to_xml('USER_TEMPLATE')}<HISTORY_RECORDS>",
+        f"</MONITORING>{_schedule_ids(vm)}{vm.template.to_xml().removesuffix(_END)}",
+        "".join(
+            [f"<SCHED_ACTION>{children(attributes(a, vm.id))}</SCHED_ACTION>" for a in vm.schedule]
+        ),
+        f"{_END}{vm.user_template.to_xml('USER_TEMPLATE')}<HISTORY_RECORDS>",
         "".join(records),
         "".join(records[-1:]),
         f"</HISTORY_RECORDS>{''.join(map(_disk_snapshots, vm.disk_snapshots))}<BACKUPS><BACKUP_CONFIG></BACKUP_CONFIG>"
@@ -70,6 +77,27 @@ def _disk_snapshot(of: DiskSnapshots, snapshot: DiskSnapshot) -> str:
         f"<SNAPSHOT>{active}{children}<DATE>{snapshot.date}</DATE><ID>{snapshot.id}</ID>{name}"
         f"<PARENT>{snapshot.parent}</PARENT><SIZE>{snapshot.size}</SIZE></SNAPSHOT>"
     )
+
+
+_END = "</TEMPLATE>"
+
+
+def _schedule_ids(vm: Vm) -> str:
+    ids = "".join([f"<ID>{action.id}</ID>" for action in vm.schedule])
+    return f"<SCHED_ACTIONS>{ids}</SCHED_ACTIONS>"
+
+
+def discreet(vm: Vm, uname: str, gname: str) -> tuple[str, ...]:
+    """The long body for those who may look at a VM but not handle it: without the password of its screen."""
+    return long(msgspec.structs.replace(vm, template=_without_password(vm.template)), uname, gname)
+
+
+def _without_password(template: Template) -> Template:
+    graphics = template.vector("GRAPHICS")
+    if graphics is None or "PASSWD" not in graphics:
+        return template
+    shown = {name: value for name, value in graphics.items() if name != "PASSWD"}
+    return template.with_("GRAPHICS", shown)
 
 
 def _states(vm: Vm) -> str:
@@ -126,7 +154,7 @@ def _short_template(vm: Vm) -> str:
     cards = [
         f"<NIC>{_those_of(nic, _NIC_OPTIONAL)}{_all_of(nic, _NIC)}</NIC>" for nic in _cards(vm)
     ]
-    graphics = template.vector("GRAPHICS")
+    graphics = _without_password(template).vector("GRAPHICS")
     screen = [f"<GRAPHICS>{children(graphics)}</GRAPHICS>"] if graphics is not None else []
     return "".join([*capacity, cores, *disks, *cards, *screen])
 
@@ -167,6 +195,7 @@ def _short_history(vm: Vm) -> str:
 # ---- with the cache ---------------------------------------------------------------------------
 
 LONG = Form("vm long", long)
+DISCREET = Form("vm discreet", discreet)
 SHORT = Form("vm short", short)
 
 
@@ -185,13 +214,24 @@ def _measured(view: View, vm: Vm, sample: Sample | None) -> bytes:
     return view.cache.measured(LONG.name, vm.id, sample[0], lambda: measures.of_vm(vm.id, sample))
 
 
-def long_parts(view: View, vm: Vm, *, all_history: bool) -> Parts:
-    """The long body, with all history records or the last one only."""
-    head, states, templates, history, last, end = _kept(view, LONG, vm)
+def long_parts(view: View, caller: Caller, vm: Vm, *, all_history: bool) -> Parts:
+    """The long body: with the schedule and all history records, or with the last record only."""
+    form = LONG if may(caller, Right.MANAGE, vm) else DISCREET
+    head, states, template, schedule, user, history, last, end = _kept(view, form, vm)
     sample = view.monitoring.latest(Vm.KIND, vm.id)
     measured = _measured(view, vm, sample)
-    records = history if all_history else last
-    return head, measures.last_poll(sample), states, measured, templates, records, end
+    records, schedule = (history, schedule) if all_history else (last, b"")
+    return (
+        head,
+        measures.last_poll(sample),
+        states,
+        measured,
+        template,
+        schedule,
+        user,
+        records,
+        end,
+    )
 
 
 def short_parts(view: View, vm: Vm) -> Parts:

@@ -25,7 +25,16 @@ from innkeeper.api.xmlrpc.methods import (
 )
 from innkeeper.api.xmlrpc.nouns import generic, samples
 from innkeeper.api.xmlrpc.wire import Raw
-from innkeeper.commands import capacity, configuration, disks, nics, saving, snapshots, vms
+from innkeeper.commands import (
+    capacity,
+    configuration,
+    disks,
+    nics,
+    saving,
+    schedules,
+    snapshots,
+    vms,
+)
 from innkeeper.commands.common import need
 from innkeeper.model.errors import bad_argument, invalid, wrong_state
 from innkeeper.model.objects import Vm
@@ -41,7 +50,7 @@ ANY_STATE, NOT_DONE = -2, -1
 def info(desk: Desk, caller: Caller, vm_id: int, _decrypt: bool) -> Answer:
     """The long body, with all history."""
     vm = need(desk.world, Vm, vm_id, caller, Right.USE)
-    return Raw(*documents.long_parts(desk.view, vm, all_history=True))
+    return Raw(*documents.long_parts(desk.view, caller, vm, all_history=True))
 
 
 def monitoring(desk: Desk, caller: Caller, vm_id: int) -> Answer:
@@ -82,9 +91,10 @@ def _not_done(vm: Vm) -> bool:
     return vm.state is not VmState.DONE
 
 
-def _bodies(desk: Desk, found: list[Vm], *, extended: bool) -> Answer:
+def _bodies(desk: Desk, caller: Caller, found: list[Vm], *, extended: bool) -> Answer:
     if extended:
-        return pool("VM_POOL", found, partial(documents.long_parts, desk.view, all_history=False))
+        body = partial(documents.long_parts, desk.view, caller, all_history=False)
+        return pool("VM_POOL", found, body)
     return pool("VM_POOL", found, partial(documents.short_parts, desk.view))
 
 
@@ -92,14 +102,16 @@ def pool_info(
     desk: Desk, caller: Caller, flag: int, start: int, end: int, state: int, query: str
 ) -> Answer:
     """Short bodies of VMs by filter, range and state."""
-    return _bodies(desk, _selected(desk, caller, flag, start, end, state, query), extended=False)
+    found = _selected(desk, caller, flag, start, end, state, query)
+    return _bodies(desk, caller, found, extended=False)
 
 
 def pool_info_extended(
     desk: Desk, caller: Caller, flag: int, start: int, end: int, state: int, query: str
 ) -> Answer:
     """Long bodies of VMs by filter, range and state."""
-    return _bodies(desk, _selected(desk, caller, flag, start, end, state, query), extended=True)
+    found = _selected(desk, caller, flag, start, end, state, query)
+    return _bodies(desk, caller, found, extended=True)
 
 
 def pool_info_set(desk: Desk, caller: Caller, listed: str, extended: bool) -> Answer:
@@ -107,7 +119,7 @@ def pool_info_set(desk: Desk, caller: Caller, listed: str, extended: bool) -> An
     wanted = sorted(set(_numbers(listed)), reverse=True)
     there = (desk.world.vms.get(number) for number in wanted)
     found = [vm for vm in there if vm is not None and may(caller, Right.USE, vm)]
-    return _bodies(desk, found, extended=extended)
+    return _bodies(desk, caller, found, extended=extended)
 
 
 def _numbers(listed: str) -> Iterable[int]:
@@ -164,6 +176,10 @@ METHODS: Final = (
     Method("one.vm.snapshotcreate", (ID, s("name")), change(snapshots.take), "Takes a snapshot of a guest that runs."),
     Method("one.vm.snapshotrevert", (ID, i("snapshot")), change(snapshots.revert), "Brings a guest back to one."),
     Method("one.vm.snapshotdelete", (ID, i("snapshot")), change(snapshots.drop), "Removes a snapshot of a guest."),
+    Method("one.vm.schedadd", (ID, s("template")), change(schedules.add), "Schedules an action; its number."),
+    Method("one.vm.schedupdate", (ID, i("schedule"), s("template")), change(schedules.update),
+           "Changes a scheduled action."),
+    Method("one.vm.scheddelete", (ID, i("schedule")), change(schedules.delete), "Takes a scheduled action away."),
     Method("one.vm.monitoring", (ID,), read(monitoring), "All samples of a VM."),
     generic.chmod("one.vm", Vm),
     Method("one.vm.chown", (ID, i("uid"), i("gid")), change(vms.chown), "Sets owner and group; -1 keeps one."),

@@ -1,0 +1,199 @@
+"""A guest's screen in a browser, its pictures, and who does not get to see them."""
+
+import base64
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from tests.real.browser import Browser
+from tests.real.zone import PASSWORD, Zone, wait_for
+
+pytestmark = pytest.mark.real
+
+#: A shell on the screen, besides the one on the serial port.
+SHELL = "setsid getty -n -l /bin/sh 38400 tty1 </dev/null >/dev/null 2>&1 &"
+PICTURE = "document.querySelector('canvas')?.toDataURL()"
+STATUS = "document.getElementById('status').textContent"
+
+
+@pytest.fixture(scope="module")
+def vm(zone: Zone) -> Iterator[int]:
+    """A guest with a shell on its screen."""
+    extra = f'CONTEXT=[NETWORK="YES",SET_HOSTNAME="$NAME",START_SCRIPT="{SHELL}"]'
+    vm = zone.instantiate("seen", extra)
+    zone.answers(vm)
+    yield vm
+    zone.api.vm.action("terminate-hard", vm)
+    zone.wait_phase(vm, 6)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    browser = Browser()
+    yield browser
+    browser.close()
+
+
+def inn(zone: Zone, *arguments: str) -> bytes:
+    command = [sys.executable, "-m", "innkeeper.cli.main", *arguments]
+    environment = {**os.environ, "INN_DATA": str(zone.data)}
+    return subprocess.run(command, env=environment, check=True, capture_output=True).stdout
+
+
+def asked(zone: Zone, verb: str, path: str) -> Any:
+    """An answer of our own API."""
+    request = urllib.request.Request(zone.url + path, method=verb)
+    word = base64.b64encode(f"oneadmin:{PASSWORD}".encode()).decode()
+    request.add_header("Authorization", f"Basic {word}")
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        return json.loads(reply.read())
+
+
+def console_of(zone: Zone, token: str) -> str:
+    return f"{zone.url.replace('http', 'ws', 1)}/api/v1/console?token={token}"
+
+
+def test_a_screen_in_the_browser_shows_what_is_typed(zone: Zone, vm: int, browser: Browser) -> None:
+    browser.open(inn(zone, "vm", "vnc", str(vm)).decode().strip())
+    wait_for(lambda: browser.value(STATUS) == "Connected", "the screen is shown")
+    assert browser.value("location.href") == f"{zone.url}/console/"  # the token is not in it
+    before = wait_for(lambda: browser.value(PICTURE), "a picture")
+    browser.type("echo typed-by-hand")
+    typed = wait_for(lambda: _other(browser.value(PICTURE), before), "what is typed on the screen")
+    browser.type("\n")
+    wait_for(lambda: _other(browser.value(PICTURE), typed), "its answer on the screen")
+    browser.type("ls /dev/null\nreboot -f\n")
+    wait_for(lambda: zone.serial(vm).count("TINY READY") == 2, "the guest does what was typed")
+    wait_for(lambda: zone.answers(vm), "the guest is up again")
+    assert browser.value(STATUS) == "Connected"  # the screen stays through a reboot
+    assert browser.problems == []
+
+
+def _other(now: Any, before: Any) -> Any:
+    return now if now and now != before else None
+
+
+def test_the_serial_port_in_the_browser(zone: Zone, vm: int, browser: Browser) -> None:
+    browser.open(inn(zone, "vm", "vnc", str(vm), "--serial").decode().strip())
+    wait_for(lambda: browser.value(STATUS) == "Connected", "the serial port is open")
+    browser.type("\necho serial-by-hand\n")
+    shown = "document.querySelector('pre').textContent"
+    wait_for(lambda: browser.value(shown).count("serial-by-hand") >= 2, "the echo and the answer")
+    assert browser.problems == []
+
+
+def test_a_token_is_good_once(zone: Zone, vm: int) -> None:
+    token = asked(zone, "POST", f"/api/v1/vms/{vm}/console-token?kind=vnc")["token"]
+    with connect(console_of(zone, token), subprotocols=["binary"]) as screen:
+        assert screen.subprotocol == "binary"
+        assert screen.recv(timeout=60) == b"RFB 003.008\n"
+    for wrong in (token, "guessed"):
+        with pytest.raises(InvalidStatus) as no, connect(console_of(zone, wrong)):
+            pass
+        assert no.value.response.status_code == 401
+
+
+def test_who_does_not_read_costs_no_more_than_a_window(zone: Zone, vm: int) -> None:
+    """Megabytes from the guest to one who does not look; neither the agent nor the front end holds them."""
+    token = asked(zone, "POST", f"/api/v1/vms/{vm}/console-token?kind=serial")["token"]
+    where = urlsplit(zone.url)
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.connect((where.hostname, where.port))
+    key = base64.b64encode(os.urandom(16)).decode()
+    slow.sendall(
+        f"GET /api/v1/console?token={token} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+    )
+    assert b"101" in slow.recv(4096)
+    before = {pid: memory(pid) for pid in (zone.daemon.pid, *agents(zone))}
+    size = len(zone.serial(vm))
+    say(slow, b"\nhead -c 1000000 /dev/zero | tr '\\0' x; echo; echo said-$((40+2))\n")
+    wait_for(lambda: "said-42" in zone.serial(vm)[size:], "the guest has said it all")
+    grown = {pid: memory(pid) - kib for pid, kib in before.items()}
+    assert max(grown.values()) < 900, grown
+    # Others are served meanwhile.
+    assert zone.api.vm.info(vm).STATE == 3
+    slow.close()
+
+
+def say(slow: socket.socket, text: bytes) -> None:
+    """One WebSocket message of a client (masked with zeros)."""
+    assert len(text) < 126
+    slow.sendall(bytes((0x82, 0x80 | len(text), 0, 0, 0, 0)) + text)
+
+
+def memory(pid: int) -> int:
+    """KiB that a process has in memory."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
+
+
+def agents(zone: Zone) -> list[int]:
+    """The front end's children."""
+    text = Path(f"/proc/{zone.daemon.pid}/task/{zone.daemon.pid}/children").read_text()
+    return [int(pid) for pid in text.split()]
+
+
+def test_a_picture_changes_with_the_screen(
+    zone: Zone, vm: int, browser: Browser, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    inn(zone, "vm", "screenshot", str(vm), "-o", str(one))
+    assert one.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    browser.open(f"{zone.url}/console/")
+    wait_for(lambda: "needs a token" in browser.value(STATUS), "the page without a token")
+    serial(zone, vm, b"\necho -e '\\033cHello' > /dev/tty1\n")
+
+    def changed() -> bool:
+        two.write_bytes(inn(zone, "vm", "screenshot", str(vm), "-o", "-"))
+        return two.read_bytes() != one.read_bytes()
+
+    wait_for(changed, "another picture")
+    image = base64.b64encode(two.read_bytes()).decode()
+    # A browser can read it, and sees a screen of text.
+    browser.value(f"window.picture = new Image(); picture.src = 'data:image/png;base64,{image}'; 1")
+    assert wait_for(lambda: browser.value("picture.width"), "the picture is decoded") >= 640
+
+
+def serial(zone: Zone, vm: int, text: bytes) -> None:
+    """Types into the serial port."""
+    token = asked(zone, "POST", f"/api/v1/vms/{vm}/console-token")["token"]
+    with connect(console_of(zone, token)) as line:
+        line.send(text)
+        line.recv(timeout=60)
+
+
+def test_the_screen_is_on_loopback_and_nowhere_else(zone: Zone, vm: int) -> None:
+    graphics = zone.api.vm.info(vm).TEMPLATE["GRAPHICS"]
+    assert (graphics["LISTEN"], graphics["PORT"]) == ("127.0.0.1", str(5900 + vm))
+    found = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    listening = [line.split()[1] for line in found if line.split()[3] == "0A"]
+    assert f"0100007F:{5900 + vm:04X}" in listening
+    assert f"00000000:{5900 + vm:04X}" not in listening
+
+
+def test_a_guest_whose_port_somebody_else_has_starts_with_another(zone: Zone) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        vm = zone.instantiate("elsewhere", f'GRAPHICS=[TYPE="vnc",PORT="{port}"]')
+        zone.running(vm)
+    token = asked(zone, "POST", f"/api/v1/vms/{vm}/console-token?kind=vnc")["token"]
+    with connect(console_of(zone, token)) as screen:
+        assert screen.recv(timeout=60) == b"RFB 003.008\n"
+        zone.api.vm.action("terminate-hard", vm)
+        with pytest.raises(ConnectionClosed):
+            while True:
+                screen.recv(timeout=60)
+    zone.wait_phase(vm, 6)
