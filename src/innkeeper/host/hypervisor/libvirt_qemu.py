@@ -207,12 +207,6 @@ class Hypervisor:
         layers = _layers(folder, description)
         return domain_xml(description, self.setting(folder, generation, layers))
 
-    def describe(self, folder: VmFolder, generation: int, description: Arguments) -> str:
-        """The libvirt XML of a VM, with whose disks everything is well."""
-        self._check_machine(description)
-        layers = _layers(folder, description)
-        return domain_xml(description, self.setting(folder, generation, layers))
-
     def _check_machine(self, description: Arguments) -> None:
         """libvirt's own complaint about an unknown machine is that it has no PCI bus."""
         wanted = description.maybe_text("machine")
