@@ -59,7 +59,7 @@ def _port(world: World, vm: int, text: str) -> int:
         return asked
     count = LAST_PORT - FIRST_PORT + 1
     ports = (FIRST_PORT + (vm + step) % count for step in range(count))
-    found = next((port for port in ports if not world.screens.of(port)), None)
+    found = next((port for port in ports if not set(world.screens.of(port)) - {vm}), None)
     if found is None:
         raise problem(f"PORT of GRAPHICS: none from {FIRST_PORT} to {LAST_PORT} is free.")
     return found
