@@ -50,6 +50,29 @@ def test_a_running_vm(cloud: Cloud) -> None:
     assert texts(vm, "TEMPLATE/NIC/IP") == ["10.0.0.1", "10.1.0.4"]
 
 
+def test_the_snapshots_of_a_disk(cloud: Cloud) -> None:
+    number = cloud.add_running(f"{VM}\nDISK = [TYPE = fs, SIZE = 5, FORMAT = qcow2]")
+    for name in ("first", ""):
+        cloud.do("one.vm.disksnapshotcreate", number, 0, name)
+        cloud.settle()
+    vm = cloud.xml("one.vm.info", number)
+    schema.check(vm, schema.VM)
+    assert [
+        vm.findtext(f"SNAPSHOTS/{of}") for of in ("CURRENT_BASE", "DISK_ID", "NEXT_SNAPSHOT")
+    ] == ["1", "0", "2"]
+    first, second = vm.findall("SNAPSHOTS/SNAPSHOT")
+    assert (first.findtext("NAME"), first.findtext("CHILDREN"), first.findtext("ACTIVE")) == (
+        "first",
+        "1",
+        None,
+    )
+    assert (second.findtext("NAME"), second.findtext("PARENT"), second.findtext("ACTIVE")) == (
+        None,
+        "0",
+        "YES",
+    )
+
+
 def test_a_terminated_vm_keeps_its_body(cloud: Cloud) -> None:
     number = furnished(cloud)
     cloud.do("one.vm.action", "terminate-hard", number)
