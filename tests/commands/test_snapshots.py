@@ -1,6 +1,6 @@
 """Snapshots: of which disks and guests they are taken, and what is refused; nothing changes then."""
 
-from innkeeper.commands import saving, snapshots, vms
+from innkeeper.commands import saving, schedules, snapshots, vms
 from innkeeper.model.errors import Code
 from innkeeper.model.world import Transaction
 from tests.commands.realm import ADMIN, ALICE, BOB, Realm
@@ -74,3 +74,21 @@ def test_what_can_be_saved_as_an_image(realm: Realm) -> None:
     held = realm.vm("CPU=1\nMEMORY=1\nDISK=[IMAGE=data]")
     realm.refused(Code.INTERNAL, lambda tx: saving.save_as(tx, ADMIN, held.id, 0, "x", "", -1))
     realm.refused(Code.AUTHORIZATION, lambda tx: saving.save_as(tx, BOB, vm.id, 2, "x", "", -1))
+
+
+def test_snapshots_by_the_clock(realm: Realm) -> None:
+    vm = realm.running(VM)
+
+    def due(action: str, args: str) -> int:
+        _, perform = schedules.OFFERED[action]
+        return realm.do(lambda tx: perform(tx, ADMIN, vm.id, args))
+
+    due("disk-snapshot-create", "0, nightly")
+    realm.finish()
+    assert [s.name for s in realm.world.vms[vm.id].disk_snapshots[0].snapshots] == ["nightly"]
+    due("disk-snapshot-delete", "0,0")
+    realm.finish()
+    assert realm.world.vms[vm.id].disk_snapshots[0].snapshots == ()
+    _, perform = schedules.OFFERED["disk-snapshot-revert"]
+    said = realm.refused(Code.ACTION, lambda tx: perform(tx, ADMIN, vm.id, "0"))
+    assert said == "ARGS must be 2 numbers joined by commas, not '0'."

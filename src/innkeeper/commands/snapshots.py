@@ -1,5 +1,7 @@
 """Snapshots of VMs: of one disk, and of the whole guest with its memory."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from innkeeper.lifecycle.changes import shown_during
@@ -10,9 +12,10 @@ from innkeeper.model.errors import wrong_state
 from innkeeper.model.objects import DiskSnapshot, Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmAction
-from innkeeper.model.template import Template, Vector
+from innkeeper.model.template import Template, Vector, as_int
 from innkeeper.model.world import Transaction
 
+from . import schedules
 from .common import need
 from .disks import disk_of
 from .vms import right_for
@@ -185,3 +188,39 @@ def drop(tx: Transaction, caller: Caller, vm_id: int, snapshot_id: int) -> int:
         tag=found["HYPERVISOR_ID"],
     )  # fmt: skip
     return vm_id
+
+
+# ---- by the clock ----------------------------------------------------------------------------------
+
+
+def _numbers(args: str, count: int, vm_id: int) -> list[int]:
+    """The numbers that a scheduled action's ARGS list."""
+    found = [as_int(text.strip()) for text in args.split(",")]
+    numbers = [number for number in found if number is not None]
+    if len(found) != count or len(numbers) != count:
+        text = f"ARGS must be {count} numbers joined by commas, not {args!r}."
+        raise wrong_state(text, vm_id)
+    return numbers
+
+
+def _take_of_disk_named(tx: Transaction, caller: Caller, vm_id: int, args: str) -> int:
+    disk, _, name = args.partition(",")
+    return take_of_disk(tx, caller, vm_id, _numbers(disk, 1, vm_id)[0], name.strip())
+
+
+def _with_numbers(change: Callable[..., int], count: int) -> schedules.Perform:
+    def perform(tx: Transaction, caller: Caller, vm_id: int, args: str) -> int:
+        return change(tx, caller, vm_id, *_numbers(args, count, vm_id))
+
+    return perform
+
+
+for _action, _perform in {
+    "snapshot-create": take,
+    "snapshot-revert": _with_numbers(revert, 1),
+    "snapshot-delete": _with_numbers(drop, 1),
+    "disk-snapshot-create": _take_of_disk_named,
+    "disk-snapshot-revert": _with_numbers(revert_disk, 2),
+    "disk-snapshot-delete": _with_numbers(drop_of_disk, 2),
+}.items():
+    schedules.offer(_action, right_for(_action), _perform)
