@@ -12,7 +12,7 @@ from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template, Vector, as_bool, as_int
 from innkeeper.model.world import Transaction, World
 
-from . import common, secgroups
+from . import common, network_drivers, secgroups
 from .common import (
     check_create,
     check_free_name,
@@ -25,10 +25,8 @@ from .common import (
 )
 from .restricted import check_restricted
 
-#: Network drivers of this release. Isolation by VLAN, VXLAN and Open vSwitch is on its way.
-DRIVERS = frozenset({"bridge", "dummy"})
 #: Attributes that are fields of the record.
-FIELDS = ("NAME", "AR", "VN_MAD", "BRIDGE", "BRIDGE_TYPE", "PHYDEV", "VLAN_ID")
+FIELDS = ("NAME", "AR", "VN_MAD", "BRIDGE", "BRIDGE_TYPE", "PHYDEV", "VLAN_ID", "AUTOMATIC_VLAN_ID")
 #: What an interface may be called (the kernel's limit is 15 bytes).
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 #: Bytes that a frame may carry: the least of IPv4 (RFC 791), the most that a length of 16 bits can tell.
@@ -45,10 +43,7 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
     check_restricted(caller, Network.KIND, template)
     name = needed_name(template, Network)
     check_free_name(tx.world, Network, name, caller.uid)
-    driver = template.get("VN_MAD") or ""
-    if driver not in DRIVERS:
-        wanted = ", ".join(sorted(DRIVERS))
-        raise cannot_allocate("virtual network", f"VN_MAD must be one of {wanted}, not {driver!r}.")
+    driver = network_drivers.checked(template)
     phydev = template.get("PHYDEV") or ""
     if phydev:
         _interface("PHYDEV", phydev)
@@ -57,10 +52,12 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
         raise cannot_allocate("virtual network", f"{wrong}.")
     _check_groups(tx.world, caller, template, *template.vectors("AR"))
     number = tx.new_id(Network)
+    vlan_id, automatic = network_drivers.segment(tx.world, driver, template, number)
+    template = network_drivers.completed(driver, template)
     network = Network(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
-        template=_with_groups(template.without(*FIELDS)), vn_mad=driver, bridge=_bridge(template, driver, number),
-        bridge_type="linux", phydev=phydev, vlan_id=template.get("VLAN_ID") or "",
+        template=_with_groups(template.without(*FIELDS)), vn_mad=driver, phydev=phydev,
+        bridge=_bridge(template, driver, number, vlan_id), vlan_id=vlan_id, vlan_automatic=automatic,
         clusters=(cluster.id,), ranges=_ranges(tx.world, number, template.vectors("AR")),
     )  # fmt: skip
     tx.put(network)
@@ -80,11 +77,12 @@ def _check_groups(world: World, caller: Caller, *holders: Template | Vector) -> 
         secgroups.check_usable(world, caller, secgroups.named(holder.get("SECURITY_GROUPS") or ""))
 
 
-def _bridge(template: Template, driver: str, number: int) -> str:
+def _bridge(template: Template, driver: str, number: int, vlan_id: str) -> str:
     bridge = template.get("BRIDGE") or ""
     if not bridge and driver == "dummy":
         raise cannot_allocate("virtual network", "BRIDGE is needed for VN_MAD dummy.")
-    return _interface("BRIDGE", bridge or f"onebr{number}")
+    default = f"onebr.{vlan_id}" if vlan_id else f"onebr{number}"
+    return _interface("BRIDGE", bridge or default)
 
 
 def _interface(what: str, name: str) -> str:
@@ -113,7 +111,7 @@ def _wrong_for_hosts(template: Template) -> str | None:
             ipaddress.IPv4Address(gateway)
     except ValueError:
         return f"GATEWAY must be an IPv4 address, not {gateway!r}"
-    return None
+    return network_drivers.wrong_for_hosts(template)
 
 
 def _ranges(world: World, network_id: int, vectors: tuple[Vector, ...]) -> tuple[AddressRange, ...]:

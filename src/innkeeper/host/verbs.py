@@ -185,7 +185,9 @@ def _domain_ensure(request: Request) -> Result:
     folder = request.folder()
     if not folder.exists():
         raise RefusedError(f"VM {folder.vm} has no disks here: no disk.ensure came before")
-    return request.service.hypervisor.ensure(folder, request.generation(), description)
+    started = request.service.hypervisor.ensure(folder, request.generation(), description)
+    request.service.networks.shape(folder.vm)
+    return started
 
 
 @_verb("domain.shutdown", _per_vm, slow=True)
@@ -232,7 +234,9 @@ def _domain_save(request: Request) -> Result:
 @_verb("domain.restore", _per_vm, slow=True)
 def _domain_restore(request: Request) -> Result:
     folder = request.folder()
-    return checkpoint.restore(request.service.hypervisor, folder, request.generation())
+    restored = checkpoint.restore(request.service.hypervisor, folder, request.generation())
+    request.service.networks.shape(folder.vm)
+    return restored
 
 
 # VMs

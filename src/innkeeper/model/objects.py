@@ -192,6 +192,7 @@ class Network(Owned, frozen=True, omit_defaults=True, kw_only=True):
     bridge_type: str = "linux"
     phydev: str = ""
     vlan_id: str = ""
+    vlan_automatic: bool = False
     clusters: tuple[int, ...] = (0,)
     state: NetworkState = NetworkState.READY
     prev_state: NetworkState = NetworkState.INIT

@@ -112,7 +112,15 @@ def _leased(
         inherited = ar.template.get(name) or network.template.get(name)
         if inherited:
             made.setdefault(name, inherited)
+    _check_limits(made)
     return made
+
+
+def _check_limits(nic: Vector) -> None:
+    """Rate limits are whole numbers of kilobytes (a second)."""
+    for name, value in nic.items():
+        if name.startswith(("INBOUND_", "OUTBOUND_")) and not 0 < (as_int(value) or 0) < 2**31:
+            raise problem(f"{name} of a NIC must be a whole number of kilobytes, not {value!r}.")
 
 
 def _groups(draft: Draft, nic: Vector, ar: AddressRange, network: Network) -> str:

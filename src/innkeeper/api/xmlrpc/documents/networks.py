@@ -51,7 +51,8 @@ def network(network: Network, uname: str, gname: str) -> tuple[str, str]:
         "<PARENT_NETWORK_ID></PARENT_NETWORK_ID><TEMPLATE_ID></TEMPLATE_ID>"
         f"{_if_set('VN_MAD', network.vn_mad)}{_if_set('PHYDEV', network.phydev)}"
         f"{_if_set('VLAN_ID', network.vlan_id)}<OUTER_VLAN_ID></OUTER_VLAN_ID>"
-        "<VLAN_ID_AUTOMATIC>0</VLAN_ID_AUTOMATIC><OUTER_VLAN_ID_AUTOMATIC>0</OUTER_VLAN_ID_AUTOMATIC>"
+        f"<VLAN_ID_AUTOMATIC>{network.vlan_automatic:d}</VLAN_ID_AUTOMATIC>"
+        "<OUTER_VLAN_ID_AUTOMATIC>0</OUTER_VLAN_ID_AUTOMATIC>"
         "<USED_LEASES>",
         f"</USED_LEASES><VROUTERS></VROUTERS>{vms}{network.template.to_xml()}<AR_POOL>",
     )
