@@ -24,6 +24,7 @@ from .indexes import (
     Occupancy,
     Open,
     Pending,
+    Reservations,
     Users,
     images_of,
     security_groups_of,
@@ -101,6 +102,7 @@ class World:
         self.leases = Leases()
         self.image_users = Users(images_of)
         self.group_users = Users(security_groups_of)
+        self.reservations = Reservations()
         self.members = Members()
         self.pending = Pending()
         self.open = Open()
@@ -112,6 +114,7 @@ class World:
                 self.group_users.change,
                 self.pending.change,
             ),
+            Network.KIND: (self.reservations.change, self.names.change),
             User.KIND: (self.members.change, self.names.change),
             Operation.KIND: (self.open.change,),
         }

@@ -7,7 +7,16 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from innkeeper.commands import hosts, images, networks, secgroups, templates, users, vms
+from innkeeper.commands import (
+    hosts,
+    images,
+    networks,
+    reservations,
+    secgroups,
+    templates,
+    users,
+    vms,
+)
 from innkeeper.commands.auth import caller_of
 from innkeeper.lifecycle.actions import ACTIONS
 from innkeeper.lifecycle.machine import TRANSITIONS, phase
@@ -356,6 +365,7 @@ class People:
             lambda tx: networks.hold(tx, caller, number, f"LEASES=[IP={ip}]"),
             lambda tx: networks.release(tx, caller, number, f"LEASES=[IP={ip}]"),
             lambda tx: networks.delete(tx, caller, number),
+            lambda tx: reservations.reserve(tx, caller, number, f"NAME={name}\nSIZE={ar + 1}"),
             lambda tx: networks.add_range(tx, caller, number, f"AR=[TYPE=IP4,IP={ip},SIZE=30]"),
             lambda tx: networks.remove_range(tx, caller, number, ar, self.chance.random() < 0.3),
             lambda tx: networks.allocate(tx, caller, f"NAME={name}\nVN_MAD=bridge", -1),

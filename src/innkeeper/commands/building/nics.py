@@ -25,7 +25,8 @@ INHERITED = (
 _CHOSEN = ("IP", "IP6", "MAC")
 #: What the front end fills in.
 _GIVEN = frozenset({
-    "NIC_ID", "AR_ID", "BRIDGE_TYPE", "VN_MAD", "PHYDEV", "CLUSTER_ID", "IP6_LINK", "IP6_ULA", "IP6_GLOBAL", "ORDER",
+    "NIC_ID", "AR_ID", "BRIDGE_TYPE", "VN_MAD", "PHYDEV", "CLUSTER_ID", "PARENT_NETWORK_ID",
+    "IP6_LINK", "IP6_ULA", "IP6_GLOBAL", "ORDER",
 })  # fmt: skip
 #: NICs of one VM at most.
 MAX_NICS = 256
@@ -105,7 +106,12 @@ def _leased(
     }
     made.setdefault("NAME", f"NIC{number}")
     made.setdefault("TARGET", f"one-{draft.number}-{number}")
-    for name, value in (("PHYDEV", network.phydev), ("VLAN_ID", network.vlan_id)):
+    parent = str(network.parent_id) if network.parent_id >= 0 else ""
+    for name, value in (
+        ("PHYDEV", network.phydev),
+        ("VLAN_ID", network.vlan_id),
+        ("PARENT_NETWORK_ID", parent),
+    ):
         if value:
             made[name] = value
     for name in INHERITED:
