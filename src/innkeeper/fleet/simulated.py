@@ -182,7 +182,7 @@ class SimulatedHost:
         wanted = {network["network"]: network["bridge"] for network in args["networks"]}
         guest = self._made(args)
         guest.networks.update(wanted)
-        guest.nics = args.get("nics", [])
+        guest.nics = args.get("nics", guest.nics)
 
     def _network_guard(self, args: dict[str, Any]) -> None:
         guest, nics = self._admit(args), args["nics"]

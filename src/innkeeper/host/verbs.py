@@ -139,7 +139,7 @@ def _libvirt_stop(request: Request) -> Result:
 @_verb("network.ensure", _per_vm)
 def _network_ensure(request: Request) -> Result:
     described = request.args.parts("networks")
-    nics = request.args.parts("nics", required=False)
+    nics = request.args.parts("nics") if "nics" in request.args else None
     request.service.networks.ensure(request.made_folder().vm, described, nics)
     return _NOTHING
 
