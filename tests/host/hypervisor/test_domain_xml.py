@@ -201,3 +201,33 @@ def test_what_is_wrong_is_named(wrong: dict[str, Any], named: str) -> None:
 def test_only_our_names_are_vms() -> None:
     assert vm_of_name("one-12") == 12
     assert vm_of_name("one-12-0") is vm_of_name("zone-1") is vm_of_name("one-x") is None
+
+
+ARM = {**FULL, "arch": "aarch64"}
+del ARM["cpu_shares"]
+
+
+def test_another_architecture_is_emulated_whatever_the_host_has() -> None:
+    root = rendered(ARM, accelerator="kvm")
+    assert root.get("type") == "qemu"
+    assert attributes(root, "os/type") == {"arch": "aarch64", "machine": "virt"}
+    assert attributes(root, "os")["firmware"] == "efi"
+    assert root.findtext("cpu/model") == "cortex-a57"
+    assert root.find("features/acpi") is not None and root.find("features/tcg") is not None
+    assert root.find("features/apic") is None and root.find("features/pae") is None
+    assert attributes(root, "devices/video/model") == {"type": "virtio"}
+    native = rendered(ARM, accelerator="kvm", arch="aarch64")
+    assert native.get("type") == "kvm"
+
+
+def test_arms_machine_has_no_ide() -> None:
+    targets = {t.get("dev"): t.get("bus") for t in rendered(ARM).findall("devices/disk/target")}
+    assert targets == {"vda": "virtio", "sdb": "scsi", "vdz": "virtio"}
+    cd = rendered(ARM).find("devices/disk/target[@dev='vdz']/..")
+    assert cd.get("device") == "disk" and cd.find("readonly") is not None
+
+
+def test_a_kernel_of_its_own_needs_no_firmware() -> None:
+    root = rendered({**SMALL, "arch": "aarch64", "kernel": "/k"})
+    assert "firmware" not in attributes(root, "os")
+    assert root.find("features/acpi") is None

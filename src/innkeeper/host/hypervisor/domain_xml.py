@@ -3,7 +3,8 @@
 The format is libvirt's, https://libvirt.org/formatdomain.html. What the emulation needs is decided
 here: TCG gets a small translation cache (its default of 1 GiB a guest would be the largest part of
 its memory), a CPU model that it can emulate, and machine ``pc``, on which the kernels of cloud
-images see an IDE CD-ROM.
+images see an IDE CD-ROM. An architecture that is not the host's is emulated also where there is KVM;
+ARM's machine ``virt`` has UEFI alone, no IDE and no graphics card of the PC.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _BUSES = {"vd": "virtio", "sd": "scsi", "hd": "ide", "xvd": "xen"}
 _TARGET = re.compile(r"(vd|sd|hd|xvd)[a-z]{1,2}")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: What a guest gets that asks for nothing, by architecture: machine, CPU under TCG, graphics card.
+_PC, _ARM = ("pc", "qemu64", "cirrus"), ("virt", "cortex-a57", "virtio")
+_USUAL = {"x86_64": _PC, "i686": _PC, "aarch64": _ARM}
 #: Mebibytes of TCG's cache of translated code, at least and at most.
 _TCG_CACHE = (32, 512)
 
@@ -37,6 +41,8 @@ class Setting:
     zone: str
     folder: Path
     accelerator: str = "tcg"
+    #: The host's own architecture.
+    arch: str = "x86_64"
     #: The cache mode of disks that ask for none: ``none`` where the file system does direct I/O.
     cache: str = "none"
     #: By disk number, the files (with their formats) that a qcow2 disk is layered on, nearest first.
@@ -58,6 +64,8 @@ def domain_xml(domain: Arguments, setting: Setting) -> str:
     """The libvirt XML of a domain; BadArgsError names what is wrong in the description."""
     ET.register_namespace("inn", NAMESPACE)
     ET.register_namespace("qemu", QEMU_NAMESPACE)
+    if _arch(domain) != setting.arch:
+        setting = dataclasses.replace(setting, accelerator="tcg")
     root = head_xml("kvm" if setting.accelerator == "kvm" else "qemu", domain, setting)
     _operating_system(root, domain, setting)
     _features(root, domain, setting)
@@ -108,11 +116,19 @@ def _identity(root: ET.Element, setting: Setting) -> None:
 
 def machine_of(domain: Arguments) -> str:
     """The machine type; on ``pc`` the kernels of cloud images see an IDE CD-ROM."""
-    return domain.maybe_text("machine") or ("pc" if _arch(domain) == "x86_64" else "virt")
+    return domain.maybe_text("machine") or _usual(domain)[0]
 
 
 def _arch(domain: Arguments) -> str:
     return domain.text("arch", "x86_64")
+
+
+def _usual(domain: Arguments) -> tuple[str, str | None, str]:
+    return _USUAL.get(_arch(domain), ("virt", None, "virtio"))
+
+
+def _is_pc(domain: Arguments) -> bool:
+    return _USUAL.get(_arch(domain)) is _PC
 
 
 def _capacity(root: ET.Element, domain: Arguments) -> None:
@@ -134,8 +150,12 @@ def _capacity(root: ET.Element, domain: Arguments) -> None:
 def _operating_system(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     system = _leaf(root, "os")
     _leaf(system, "type", "hvm", arch=_arch(domain), machine=machine_of(domain))
-    if domain.choice("firmware", ("bios", "uefi"), "bios") == "uefi":
+    wanted = domain.choice("firmware", ("bios", "uefi"), "bios")
+    if wanted == "uefi" or not (_is_pc(domain) or "kernel" in domain):
         system.set("firmware", "efi")
+        # Otherwise libvirt may choose one that starts nothing but what Microsoft or Debian has signed.
+        for feature in ("enrolled-keys", "secure-boot"):
+            _leaf(_only(system, "firmware"), "feature", enabled="no", name=feature)
         # In the VM's folder, so that it goes when the VM goes.
         _leaf(system, "nvram", str(setting.folder / "nvram"))
     for key in ("kernel", "initrd"):
@@ -148,8 +168,11 @@ def _operating_system(root: ET.Element, domain: Arguments, setting: Setting) -> 
 def _features(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     wanted = _wanted_features(domain)
     features = _leaf(root, "features")
+    pc = _is_pc(domain)
+    # Without firmware, ARM's machine has no ACPI tables.
+    known = {"acpi": pc or "kernel" not in domain, "apic": pc, "pae": pc}
     for name, default in (("acpi", True), ("apic", True), ("pae", False)):
-        if wanted.flag(name, default):
+        if known[name] and wanted.flag(name, default):
             _leaf(features, name)
     if setting.accelerator != "kvm":
         least, most = _TCG_CACHE
@@ -168,9 +191,9 @@ def _cpu(root: ET.Element, domain: Arguments, setting: Setting) -> None:
         _leaf(root, "cpu", mode=model or "host-passthrough")
     elif model == "maximum" or (model and host_like):
         _leaf(root, "cpu", mode="maximum")
-    elif _arch(domain) == "x86_64" or model:
+    elif name := model or _usual(domain)[1]:
         cpu = _leaf(root, "cpu", mode="custom", match="exact", check="none")
-        _leaf(cpu, "model", model or "qemu64", fallback="forbid")
+        _leaf(cpu, "model", name, fallback="forbid")
 
 
 def _devices(root: ET.Element, domain: Arguments, setting: Setting) -> None:
@@ -178,7 +201,10 @@ def _devices(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     q35 = "q35" in machine_of(domain)
     disks = domain.parts("disks", required=False)
     for disk in disks:
-        devices.append(disk_xml(disk, setting, q35))
+        element = disk_xml(disk, setting, q35)
+        if not _is_pc(domain):
+            _without_ide(element)
+        devices.append(element)
     if any(element.find("target[@bus='scsi']") is not None for element in devices):
         _leaf(devices, "controller", type="scsi", model="virtio-scsi")
     for nic in domain.parts("nics", required=False):
@@ -190,6 +216,16 @@ def _devices(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     _screen(devices, domain)
     _leaf(_leaf(devices, "rng", model="virtio"), "backend", "/dev/urandom", model="random")
     _leaf(_leaf(devices, "memballoon", model="virtio"), "stats", period="10")
+
+
+def _without_ide(element: ET.Element) -> None:
+    """A disk for a machine that has no IDE: what would be a CD drive there is a disk that cannot be written to."""
+    target = element.find("target[@bus='ide']")
+    if target is not None:
+        # hda becomes vdz, hdb vdy: names from the other end are free, and libvirt counts by them.
+        target.set("dev", f"vd{chr(ord('a') + ord('z') - ord(target.attrib['dev'][-1]))}")
+        target.set("bus", "virtio")
+        element.set("device", "disk")
 
 
 def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element:
@@ -263,10 +299,12 @@ def _serial(devices: ET.Element, setting: Setting) -> None:
 def _screen(devices: ET.Element, domain: Arguments) -> None:
     for item in domain.parts("inputs", required=False):
         _leaf(devices, "input", type=item.text("type"), bus=item.text("bus", "usb"))
+    if not _is_pc(domain) and devices.find("input[@bus='usb']") is not None:
+        _leaf(devices, "controller", type="usb", model="qemu-xhci")
     model = domain.maybe_text("video")
     if "graphics" in domain:
         _graphics(devices, domain.part("graphics"))
-        model = model or "cirrus"
+        model = model or _usual(domain)[2]
     _leaf(_leaf(devices, "video"), "model", type=model or "none")
 
 
@@ -292,6 +330,12 @@ def _parse_raw(raw: str, domain: Arguments) -> ET.Element:
 
 #: Elements of which a domain has one: what comes raw is put into the one that is there.
 _SINGLE = frozenset({"devices", "features", "os", "cputune", "metadata"})
+
+
+def _only(parent: ET.Element, tag: str) -> ET.Element:
+    """The one child with this tag, made if it is missing."""
+    found = parent.find(tag)
+    return _leaf(parent, tag) if found is None else found
 
 
 def _merge(root: ET.Element, raw: ET.Element) -> None:

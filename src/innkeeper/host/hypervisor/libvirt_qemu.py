@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import platform
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
@@ -228,6 +229,7 @@ class Hypervisor:
             zone=self._zone,
             folder=folder.path,
             accelerator=self._accelerator(),
+            arch=platform.machine(),
             cache="none" if direct_io_works(folder.path) else "writeback",
             backing=backing,
         )
