@@ -1,6 +1,7 @@
 """Virtual machines."""
 
 from innkeeper.lifecycle import actions
+from innkeeper.lifecycle.descriptions import cpu_features
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import deploy
 from innkeeper.model import hypervisors
@@ -16,7 +17,7 @@ from innkeeper.placement.decide import fits, system_datastore
 from innkeeper.placement.stores import READY, reaches
 
 from . import common, images, schedules
-from .building import boot, capacity, context, disks, graphics, nics
+from .building import boot, capacity, context, cpu, disks, files, graphics, nics, unavailable
 from .building.draft import CORE, Draft, problem
 from .common import check_create, check_right, creation_bits, need, parse
 from .restricted import check_restricted
@@ -76,7 +77,7 @@ def create(
     scheduled = template.vectors("SCHED_ACTION")
     template = template.without("NAME", "SCHED_ACTION", *GIVEN)
     draft = Draft(tx, caller, number, name, template.only(CORE), template.without(*CORE))
-    for part in (capacity, graphics, disks, nics, boot, context):
+    for part in (unavailable, capacity, cpu, graphics, disks, nics, boot, context, files):
         part.fill(draft)
     _requirements(draft)
     state = _first_state(draft, hold)  # before the template is taken: it may be noted there
@@ -109,9 +110,13 @@ def _requirements(draft: Draft) -> None:
                 compile_requirement(text)
             except ExpressionError as wrong:
                 raise problem(f"{name}: {wrong}.") from None
+    wanted = []
     if draft.clusters is not None:
         listed = " | ".join(f"CLUSTER_ID = {number}" for number in sorted(draft.clusters))
-        text = f"({listed}) & !(PIN_POLICY = PINNED)"
+        wanted = [f"({listed})", "!(PIN_POLICY = PINNED)"]
+    wanted += [f'(KVM_CPU_FEATURES = "*{name}*")' for name in cpu_features(draft.template)]
+    if wanted:
+        text = " & ".join(wanted)
         draft.template = draft.template.with_("AUTOMATIC_REQUIREMENTS", text)
 
 

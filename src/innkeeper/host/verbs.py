@@ -16,7 +16,7 @@ from typing import Any
 
 from . import libvirtd
 from .arguments import Arguments
-from .disks import exports, images, iso, qcow2, saving, tree
+from .disks import attachments, exports, images, iso, qcow2, saving, tree
 from .errors import RefusedError
 from .folders import Root, VmFolder
 from .hypervisor import checkpoint, devices, screens, sizes, snapshots
@@ -164,9 +164,11 @@ def _network_release(request: Request) -> Result:
 def _disk_ensure(request: Request) -> Result:
     bases = request.service.root.bases
     disks = [qcow2.described(disk, bases) for disk in request.args.parts("disks")]
+    attached = attachments.described(request.args, bases)
     folder = request.made_folder()
     for disk in disks:
         (tree if disk.kind == "tree" else qcow2).ensure(disk, folder.disk(disk.number))
+    attachments.ensure(attached, folder.path)
     return _NOTHING
 
 
@@ -225,11 +227,12 @@ def _disk_unsave(request: Request) -> Result:
     return _NOTHING
 
 
-@_verb("context.ensure", _per_vm)
+@_verb("context.ensure", _per_vm, slow=True)
 def _context_ensure(request: Request) -> Result:
     files, number = iso.files_of(request.args), request.args.integer("disk")
+    attached = attachments.described(request.args, request.service.root.bases)
     as_folder, folder = request.args.flag("tree"), request.made_folder()
-    (tree if as_folder else iso).write(folder.disk(number), files)
+    (tree if as_folder else iso).write(folder.disk(number), files, attached)
     if not as_folder:
         devices.show_cd(request.hypervisor(), folder, number)
     return _NOTHING
