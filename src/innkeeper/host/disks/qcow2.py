@@ -152,6 +152,16 @@ def remove(target: Path) -> None:
     remove_durably(target)
 
 
+def put_back(disk: Disk, target: Path) -> None:
+    """Gives a disk another content, whole or not at all. A persistent image's is its own file's."""
+    if disk.base is None or not disk.base.exists():
+        raise MissingError(str(disk.base))
+    place = target.resolve()
+    with written_beside(place) as part:
+        convert(disk.base, part, disk.format, disk.base_format)
+        part.chmod(0o600 if place == target else 0o644)
+
+
 def _overlay(disk: Disk, part: Path) -> None:
     assert disk.base is not None
     base_format = disk.base_format or info(disk.base).format
