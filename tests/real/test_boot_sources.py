@@ -29,7 +29,7 @@ def boot_cd(zone: Zone, path: Path) -> None:
         shutil.copyfile(f"{zone.image}.{part}", tree / "boot" / part)
     config = path.with_suffix(".cfg")
     config.write_text(
-        "serial --unit=0 --speed=115200\nterminal_output serial\nset root=(cd0)\n"
+        "serial --unit=0 --speed=115200\nterminal_output serial\nset root=(cd)\n"
         f"linux /boot/kernel {COMMAND} booted=cd\ninitrd /boot/initrd\nboot\n"
     )
     core = tree / "boot" / "core.img"

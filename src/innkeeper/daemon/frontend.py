@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from innkeeper import __version__
 from innkeeper.api.console.pages import Pages
 from innkeeper.api.server import Application
+from innkeeper.api.v1.backups import Backups
 from innkeeper.api.v1.consoles import Consoles
 from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.health import Health
@@ -176,7 +177,8 @@ class FrontEnd:
         consoles = Consoles(self.core, self.authenticator, guests)
         health = Health(self.core, __version__)
         contents = ImageContents(self.core, self.authenticator, self.contents)
-        parts = (endpoints, consoles, contents, health, Pages())
+        backups = Backups(self.core, self.authenticator, self.contents)
+        parts = (endpoints, consoles, contents, backups, health, Pages())
         return Application(rpc, [route for part in parts for route in part.routes()])
 
     async def stop(self) -> None:

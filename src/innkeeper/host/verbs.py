@@ -454,7 +454,7 @@ def _backup_make(request: Request) -> Result:
     folder = request.folder()
     if not folder.exists():
         raise RefusedError(f"VM {folder.vm} has no disks here")
-    return backups.make(request.service.hypervisor, folder, request.args)
+    return backups.make(request.hypervisor(), folder, request.args)
 
 
 @_verb("backup.forget", _per_vm, slow=True)
@@ -462,7 +462,7 @@ def _backup_forget(request: Request) -> Result:
     folder = request.folder()
     keep = request.args.file_name("keep") if "keep" in request.args else None
     if folder.exists():
-        backups.forget(request.service.hypervisor, folder, keep)
+        backups.forget(request.hypervisor(), folder, keep)
     return _NOTHING
 
 
@@ -471,7 +471,7 @@ def _disk_restore(request: Request) -> Result:
     bases = request.service.root.bases
     disks = [qcow2.described(disk, bases) for disk in request.args.parts("disks")]
     folder = request.folder()
-    if request.service.hypervisor.find(folder.vm) is not None:
+    if request.hypervisor().find(folder.vm) is not None:
         raise RefusedError(f"VM {folder.vm} runs: its disks cannot be put back")
     for disk in disks:
         qcow2.put_back(disk, folder.disk(disk.number))
@@ -493,10 +493,14 @@ def _backup_compose(request: Request) -> Result:
     return chains.compose(request.args)
 
 
+@_verb("backup.merge", _per_target, slow=True)
+def _backup_merge(request: Request) -> Result:
+    return chains.merge(request.args)
+
+
 @_verb("backup.remove", _per_target, slow=True)
 def _backup_remove(request: Request) -> Result:
-    chains.remove(Path(request.args.path("path")))
-    return _NOTHING
+    return chains.remove(request.args)
 
 
 @_verb("ping")

@@ -16,7 +16,7 @@ from ..errors import RefusedError
 from ..files import remove_parts, sync_folder
 from ..tools import run
 from .images import made, room
-from .qcow2 import COPY_TIME, FORMATS
+from .qcow2 import COPY_TIME, FORMATS, info
 
 
 def take(request: Arguments) -> dict[str, Any]:
@@ -39,11 +39,23 @@ def verify(request: Arguments) -> dict[str, Any]:
 
 def compose(request: Arguments) -> dict[str, Any]:
     """The verb ``backup.compose``: a disk as it was, of a full copy and the increments over it, first to last."""
+    return _composed(request, request.choice("format", FORMATS, "qcow2"))
+
+
+def merge(request: Arguments) -> dict[str, Any]:
+    """The verb ``backup.merge``: the same for several disks."""
+    image_format = request.choice("format", FORMATS, "qcow2")
+    made = []
+    for part in request.parts("disks"):
+        made.append({"into": part.path("into"), **_composed(part, image_format)})
+    return {"disks": made}
+
+
+def _composed(request: Arguments, image_format: str) -> dict[str, Any]:
     into = Path(request.path("into"))
     parts = request.parts("chain")
     if not parts:
         raise request.bad("chain", "at least one file")
-    image_format = request.choice("format", FORMATS, "qcow2")
     if not into.exists():
         for part in parts:
             _check(part, part.path("path"))
@@ -62,11 +74,22 @@ def compose(request: Arguments) -> dict[str, Any]:
                 timeout=COPY_TIME,
             )
             target.chmod(0o644)
-    return {"format": image_format, "bytes": into.stat().st_size, "sha256": _hash(into)}
+    virtual = info(into, image_format).virtual_mib
+    size = into.stat().st_size
+    return {"format": image_format, "virtual_mib": virtual, "bytes": size, "sha256": _hash(into)}
 
 
-def remove(path: Path) -> None:
-    """The verb ``backup.remove``: a folder of backups, or one file."""
+def remove(request: Arguments) -> dict[str, Any]:
+    """The verb ``backup.remove``: folders of backups, or files."""
+    paths = request.raw("paths")
+    if paths is None:
+        paths = [request.path("path")]
+    for path in paths:
+        _remove(Path(Arguments({"paths": path}).path("paths")))
+    return {}
+
+
+def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
         sync_folder(path.parent)
