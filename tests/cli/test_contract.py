@@ -43,6 +43,7 @@ SPECIAL = (
     "host monitoring 1",
     "image create --name x",
     "image wait 1 --timeout 0",
+    "image restore 1",
     "network create --name x",
     "secgroup create --name x",
     "datastore create --name x",
@@ -58,7 +59,7 @@ SPECIAL = (
 #: `test_screens.py`, `test_transfers.py`).
 PAGES = {
     *(("vm", verb) for verb in ("console", "log", "screenshot", "story", "vnc", "why")),
-    *(("image", verb) for verb in ("download", "upload")),
+    *(("image", verb) for verb in ("download", "upload", "verify")),
 }
 
 #: Methods without a command, and why.

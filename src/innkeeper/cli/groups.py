@@ -54,6 +54,8 @@ SPECIAL: dict[str, dict[str, _Special]] = {
     },
     "image": {
         "create": ("Objects", "create_resources", "image_create", "Register an image."),
+        "restore": ("Actions", "backups", "restore", "Make images of a backup again."),
+        "verify": ("Look inside", "backups", "verify", "Go through a backup for damage."),
         "upload": ("Objects", "transfers", "upload", "Make an image of a file that is here."),
         "download": ("Objects", "transfers", "download", "Bring an image's content here."),
         "wait": ("Actions", "wait", "image_wait", "Wait for a state."),

@@ -195,6 +195,13 @@ _LAYOUTS = {
             Fact("ERROR", "TEMPLATE/ERROR", optional=True),
             Fact("VMS", _ids("VMS")),
         ),
+        (
+            Section("BACKUP INCREMENTS", "BACKUP_INCREMENTS/INCREMENT", (
+                _column("ID", left=False), _column("PID", "PARENT_ID", left=False),
+                _column("T", "TYPE", 9), Column("SIZE", 6, "SIZE", formats.size_of_mib),
+                Column("DATE", 15, "DATE", formats.moment, left=True), _column("SOURCE", width=40),
+            )),
+        ),
     ),
     "network": Layout(
         "VIRTUAL NETWORK",

@@ -56,6 +56,23 @@ VM = (
     _action("reboot", "Restart the guest.", hard="Reset it."),
     _action("suspend", "Save the memory on the host and stop the guest."),
     Verb(
+        "backup", "vm.backup", "Copy the VM's disks into a backup datastore.",
+        (ID, "datastore", "reset"),
+        (Opt(("-d", "--datastore"), "Where to (the last one).", "datastore", default=-1),
+         Flag("--reset", "Begin a new chain with a full copy.")),
+        section="Life cycle", examples=("inn vm backup web -d backups",),
+    ),
+    Verb("backup-cancel", "vm.backupcancel", "Give up a backup that is being made.", (ID,),
+         section="Life cycle"),
+    Verb(
+        "restore", "vm.restore", "Put a powered-off VM's disks back to what they were in a backup.",
+        (ID, "image", "increment", "disk"),
+        (Arg("image", "image"),
+         Opt(("--increment",), "Which point of the chain (the last).", number=True, default=-1),
+         Opt(("--disk",), "Only this disk.", number=True, default=-1)),
+        section="Life cycle", examples=("inn vm restore web '7 28-Nov 08.00.00' --increment 3",),
+    ),
+    Verb(
         "recover", "vm.recover", "Help a VM out of a state in which it is stuck.",
         (ID, "operation"), (_RECOVER,), section="Life cycle",
         examples=("inn vm recover web --retry", "inn vm recover 12 --recreate"),

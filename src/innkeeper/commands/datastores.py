@@ -64,6 +64,8 @@ def _drivers(template: Template, kind: DatastoreType) -> tuple[str, str]:
     elif ds_mad not in IMAGE_DRIVERS:
         wanted = ", ".join(sorted(IMAGE_DRIVERS))
         raise cannot_allocate("datastore", f"DS_MAD must be one of {wanted}, not {ds_mad!r}.")
+    if kind is DatastoreType.BACKUP:
+        return ds_mad, "-"
     if tm_mad not in TRANSFER:
         wanted = ", ".join(sorted(TRANSFER))
         raise cannot_allocate("datastore", f"TM_MAD must be one of {wanted}, not {tm_mad!r}.")
@@ -73,6 +75,8 @@ def _drivers(template: Template, kind: DatastoreType) -> tuple[str, str]:
 def _completed(template: Template, kind: DatastoreType, tm_mad: str) -> Template:
     template = template.without("NAME").with_("TYPE", f"{kind.name}_DS")
     shared = tm_mad == "dummy"
+    if kind is DatastoreType.BACKUP:
+        return template.without("TM_MAD")
     if kind is DatastoreType.SYSTEM:
         return template.with_("SHARED", "YES" if shared else "NO")
     return template.with_("CLONE_TARGET", "SYSTEM").with_(

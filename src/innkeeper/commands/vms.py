@@ -1,6 +1,7 @@
 """Virtual machines."""
 
 from innkeeper.lifecycle import actions
+from innkeeper.lifecycle.descriptions import cpu_features
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import deploy
 from innkeeper.model import hypervisors
@@ -16,7 +17,18 @@ from innkeeper.placement.decide import fits, system_datastore
 from innkeeper.placement.stores import READY, reaches
 
 from . import common, images, schedules
-from .building import boot, capacity, context, disks, graphics, nics
+from .building import (
+    backup,
+    boot,
+    capacity,
+    context,
+    cpu,
+    disks,
+    files,
+    graphics,
+    nics,
+    unavailable,
+)
 from .building.draft import CORE, Draft, problem
 from .common import check_create, check_right, creation_bits, need, parse
 from .restricted import check_restricted
@@ -29,7 +41,17 @@ GIVEN = (
 )  # fmt: skip
 #: The right that an operation on a VM needs (spec: xmlrpc-methods.md section 5); others need MANAGE.
 ADMIN_OPERATIONS = frozenset(
-    {"deploy", "recover", "retry", "delete", "delete-recreate", "resched", "unresched"}
+    {
+        "deploy",
+        "recover",
+        "retry",
+        "delete",
+        "delete-recreate",
+        "resched",
+        "unresched",
+        "backup",
+        "restore",
+    }
 )
 #: The recover operation that tries again.
 RETRY = 2
@@ -76,14 +98,15 @@ def create(
     scheduled = template.vectors("SCHED_ACTION")
     template = template.without("NAME", "SCHED_ACTION", *GIVEN)
     draft = Draft(tx, caller, number, name, template.only(CORE), template.without(*CORE))
-    for part in (capacity, graphics, disks, nics, boot, context):
+    parts = (unavailable, capacity, cpu, graphics, disks, nics, boot, context, files, backup)
+    for part in parts:
         part.fill(draft)
     _requirements(draft)
     state = _first_state(draft, hold)  # before the template is taken: it may be noted there
     vm = Vm(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
         stime=tx.second, template=draft.template, user_template=draft.user_template,
-        state=state,
+        state=state, backup_config=draft.backup,
     )  # fmt: skip
     schedules.of_template(tx, caller, tx.put(vm), scheduled)
     tx.log(vm, "created", by=caller.uid, state=vm.state.name)
@@ -109,9 +132,13 @@ def _requirements(draft: Draft) -> None:
                 compile_requirement(text)
             except ExpressionError as wrong:
                 raise problem(f"{name}: {wrong}.") from None
+    wanted = []
     if draft.clusters is not None:
         listed = " | ".join(f"CLUSTER_ID = {number}" for number in sorted(draft.clusters))
-        text = f"({listed}) & !(PIN_POLICY = PINNED)"
+        wanted = [f"({listed})", "!(PIN_POLICY = PINNED)"]
+    wanted += [f'(KVM_CPU_FEATURES = "*{name}*")' for name in cpu_features(draft.template)]
+    if wanted:
+        text = " & ".join(wanted)
         draft.template = draft.template.with_("AUTOMATIC_REQUIREMENTS", text)
 
 

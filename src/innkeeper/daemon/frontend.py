@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from innkeeper import __version__
 from innkeeper.api.console.pages import Pages
 from innkeeper.api.server import Application
+from innkeeper.api.v1.backups import Backups
 from innkeeper.api.v1.consoles import Consoles
 from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.health import Health
@@ -15,6 +16,7 @@ from innkeeper.api.v1.images import ImageContents
 from innkeeper.api.xmlrpc.service import XmlRpc
 from innkeeper.commands import bootstrap
 from innkeeper.commands.auth import Authenticator, Passwords
+from innkeeper.commands.building.files import ENDPOINT
 from innkeeper.commands.core import Core
 from innkeeper.commands.monitoring import Monitoring
 from innkeeper.commands.schedules import RESCHEDULING, Timekeeper
@@ -25,7 +27,7 @@ from innkeeper.lifecycle.messages import FRONT_END, StoreMeasured
 from innkeeper.model.clock import Clock
 from innkeeper.model.objects import Datastore
 from innkeeper.model.states import DatastoreType
-from innkeeper.model.world import World
+from innkeeper.model.world import Transaction, World
 from innkeeper.placement.decide import Policy
 from innkeeper.store.journal import EventRow, Journal
 from innkeeper.store.samples import Samples
@@ -121,12 +123,17 @@ class FrontEnd:
         self.core.load()
         if len(self.world.users):
             await self.core.run(bootstrap.complete)
+            await self.core.run(self._note_endpoint)
             return False
         hashed = await self.authenticator.hashed(password)
         await self.core.run(
             lambda tx: bootstrap.first_start(tx, hashed, zone, self.datastores, simulate=simulate)
         )
+        await self.core.run(self._note_endpoint)
         return True
+
+    def _note_endpoint(self, tx: Transaction) -> None:
+        bootstrap.keep(tx, ENDPOINT, self.settings.onegate.endpoint)
 
     def start(self) -> None:
         """Goes on with what was under way, and opens links to all hosts."""
@@ -170,7 +177,8 @@ class FrontEnd:
         consoles = Consoles(self.core, self.authenticator, guests)
         health = Health(self.core, __version__)
         contents = ImageContents(self.core, self.authenticator, self.contents)
-        parts = (endpoints, consoles, contents, health, Pages())
+        backups = Backups(self.core, self.authenticator, self.contents)
+        parts = (endpoints, consoles, contents, backups, health, Pages())
         return Application(rpc, [route for part in parts for route in part.routes()])
 
     async def stop(self) -> None:

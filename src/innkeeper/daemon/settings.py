@@ -48,6 +48,12 @@ class Images(Section, frozen=True):
     allow_networks: tuple[str, ...] = ()
 
 
+class Onegate(Section, frozen=True):
+    """`endpoint` is the address at which guests find the front end; told to those whose context has TOKEN."""
+
+    endpoint: str = ""
+
+
 class Simulation(Section, frozen=True):
     """Seconds that verbs of simulated hosts take ("*": all others)."""
 
@@ -80,6 +86,7 @@ class Settings(Section, frozen=True):
     ssh: Ssh = Ssh()
     images: Images = Images()
     schedule: Schedule = Schedule()
+    onegate: Onegate = Onegate()
     simulation: Simulation = Simulation()
     log: Log = Log()
 

@@ -45,8 +45,11 @@ class Bases:
     async def named(self, args: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """The arguments for a host elsewhere, and where the bases in them come from: file by hash."""
         origins: dict[str, str] = {}
-        disks = [await self._elsewhere(disk, origins) for disk in args.get("disks", ())]
-        return ({**args, "disks": disks} if disks else args), origins
+        for key in ("disks", "attachments"):
+            if args.get(key):
+                named = [await self._elsewhere(each, origins) for each in args[key]]
+                args = {**args, key: named}
+        return args, origins
 
     async def _elsewhere(self, disk: Disk, origins: dict[str, str]) -> Disk:
         if not disk.get("base"):

@@ -233,7 +233,7 @@ class Fleet:
                 async with station.window:
                     if station.link is link and self._current(instruction):
                         async with asyncio.timeout(instruction.timeout):
-                            return await _asked(link, instruction.verb, args)
+                            return await self._asked(instruction, link, args)
             except LinkLost as lost:
                 errand.lost(lost)
             except TimeoutError:
@@ -241,6 +241,23 @@ class Fleet:
             except AgentError as error:
                 await self._provide(errand, error, link)
         return None
+
+    async def _asked(
+        self, instruction: Instruction, link: Link, args: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What the agent answers; bringing files from its host is the front end's own work."""
+        if instruction.verb != BRING:
+            return await link.request(instruction.verb, args)
+        for file in args["files"]:
+            if not self._current(instruction):  # nobody wants the rest any more
+                break
+            try:
+                await link.download(file["from"], file["into"], file["sha256"])
+            except OSError as error:
+                if link.lost.done():
+                    raise LinkLost(link.lost.result()) from error
+                raise AgentError("failed", f"bringing {file['from']} here: {error}") from error
+        return {}
 
     async def _addressed(self, errand: "_Errand", link: Link) -> dict[str, Any]:
         """The arguments, as they are for a host that does or does not see the front end's files."""
@@ -318,20 +335,6 @@ class _Errand:
         if self._sendings >= SENDINGS:
             text = f"no answer in {self.instruction.timeout:g} s, {SENDINGS} times"
             raise AgentError("timeout", text)
-
-
-async def _asked(link: Link, verb: str, args: dict[str, Any]) -> dict[str, Any]:
-    """What the agent answers; bringing files from its host is the front end's own work."""
-    if verb != BRING:
-        return await link.request(verb, args)
-    for file in args["files"]:
-        try:
-            await link.download(file["from"], file["into"], file["sha256"])
-        except OSError as error:
-            if link.lost.done():
-                raise LinkLost(link.lost.result()) from error
-            raise AgentError("failed", f"bringing {file['from']} here: {error}") from error
-    return {}
 
 
 def _unknown(host: Host) -> bool:

@@ -28,7 +28,8 @@ class Guest:
     """
 
     __slots__ = (
-        "cpu", "disks", "folder", "generation", "memory", "networks", "nics", "plugged", "saved", "started", "state",
+        "checkpoints", "cpu", "disks", "folder", "generation", "memory", "networks", "nics", "plugged", "saved",
+        "started", "state",
     )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
@@ -39,6 +40,7 @@ class Guest:
         self.saved = False
         self.disks: set[int] = set()
         self.plugged: dict[str, set[int]] = {"disks": set(), "nics": set()}
+        self.checkpoints: set[str] = set()
         self.networks: dict[int, str] = {}
         self.nics: list[dict[str, Any]] = []
         self.cpu = 0.0
@@ -387,7 +389,55 @@ class SimulatedHost:
     def _image_remove(self, args: dict[str, Any]) -> None:
         self.files.discard(args["path"])
 
-    def _file_stat(self, args: dict[str, Any]) -> None:
+    # -- backups without bytes
+
+    def _backup_make(self, args: dict[str, Any]) -> Result:
+        guest, name = self._needed(args), args["checkpoint"]
+        known = args.get("since") in guest.checkpoints
+        guest.checkpoints.add(name)
+        files = [
+            {"disk": each["disk"], "path": f"/{name}/disk.{each['disk']}", "bytes": 0, "sha256": ""}
+            for each in args["disks"]
+        ]
+        return {"type": "INCREMENT" if known else "FULL", "why": "", "files": files}
+
+    def _backup_forget(self, args: dict[str, Any]) -> None:
+        guest = self._admit(args)
+        if guest is not None:
+            guest.checkpoints &= {args.get("keep", "")}
+
+    def _disk_restore(self, args: dict[str, Any]) -> None:
+        wanted = [disk["disk"] for disk in args["disks"]]
+        guest = self._needed(args)
+        if guest.state != "off":
+            raise AgentError("refused", f"VM {args['vm']} runs: its disks cannot be put back")
+        if not guest.disks.issuperset(wanted):
+            raise AgentError("missing", f"VM {args['vm']} has not all of the disks {wanted}")
+        guest.checkpoints.clear()
+
+    def _backup_take(self, args: dict[str, Any]) -> None:
+        """What a link brought has no bytes."""
+
+    def _backup_verify(self, args: dict[str, Any]) -> Result:
+        return {"damaged": []}
+
+    def _backup_compose(self, args: dict[str, Any]) -> Result:
+        self.files.add(args["into"])
+        return {"format": "qcow2", "virtual_mib": 1024, "bytes": 0, "sha256": ""}
+
+    def _backup_merge(self, args: dict[str, Any]) -> Result:
+        made = [{"into": disk["into"], "bytes": 0, "sha256": ""} for disk in args["disks"]]
+        self.files.update(disk["into"] for disk in args["disks"])
+        return {"disks": made}
+
+    def _backup_remove(self, args: dict[str, Any]) -> None:
+        paths = args.get("paths", [args["path"]])
+        self.files = {
+            file for file in self.files
+            if not any(file == path or file.startswith(f"{path}/") for path in paths)
+        }  # fmt: skip
+
+    def _file_bring(self, args: dict[str, Any]) -> None:
         """Stands for the download of a file."""
 
     def _log_read(self, args: dict[str, Any]) -> Result:
@@ -530,7 +580,7 @@ class SimulatedLink:
 
     async def download(self, source: str, target: str, sha256: str) -> None:
         """Nothing comes; but it takes its time, and may fail like any request."""
-        await self.request("file.stat", {"path": source})
+        await self.request("file.bring", {"path": source})
 
     def cut(self, why: str) -> None:
         """The link is lost."""

@@ -16,10 +16,10 @@ from typing import Any
 
 from . import libvirtd
 from .arguments import Arguments
-from .disks import exports, images, iso, qcow2, saving, tree
+from .disks import attachments, chains, exports, images, iso, qcow2, saving, tree
 from .errors import RefusedError
 from .folders import Root, VmFolder
-from .hypervisor import checkpoint, devices, screens, sizes, snapshots
+from .hypervisor import backups, checkpoint, devices, screens, sizes, snapshots
 from .hypervisor.libvirt_qemu import Hypervisor
 from .service import Service, read_log
 
@@ -164,9 +164,11 @@ def _network_release(request: Request) -> Result:
 def _disk_ensure(request: Request) -> Result:
     bases = request.service.root.bases
     disks = [qcow2.described(disk, bases) for disk in request.args.parts("disks")]
+    attached = attachments.described(request.args, bases)
     folder = request.made_folder()
     for disk in disks:
         (tree if disk.kind == "tree" else qcow2).ensure(disk, folder.disk(disk.number))
+    attachments.ensure(attached, folder.path)
     return _NOTHING
 
 
@@ -225,11 +227,12 @@ def _disk_unsave(request: Request) -> Result:
     return _NOTHING
 
 
-@_verb("context.ensure", _per_vm)
+@_verb("context.ensure", _per_vm, slow=True)
 def _context_ensure(request: Request) -> Result:
     files, number = iso.files_of(request.args), request.args.integer("disk")
+    attached = attachments.described(request.args, request.service.root.bases)
     as_folder, folder = request.args.flag("tree"), request.made_folder()
-    (tree if as_folder else iso).write(folder.disk(number), files)
+    (tree if as_folder else iso).write(folder.disk(number), files, attached)
     if not as_folder:
         devices.show_cd(request.hypervisor(), folder, number)
     return _NOTHING
@@ -441,6 +444,63 @@ def _image_stat(request: Request) -> Result:
 @_verb("store.stat")
 def _store_stat(request: Request) -> Result:
     return images.space(Path(request.args.path("path")))
+
+
+# Backups
+
+
+@_verb("backup.make", _per_vm, slow=True)
+def _backup_make(request: Request) -> Result:
+    folder = request.folder()
+    if not folder.exists():
+        raise RefusedError(f"VM {folder.vm} has no disks here")
+    return backups.make(request.hypervisor(), folder, request.args)
+
+
+@_verb("backup.forget", _per_vm, slow=True)
+def _backup_forget(request: Request) -> Result:
+    folder = request.folder()
+    keep = request.args.file_name("keep") if "keep" in request.args else None
+    if folder.exists():
+        backups.forget(request.hypervisor(), folder, keep)
+    return _NOTHING
+
+
+@_verb("disk.restore", _per_vm, slow=True)
+def _disk_restore(request: Request) -> Result:
+    bases = request.service.root.bases
+    disks = [qcow2.described(disk, bases) for disk in request.args.parts("disks")]
+    folder = request.folder()
+    if request.hypervisor().find(folder.vm) is not None:
+        raise RefusedError(f"VM {folder.vm} runs: its disks cannot be put back")
+    for disk in disks:
+        qcow2.put_back(disk, folder.disk(disk.number))
+    return _NOTHING
+
+
+@_verb("backup.take", _per_target, slow=True)
+def _backup_take(request: Request) -> Result:
+    return chains.take(request.args)
+
+
+@_verb("backup.verify", slow=True)
+def _backup_verify(request: Request) -> Result:
+    return chains.verify(request.args)
+
+
+@_verb("backup.compose", _per_target, slow=True)
+def _backup_compose(request: Request) -> Result:
+    return chains.compose(request.args)
+
+
+@_verb("backup.merge", _per_target, slow=True)
+def _backup_merge(request: Request) -> Result:
+    return chains.merge(request.args)
+
+
+@_verb("backup.remove", _per_target, slow=True)
+def _backup_remove(request: Request) -> Result:
+    return chains.remove(request.args)
 
 
 @_verb("ping")

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from innkeeper.commands import (
+    backups,
+    datastores,
     hosts,
     images,
     networks,
@@ -83,6 +85,7 @@ class People:
             (60, self._act),
             (8, self._change),
             (8, self._recover),
+            (4, self._back_up),
             (3, self._deploy),
             (4, self._mistake),
             (2, self._meddle),
@@ -113,6 +116,7 @@ class People:
                 _make_network(tx, admin, number, self.addresses)
             for number in range(3):
                 _make_image(tx, admin, f"base-{number}", False)
+            datastores.allocate(tx, admin, "NAME=backups\nTYPE=BACKUP_DS\nDS_MAD=dummy", -1, "/ds")
 
         await self.zone.do(change)
 
@@ -222,6 +226,8 @@ class People:
             text += "\nDISK=[TYPE=fs,SIZE=100]"
         if chance.random() < 0.4:
             text += "\nCONTEXT=[NETWORK=YES]"
+        if chance.random() < 0.5:
+            text += f"\nBACKUP_CONFIG=[MODE=INCREMENT,KEEP_LAST={chance.choice((0, 1, 2))},BACKUP_VOLATILE=YES]"
         return text
 
     async def _act(self) -> None:
@@ -247,6 +253,30 @@ class People:
 
     def _owner(self, vm: Vm) -> Caller:
         return caller_of(self.zone.world.users[vm.uid])
+
+    async def _back_up(self) -> None:
+        """A backup is made, given up, put back, or turned into images, most often by an administrator."""
+        vm, image = self._any_vm(), self._any_backup()
+        caller = self.zone.admin if self.chance.random() < 0.8 else self._somebody()
+        if vm is None:
+            return
+        changes: list[Callable[[Transaction], int | str]] = [
+            lambda tx: backups.backup(tx, caller, vm.id, -1, self.chance.random() < 0.1),
+            lambda tx: backups.backup(tx, caller, vm.id, -1, False),
+            lambda tx: backups.cancel(tx, caller, vm.id),
+        ]
+        if image is not None:
+            increment = self.chance.choice((-1, -1, 0, 1))
+            options = f"INCREMENT_ID={increment}"
+            changes += [
+                lambda tx: backups.restore_vm(tx, caller, image.vm_id, image.id, increment, -1),
+                lambda tx: backups.restore_image(tx, caller, image.id, 1, options),
+            ]
+        await self._ask(self.chance.choice(changes))
+
+    def _any_backup(self) -> Image | None:
+        found = [image for image in self.zone.world.images if image.increments]
+        return self.chance.choice(found) if found else None
 
     async def _recover(self) -> None:
         vm, how = self._in_trouble(), self.chance.choice(RECOVERIES)

@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from innkeeper.commands import (
+    backups,
     capacity,
+    datastores,
     disks,
     images,
     networks,
@@ -34,7 +36,9 @@ MEMORY_MAX=1024
 NIC=[NETWORK=net]
 DISK=[IMAGE=img]
 DISK=[TYPE=fs,SIZE=10]
-CONTEXT=[NETWORK=YES]"""
+CONTEXT=[NETWORK=YES]
+BACKUP_CONFIG=[MODE=INCREMENT,KEEP_LAST=1]"""
+BACKUPS = "NAME=backups\nTYPE=BACKUP_DS\nDS_MAD=dummy"
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,54 @@ async def _running(zone: Zone) -> Target:
     await zone.do(lambda tx: vms.act(tx, zone.admin, "release", target[1]))
     await until_phase(zone, target[1], "RUNNING")
     return target
+
+
+async def _backed_up(zone: Zone) -> Target:
+    """A VM that runs, with one backup of all that it will keep."""
+    await zone.do(lambda tx: datastores.allocate(tx, zone.admin, BACKUPS, -1, "/ds"))
+    target = await _running(zone)
+    await _back_up(zone, target[1])
+    await zone.until(zone.idle, 600, "the VM is backed up")
+    return target
+
+
+async def _with_backups(zone: Zone) -> Target:
+    await zone.do(lambda tx: datastores.allocate(tx, zone.admin, BACKUPS, -1, "/ds"))
+    return await _running(zone)
+
+
+async def _back_up(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: backups.backup(tx, zone.admin, number, -1, False))
+
+
+async def _chain(zone: Zone) -> Target:
+    vm = (await _backed_up(zone))[1]
+    return Image.KIND, zone.world.vms[vm].backups[-1]
+
+
+async def _second(zone: Zone, image: int) -> None:
+    await _back_up(zone, zone.world.images[image].vm_id)
+
+
+async def _before_restored(zone: Zone) -> Target:
+    await _backed_up(zone)
+    return await _nothing_yet(zone)
+
+
+async def _restore_image(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: backups.restore_image(tx, zone.admin, number - 1, 1, ""))
+
+
+async def _off_with_backup(zone: Zone) -> Target:
+    target = await _backed_up(zone)
+    await zone.do(lambda tx: vms.act(tx, zone.admin, "poweroff", target[1]))
+    await until_phase(zone, target[1], "POWEROFF")
+    return target
+
+
+async def _put_back(zone: Zone, number: int) -> None:
+    image = zone.world.vms[number].backups[-1]
+    await zone.do(lambda tx: backups.restore_vm(tx, zone.admin, number, image, -1, -1))
 
 
 async def until_phase(zone: Zone, vm: int, wanted: str) -> None:
@@ -247,6 +299,15 @@ def _ready(world: World, number: int) -> bool:
     return world.images[number].state is ImageState.READY
 
 
+def _has_backup(world: World, number: int) -> bool:
+    return world.vms[number].running and len(world.vms[number].backups) == 1
+
+
+def _merged(world: World, number: int) -> bool:
+    image = world.images[number]
+    return image.state is ImageState.READY and [i.id for i in image.increments] == [1]
+
+
 def _gone(world: World, number: int) -> bool:
     return number not in world.images
 
@@ -297,6 +358,10 @@ SCENARIOS: dict[str, Scenario] = {
     "snapshot revert": Scenario(_saved, _change(snapshots.revert, 0), _has_saved(0)),
     "snapshot delete": Scenario(_saved, _change(snapshots.drop, 0), _has_saved()),
     "guard": Scenario(_guarded, _new_rules, _has_rules),
+    "backup": Scenario(_with_backups, _back_up, _has_backup),
+    "backup merge": Scenario(_chain, _second, _merged),
+    "backup restore": Scenario(_off_with_backup, _put_back, _in("POWEROFF")),
+    "image restore": Scenario(_before_restored, _restore_image, _ready),
     "image import": Scenario(_nothing_yet, _import, _ready),
     "image clone": Scenario(_origin, _clone, _ready),
     "image delete": Scenario(_image, _delete_image, _gone),

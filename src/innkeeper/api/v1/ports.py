@@ -96,3 +96,7 @@ class Contents(Protocol):
         Raises NoRoom.
         """
         ...
+
+    async def verify(self, image: Image, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Which files of a backup are not what they were: {"name", "why"}. Raises ContentUnavailable."""
+        ...

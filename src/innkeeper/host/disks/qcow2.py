@@ -105,14 +105,15 @@ def described(disk: Arguments, bases: Path) -> Disk:
         number=disk.integer("disk"),
         kind=kind,
         format="qcow2" if kind == "overlay" else disk.choice("format", FORMATS, "raw"),
-        base=_base_path(disk, bases) if has_base else None,
+        base=base_path(disk, bases) if has_base else None,
         base_format=disk.choice("base_format", FORMATS) if "base_format" in disk else None,
         size_mib=disk.maybe_integer("size_mib", least=1),
         fs=fs,
     )
 
 
-def _base_path(disk: Arguments, bases: Path) -> Path:
+def base_path(disk: Arguments, bases: Path) -> Path:
+    """Where a base lies: in the cache of bases, or, when it is not there, at its origin if that is here."""
     name = disk.text("base")
     if not name.startswith("bases/"):
         return Path(disk.path("base"))
@@ -149,6 +150,16 @@ def remove(target: Path) -> None:
     """Removes a disk and what interrupted makers left beside it; a link goes, not what it leads to."""
     remove_parts(target)
     remove_durably(target)
+
+
+def put_back(disk: Disk, target: Path) -> None:
+    """Gives a disk another content, whole or not at all. A persistent image's is its own file's."""
+    if disk.base is None or not disk.base.exists():
+        raise MissingError(str(disk.base))
+    place = target.resolve()
+    with written_beside(place) as part:
+        convert(disk.base, part, disk.format, disk.base_format)
+        part.chmod(0o600 if place == target else 0o644)
 
 
 def _overlay(disk: Disk, part: Path) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..arguments import Arguments
+from ..errors import RefusedError
 from ..xmltree import parse
 
 #: Our own elements in a domain's XML: which VM, which generation, whose.
@@ -24,6 +25,7 @@ QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 _BUSES = {"vd": "virtio", "sd": "scsi", "hd": "ide", "xvd": "xen"}
 _TARGET = re.compile(r"(vd|sd|hd|xvd)[a-z]{1,2}")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_LIMIT = re.compile(r"(total|read|write)_(bytes|iops)_sec(_max(_length)?)?|size_iops_sec")
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 #: What a guest gets that asks for nothing, by architecture: machine, CPU under TCG, graphics card.
 _PC, _ARM = ("pc", "qemu64", "cirrus"), ("virt", "cortex-a57", "virtio")
@@ -70,7 +72,8 @@ def domain_xml(domain: Arguments, setting: Setting) -> str:
     _operating_system(root, domain, setting)
     _features(root, domain, setting)
     _cpu(root, domain, setting)
-    _leaf(root, "clock", offset="utc")
+    localtime = _wanted_features(domain).flag("localtime")
+    _leaf(root, "clock", offset="localtime" if localtime else "utc")
     for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
         _leaf(root, f"on_{event}", action)
     _devices(root, domain, setting)
@@ -160,7 +163,9 @@ def _operating_system(root: ET.Element, domain: Arguments, setting: Setting) -> 
         _leaf(system, "nvram", str(setting.folder / "nvram"))
     for key in ("kernel", "initrd"):
         if key in domain:
-            _leaf(system, key, domain.path(key))
+            # By its mere name it is the file in the VM's folder, which came with the disks.
+            own = domain.raw(key) == key
+            _leaf(system, key, str(setting.folder / key) if own else domain.path(key))
     if cmdline := domain.maybe_text("cmdline"):
         _leaf(system, "cmdline", cmdline)
 
@@ -174,10 +179,21 @@ def _features(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     for name, default in (("acpi", True), ("apic", True), ("pae", False)):
         if known[name] and wanted.flag(name, default):
             _leaf(features, name)
+    if wanted.flag("hyperv"):
+        _hyperv(features, setting)
     if setting.accelerator != "kvm":
         least, most = _TCG_CACHE
         size = max(least, min(domain.integer("memory_mib") // 2, most))
         _leaf(_leaf(features, "tcg"), "tb-cache", str(size), unit="MiB")
+
+
+def _hyperv(features: ET.Element, setting: Setting) -> None:
+    if setting.accelerator != "kvm":
+        raise RefusedError("HYPERV needs KVM, which does not work on this host")
+    hyperv = _leaf(features, "hyperv")
+    for name in ("relaxed", "vapic"):
+        _leaf(hyperv, name, state="on")
+    _leaf(hyperv, "spinlocks", state="on", retries="4096")
 
 
 def _wanted_features(domain: Arguments) -> Arguments:
@@ -186,18 +202,30 @@ def _wanted_features(domain: Arguments) -> Arguments:
 
 def _cpu(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     model = domain.maybe_text("cpu_model")
+    cpu: ET.Element | None = None
     host_like = model in (None, "host-passthrough", "host-model")
     if setting.accelerator == "kvm" and host_like:
-        _leaf(root, "cpu", mode=model or "host-passthrough")
+        cpu = _leaf(root, "cpu", mode=model or "host-passthrough")
     elif model == "maximum" or (model and host_like):
-        _leaf(root, "cpu", mode="maximum")
+        cpu = _leaf(root, "cpu", mode="maximum")
     elif name := model or _usual(domain)[1]:
         cpu = _leaf(root, "cpu", mode="custom", match="exact", check="none")
         _leaf(cpu, "model", name, fallback="forbid")
+    if "topology" in domain:
+        cpu = _leaf(root, "cpu") if cpu is None else cpu
+        shape = domain.part("topology")
+        parts = ("sockets", "cores", "threads")
+        _leaf(cpu, "topology", **{name: str(shape.integer(name, least=1)) for name in parts})
+    if names := domain.raw("cpu_features"):
+        cpu = _leaf(root, "cpu") if cpu is None else cpu
+        for name in names:
+            _leaf(cpu, "feature", policy="require", name=str(name))
 
 
 def _devices(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     devices = _leaf(root, "devices")
+    if "emulator" in domain:
+        _leaf(devices, "emulator", domain.path("emulator"))
     q35 = "q35" in machine_of(domain)
     disks = domain.parts("disks", required=False)
     for disk in disks:
@@ -240,7 +268,9 @@ def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element
     driver = _leaf(element, "driver", name="qemu", type=disk.choice("format", ("raw", "qcow2")))
     driver.set("cache", disk.text("cache", setting.cache))
     if not readonly:
-        driver.set("discard", "unmap")
+        driver.set("discard", disk.choice("discard", ("unmap", "ignore"), "unmap"))
+    if "io" in disk:
+        driver.set("io", disk.choice("io", ("native", "threads", "io_uring")))
     number = disk.integer("disk")
     _leaf(element, "source", file=str(setting.folder / f"disk.{number}"))
     if number in setting.backing:
@@ -249,9 +279,20 @@ def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element
     _leaf(element, "target", dev=target, bus="sata" if q35 and bus == "ide" else bus)
     if readonly:
         _leaf(element, "readonly")
+    if "serial" in disk:
+        _leaf(element, "serial", disk.text("serial"))
+    if "throttles" in disk:
+        _throttle(_leaf(element, "iotune"), disk.part("throttles"))
     _boot(element, disk)
     _leaf(element, "alias", name=f"ua-disk-{number}")
     return element
+
+
+def _throttle(element: ET.Element, limits: Arguments) -> None:
+    for name in limits.as_dict():
+        if not _LIMIT.fullmatch(name):
+            raise limits.bad(name, "a limit such as total_bytes_sec")
+        _leaf(element, name, str(limits.integer(name)))
 
 
 def _backing(element: ET.Element, layers: Sequence[tuple[str, str]]) -> None:
@@ -305,7 +346,12 @@ def _screen(devices: ET.Element, domain: Arguments) -> None:
     if "graphics" in domain:
         _graphics(devices, domain.part("graphics"))
         model = model or _usual(domain)[2]
-    _leaf(_leaf(devices, "video"), "model", type=model or "none")
+    shown = _leaf(_leaf(devices, "video"), "model", type=model or "none")
+    if vram := domain.maybe_integer("vram", least=1024):
+        shown.set("vram", str(vram))
+    if resolution := domain.maybe_text("resolution"):
+        across, _, down = resolution.partition("x")
+        _leaf(shown, "resolution", x=across, y=down)
 
 
 def _graphics(devices: ET.Element, graphics: Arguments) -> None:

@@ -6,6 +6,7 @@ Importing this package registers every procedure; `PROCEDURES` is what tests and
 from innkeeper.lifecycle.engine import PROCEDURES
 
 from . import (
+    backups,
     cleanup,
     deploy,
     disks,
@@ -14,6 +15,7 @@ from . import (
     nics,
     poweroff,
     reboot,
+    restores,
     resume,
     saving,
     sizes,
@@ -24,6 +26,7 @@ from . import (
 
 __all__ = [
     "PROCEDURES",
+    "backups",
     "cleanup",
     "deploy",
     "disks",
@@ -32,6 +35,7 @@ __all__ = [
     "nics",
     "poweroff",
     "reboot",
+    "restores",
     "resume",
     "saving",
     "sizes",
