@@ -97,6 +97,10 @@ def _verb(
     return register
 
 
+#: For verbs that have modules of their own.
+verb, per_vm = _verb, _per_vm
+
+
 # The host
 
 
@@ -166,8 +170,12 @@ def _disk_ensure(request: Request) -> Result:
     disks = [qcow2.described(disk, bases) for disk in request.args.parts("disks")]
     attached = attachments.described(request.args, bases)
     folder = request.made_folder()
+    store = Path(request.args.path("store")) if "store" in request.args else None
     for disk in disks:
-        (tree if disk.kind == "tree" else qcow2).ensure(disk, folder.disk(disk.number))
+        if disk.kind == "tree":
+            tree.ensure(disk, folder.disk(disk.number))
+        else:
+            qcow2.ensure_in(store, folder.vm, disk, folder.disk(disk.number))
     attachments.ensure(attached, folder.path)
     return _NOTHING
 
@@ -346,7 +354,10 @@ def _domain_restore(request: Request) -> Result:
 
 @_verb("vm.remove", _per_vm, slow=True)
 def _vm_remove(request: Request) -> Result:
-    request.service.remove_vm(request.folder(), request.generation())
+    folder = request.folder()
+    request.service.remove_vm(folder, request.generation())
+    if "store" in request.args:
+        qcow2.remove_shared(Path(request.args.path("store")), folder.vm)
     return _NOTHING
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,24 @@ def put_back(disk: Disk, target: Path) -> None:
         part.chmod(0o600 if place == target else 0o644)
 
 
+def ensure_in(store: Path | None, vm: int, disk: Disk, target: Path) -> None:
+    """Makes a disk; with a `store`, a folder that hosts share, there, and a link to it in the VM's own folder."""
+    if store is None or disk.kind == "link":
+        ensure(disk, target)
+        return
+    if not store.is_dir():
+        raise RefusedError(f"this host lacks {store}, which hosts share for disks")
+    shared = store / str(vm) / target.name
+    shared.parent.mkdir(mode=0o711, exist_ok=True)
+    ensure(disk, shared)
+    ensure(Disk(disk.number, "link", disk.format, base=shared), target)
+
+
+def remove_shared(store: Path, vm: int) -> None:
+    """Removes a VM's disks from a folder that hosts share."""
+    shutil.rmtree(store / str(vm), ignore_errors=True)
+
+
 def _overlay(disk: Disk, part: Path) -> None:
     assert disk.base is not None
     base_format = disk.base_format or info(disk.base).format
@@ -191,6 +210,16 @@ def grow(image: Path, image_format: str, size_mib: int | None) -> None:
     """Grows an image to a size; one that is larger stays as it is."""
     if size_mib is not None and info(image, image_format).virtual < size_mib * MIB:
         run("qemu-img", "resize", "-q", "-f", image_format, str(image), f"{size_mib}M")
+
+
+def lay_on(image: Path, base: str, base_format: str) -> None:
+    """Says where the file lies on this host that an image is a layer on; its content is the same."""
+    run("qemu-img", "rebase", "-u", "-f", "qcow2", "-b", base, "-F", base_format, str(image))
+
+
+def set_size(image: Path, image_format: str, size: int) -> None:
+    """Makes an image that nobody uses as large as another is."""
+    run("qemu-img", "resize", "-q", "--shrink", "-f", image_format, str(image), str(size))
 
 
 def make_empty(

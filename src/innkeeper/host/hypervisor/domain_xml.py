@@ -274,7 +274,7 @@ def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element
     number = disk.integer("disk")
     _leaf(element, "source", file=str(setting.folder / f"disk.{number}"))
     if number in setting.backing:
-        _backing(element, setting.backing[number])
+        backing_xml(element, setting.backing[number])
     bus = _BUSES[found[1]]
     _leaf(element, "target", dev=target, bus="sata" if q35 and bus == "ide" else bus)
     if readonly:
@@ -295,7 +295,7 @@ def _throttle(element: ET.Element, limits: Arguments) -> None:
         _leaf(element, name, str(limits.integer(name)))
 
 
-def _backing(element: ET.Element, layers: Sequence[tuple[str, str]]) -> None:
+def backing_xml(element: ET.Element, layers: Sequence[tuple[str, str]]) -> None:
     """The layers under a disk, which libvirt is not to give to QEMU's user: guests share them."""
     for file, layer_format in layers:
         element = _leaf(element, "backingStore", type="file")
