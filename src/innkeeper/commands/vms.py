@@ -43,6 +43,7 @@ GIVEN = (
 ADMIN_OPERATIONS = frozenset(
     {
         "deploy",
+        "migrate",
         "recover",
         "retry",
         "delete",
@@ -55,6 +56,8 @@ ADMIN_OPERATIONS = frozenset(
 )
 #: The recover operation that tries again.
 RETRY = 2
+#: States from which a VM can be placed by hand.
+DEPLOYABLE = frozenset({VmState.PENDING, VmState.HOLD, VmState.STOPPED, VmState.UNDEPLOYED})
 #: Which of those a recover operation is.
 RECOVER_RIGHTS = {
     0: "recover",
@@ -180,8 +183,8 @@ def deploy_on(
     vm = tx.world.vms[vm_id]
     check_right(caller, right_for("deploy"), vm)
     host = need(tx.world, Host, host_id, caller, Right.MANAGE)
-    datastore = _system(tx, caller, vm, host, datastore_id)
-    if vm.state not in (VmState.PENDING, VmState.HOLD):
+    datastore = chosen_datastore(tx, caller, vm, host, datastore_id)
+    if vm.state not in DEPLOYABLE:
         raise wrong_state(f"Deploy action is not available for state {phase(vm)}", vm_id)
     if host.state not in (HostState.MONITORED, HostState.DISABLED):
         raise wrong_state(f"Cannot deploy on host {host_id}: it is {host.state.name}", host_id)
@@ -204,7 +207,10 @@ def deploy_on(
     return vm_id
 
 
-def _system(tx: Transaction, caller: Caller, vm: Vm, host: Host, datastore_id: int) -> Datastore:
+def chosen_datastore(
+    tx: Transaction, caller: Caller, vm: Vm, host: Host, datastore_id: int
+) -> Datastore:
+    """The system datastore of the caller's choice, or the best that serves a host."""
     if datastore_id >= 0:
         datastore = need(tx.world, Datastore, datastore_id, caller, Right.USE)
         usable = datastore.type is DatastoreType.SYSTEM and datastore.state == READY

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .link import AgentError, LinkLost, OnEvent, Result
+from .simulated_moves import Moves
 
 CPUS = 8
 MEMORY_KIB = 16 << 20
@@ -24,17 +25,18 @@ class Guest:
 
     `generation` is the highest that was seen, `started` the one that the domain was started with. `disks` are the
     numbers of its files, `plugged` the devices of its domain ("disks", "nics"), `networks` the bridges by network,
-    `nics` what guards its interfaces.
+    `nics` what guards its interfaces. `sending`: it was sent to another host.
     """
 
     __slots__ = (
         "checkpoints", "cpu", "disks", "folder", "generation", "memory", "networks", "nics", "plugged", "saved",
-        "started", "state",
+        "sending", "started", "state",
     )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
         self.started = 0
+        self.sending = False
         self.state = "off"
         self.folder = False
         self.saved = False
@@ -53,7 +55,7 @@ class Guest:
         return self.started, self.state
 
 
-class SimulatedHost:
+class SimulatedHost(Moves):
     """The host itself: it goes on when a front end dies, and answers the next one."""
 
     def __init__(self, name: str, cpus: int = CPUS, memory_kib: int = MEMORY_KIB) -> None:
@@ -65,6 +67,7 @@ class SimulatedHost:
         self.files: set[str] = set()
         self.agent: SimulatedLink | None = None
         self.zone: str | None = None
+        self.neighbours: Mapping[str, SimulatedHost] = {}
         self._verbs: dict[str, Callable[[dict[str, Any]], Result | None]] = {}
 
     @property
@@ -73,6 +76,7 @@ class SimulatedHost:
         return {
             "protocol": 1,
             "hostname": self.name,
+            "peer_key": self.name,
             "arch": "x86_64",
             "cpu_model": "Simulated",
             "cpus": self.cpus,
@@ -348,6 +352,7 @@ class SimulatedHost:
 
     def _start(self, args: dict[str, Any], guest: Guest, reason: str) -> None:
         guest.started = guest.generation
+        guest.sending = False
         self._set_state(args, guest, "running", reason)
 
     def _set_state(self, args: dict[str, Any], guest: Guest, state: str, reason: str) -> None:

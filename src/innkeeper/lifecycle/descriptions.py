@@ -21,9 +21,22 @@ def about(operation: Operation) -> Described:
 
 def ask(operation: Operation, verb: str, timeout: float = 60.0, **args: Any) -> Instruction:
     """An instruction for the operation's host about its VM."""
-    return Instruction(
-        place=operation.host_id, verb=verb, args={**about(operation), **args}, timeout=timeout
-    )
+    return ask_at(operation.host_id, operation, verb, timeout, **args)
+
+
+def ask_at(
+    place: int, operation: Operation, verb: str, timeout: float = 60.0, **args: Any
+) -> Instruction:
+    """An instruction for some host about the operation's VM."""
+    return Instruction(place=place, verb=verb, args={**about(operation), **args}, timeout=timeout)
+
+
+def store(world: World, vm: Vm) -> Described:
+    """The argument that says where the VM's disks lie, when that is a folder that hosts share; else none."""
+    datastore = world.datastores.get(vm.history[-1].ds_id) if vm.history else None
+    if datastore is None or datastore.tm_mad != "shared":
+        return {}
+    return {"store": datastore.base_path}
 
 
 def networks(world: World, vm: Vm) -> list[Described]:

@@ -336,6 +336,8 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     `template` is what the hypervisor needs (CPU, MEMORY, DISK, NIC, ... with what we filled in),
     `user_template` everything else. `generation` grows with each placement: an agent refuses a stale one.
     `guest_generation` is the one that its guest was last seen to run with: it stays behind when a resume fails.
+    `kept_on` is the host where its files lie besides its place (it is on its way from there, and takes capacity on
+    both) or without one (it was stopped or undeployed there); -1: nowhere else.
     `unsettled`: undoing a change of it is owed by its host, which is told again how it is to be.
     `used_disks`, `used_nics` and `used_snapshots` are the numbers after the highest that a disk or NIC of it was
     attached with, or a snapshot taken: they are not used again.
@@ -361,6 +363,7 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     used_nics: int = 0
     used_snapshots: int = 0
     disk_snapshots: tuple[DiskSnapshots, ...] = ()
+    kept_on: int = -1
     user_template: Template = EMPTY
     backup_config: Vector = {}
     backups: tuple[int, ...] = ()

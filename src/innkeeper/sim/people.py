@@ -5,6 +5,7 @@ What is refused must have no effect: not one transaction.
 
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from innkeeper.commands import (
@@ -12,6 +13,7 @@ from innkeeper.commands import (
     datastores,
     hosts,
     images,
+    migration,
     networks,
     reservations,
     schedules,
@@ -42,7 +44,7 @@ SENSIBLE = {
     for now in TRANSITIONS
 }
 #: Actions after which there is something to resume.
-STOPPING = frozenset({"poweroff", "poweroff-hard", "suspend"})
+STOPPING = frozenset({"poweroff", "poweroff-hard", "suspend", "stop", "undeploy", "undeploy-hard"})
 #: How often each recover operation is asked for.
 RECOVERIES = (0, 0, 1, 2, 2, 2, 3, 4, 4, 5)
 NETWORKS = 4
@@ -87,6 +89,8 @@ class People:
             (8, self._recover),
             (4, self._back_up),
             (3, self._deploy),
+            (6, self._migrate),
+            (1, self._flush),
             (4, self._mistake),
             (2, self._meddle),
             (3, self._host_status),
@@ -294,6 +298,24 @@ class People:
         vm = self.zone.world.vms[self.chance.choice(waiting)] if waiting else self._any_vm()
         if vm is not None and host is not None:
             await self._ask(lambda tx: vms.deploy_on(tx, caller, vm.id, host.id, True, -1))
+
+    async def _migrate(self) -> None:
+        """To any host, as it runs or not; also where it is already, and in states in which it cannot."""
+        vm, host, caller = self._any_vm(), self._any(self.zone.world.hosts), self.zone.admin
+        lively, how = self.chance.random() < 0.6, self.chance.choice((0, 0, 1, 2))
+        if vm is not None and host is not None:
+            await self._ask(
+                lambda tx: migration.migrate(tx, caller, vm.id, host.id, lively, True, -1, how)
+            )
+
+    async def _flush(self) -> None:
+        """A host is emptied: nothing new comes to it, and what is there is to go elsewhere."""
+        host, admin = self._any(self.zone.world.hosts), self.zone.admin
+        if host is None:
+            return
+        await self._ask(lambda tx: hosts.status(tx, admin, host.id, 1))
+        for number in list(self.zone.world.occupancy.of(host.id).vms):
+            await self._ask(partial(vms.act, caller=admin, action="resched", vm_id=number))
 
     async def _update(self) -> None:
         vm, caller = self._any_vm(), self._somebody()

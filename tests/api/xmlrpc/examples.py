@@ -283,6 +283,7 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.allocate": just(VM),
     "one.vm.action": lambda cloud: ["hold", cloud.add_vm()],
     "one.vm.deploy": lambda cloud: [cloud.add_vm(), cloud.add_host()],
+    "one.vm.migrate": lambda cloud: [cloud.add_running(), cloud.add_host("elsewhere"), True],
     "one.vm.recover": on(Cloud.add_vm, 3),
     "one.vm.attach": on(Cloud.add_running, "DISK=[TYPE=fs,SIZE=5]"),
     "one.vm.detach": on(with_disk, 0),

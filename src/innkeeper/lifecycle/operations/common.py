@@ -51,9 +51,10 @@ def release_networks(world: World, operation: Operation) -> Instruction | None:
 def ensure_disks(world: World, operation: Operation) -> Instruction:
     """The VM's folder and disks."""
     vm = vm_of(world, operation)
-    wanted, booted = descriptions.disks(world, vm), files.booted(world, vm)
+    wanted, store = descriptions.disks(world, vm), descriptions.store(world, vm)
+    booted = files.booted(world, vm)
     more = {"attachments": booted} if booted else {}
-    return ask(operation, "disk.ensure", timeout=600.0, disks=wanted, **more)
+    return ask(operation, "disk.ensure", timeout=600.0, disks=wanted, **more, **store)
 
 
 def ensure_context(world: World, operation: Operation) -> Instruction | None:
@@ -78,8 +79,8 @@ def destroy_domain(world: World, operation: Operation) -> Instruction:
 
 
 def remove_all(world: World, operation: Operation) -> Instruction:
-    """Nothing of the VM left on the host."""
-    return ask(operation, "vm.remove")
+    """Nothing of the VM left on the host, nor where hosts share its disks."""
+    return ask(operation, "vm.remove", **descriptions.store(world, vm_of(world, operation)))
 
 
 def note_domain(tx: Transaction, operation: Operation, result: dict[str, Any]) -> None:
