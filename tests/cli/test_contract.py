@@ -39,6 +39,7 @@ SPECIAL = (
     "vm sched-delete 1 2",
     "vm sched-list 1",
     "host wait 1 --timeout 0",
+    "host flush 1",
     "host monitoring",
     "host monitoring 1",
     "image create --name x",

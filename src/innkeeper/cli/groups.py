@@ -49,6 +49,7 @@ SPECIAL: dict[str, dict[str, _Special]] = {
     },
     "host": {
         "create": ("Objects", "create_resources", "host_create", "Add a host."),
+        "flush": ("Actions", "flush", "flush", "Empty a host: its VMs go elsewhere."),
         "wait": ("Actions", "wait", "host_wait", "Wait for a state."),
         "monitoring": ("Look inside", "monitoring", "host_monitoring", "Show what was measured."),
     },
