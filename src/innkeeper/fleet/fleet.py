@@ -36,6 +36,7 @@ from innkeeper.model.states import HostState
 from innkeeper.model.world import World
 
 from .bases import Bases
+from .fanout import FanOut
 from .link import AgentError, Link, LinkLost, OnEvent
 from .station import Garbled, Message, Station
 
@@ -78,7 +79,7 @@ class Fleet:
         self.monitor_every = monitor_every
         self.stations: dict[int, Station] = {}
         self.listeners: list[Listener] = []
-        self._bases = Bases()
+        self._bases = Bases(FanOut(world, self._link_of))
         self._carried: set[_Key] = set()
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._ends: dict[asyncio.Task[None], None] = {}
@@ -102,6 +103,11 @@ class Fleet:
             station = None
         if wanted and host is not None and station is None:
             self._open(host_id, host.name, patient=not _unknown(host))
+
+    def _link_of(self, place: int) -> Link | None:
+        """The link to a place that stands."""
+        station = self.stations.get(place)
+        return None if station is None else station.link
 
     def _open(self, place: int, name: str, *, patient: bool) -> Station:
         station = self.stations[place] = Station(place, name, self, patient=patient)
