@@ -102,7 +102,8 @@ class FrontEnd:
         )
 
     def _follow(self, events: tuple[EventRow, ...]) -> None:
-        """Hosts come, go and change: their stations follow. Schedules change: so does what is next."""
+        """What changed: stations follow hosts, samples what has ended, what is next the schedules."""
+        self.monitoring.follow({(row.kind, row.id) for row in events})
         for host_id in {row.id for row in events if row.kind == "host"}:
             self.fleet.refresh(host_id)
         if any(row.what in RESCHEDULING for row in events):
@@ -175,11 +176,22 @@ class FrontEnd:
         guests = FleetGuests(self.world, self.fleet)
         endpoints = Endpoints(self.core, self.authenticator, guests)
         consoles = Consoles(self.core, self.authenticator, guests)
-        health = Health(self.core, __version__)
+        health = Health(self.core, __version__, self.monitoring, rpc.latencies, self._figures)
         contents = ImageContents(self.core, self.authenticator, self.contents)
         backups = Backups(self.core, self.authenticator, self.contents)
         parts = (endpoints, consoles, contents, backups, health, Pages())
         return Application(rpc, [route for part in parts for route in part.routes()])
+
+    def _figures(self) -> dict[str, int]:
+        """What only the daemon knows, for /metrics."""
+        journal = self.core.journal
+        return {
+            # A simulated disk counts nothing.
+            "journal_commits_total": getattr(journal, "commits", 0),
+            "journal_lost_asides_total": getattr(journal, "lost_asides", 0),
+            "instructions": self.fleet.carried,
+            "agents": self.fleet.linked,
+        }
 
     async def stop(self) -> None:
         """Ends the links and closes the journal. Guests go on."""
