@@ -21,6 +21,7 @@ from tests.real.zone import Zone, wait_for
 
 pytestmark = pytest.mark.real
 
+INN = (sys.executable, "-m", "innkeeper.cli.main")
 #: A shell on the screen, besides the one on the serial port.
 SHELL = "setsid getty -n -l /bin/sh 38400 tty1 </dev/null >/dev/null 2>&1 &"
 PICTURE = "document.querySelector('canvas')?.toDataURL()"
@@ -46,7 +47,7 @@ def browser() -> Iterator[Browser]:
 
 
 def inn(zone: Zone, *arguments: str) -> bytes:
-    command = [sys.executable, "-m", "innkeeper.cli.main", *arguments]
+    command = [*INN, *arguments]
     environment = {**os.environ, "INN_DATA": str(zone.data)}
     return subprocess.run(command, env=environment, check=True, capture_output=True).stdout
 
@@ -190,6 +191,21 @@ def test_what_is_measured_of_a_guest(zone: Zone, vm: int) -> None:
     [age] = families["innkeeper_host_sample_age_seconds"].samples
     assert age.labels == {"host": zone.host_name}
     assert inn(zone, "host", "list").decode().split()[-1].endswith(("s", "m"))
+
+
+def test_commands_in_a_guest(zone: Zone, vm: int) -> None:
+    assert inn(zone, "vm", "exec", str(vm), "--", "hostname").decode() == "seen\n"
+    script = r'printf "%s\n" "a b" \\; cat; echo no >&2; exit 7'
+    done = subprocess.run(
+        [*INN, "vm", "exec", str(vm), "--stdin", "--", script],
+        env={**os.environ, "INN_DATA": str(zone.data)}, input=b"given\n", capture_output=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"a b\n\\\ngiven\n", b"no\n")
+    late = subprocess.run(
+        [*INN, "vm", "exec", str(vm), "--timeout", "1", "--", "sleep", "30"],
+        env={**os.environ, "INN_DATA": str(zone.data)}, capture_output=True,
+    )  # fmt: skip
+    assert late.returncode == 1 and b"it goes on" in late.stderr
 
 
 def test_the_log_of_a_guest_without_a_network(zone: Zone) -> None:

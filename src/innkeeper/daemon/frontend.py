@@ -9,6 +9,7 @@ from innkeeper import __version__
 from innkeeper.api.console.pages import Pages
 from innkeeper.api.server import Application
 from innkeeper.api.v1.backups import Backups
+from innkeeper.api.v1.commands import Commands
 from innkeeper.api.v1.consoles import Consoles
 from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.health import Health
@@ -176,10 +177,11 @@ class FrontEnd:
         guests = FleetGuests(self.world, self.fleet)
         endpoints = Endpoints(self.core, self.authenticator, guests)
         consoles = Consoles(self.core, self.authenticator, guests)
+        commands = Commands(self.core, self.authenticator, guests)
         health = Health(self.core, __version__, self.monitoring, rpc.latencies, self._figures)
         contents = ImageContents(self.core, self.authenticator, self.contents)
         backups = Backups(self.core, self.authenticator, self.contents)
-        parts = (endpoints, consoles, contents, backups, health, Pages())
+        parts = (endpoints, consoles, commands, contents, backups, health, Pages())
         return Application(rpc, [route for part in parts for route in part.routes()])
 
     def _figures(self) -> dict[str, int]:
