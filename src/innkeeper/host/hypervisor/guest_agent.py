@@ -42,7 +42,7 @@ def execute(domain: Any, command: str, stdin: str, seconds: float) -> dict[str, 
 
 
 def _ask(domain: Any, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    from libvirt_qemu import qemuAgentCommand  # type: ignore[import-not-found]
+    from libvirt_qemu import qemuAgentCommand
 
     module = libvirt()
     line = json.dumps({"execute": command, "arguments": arguments})
