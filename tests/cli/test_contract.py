@@ -59,7 +59,7 @@ SPECIAL = (
 #: Verbs that ask for pages and web sockets instead of methods (`test_watching.py`, `test_console.py`,
 #: `test_screens.py`, `test_transfers.py`).
 PAGES = {
-    *(("vm", verb) for verb in ("console", "log", "screenshot", "story", "vnc", "why")),
+    *(("vm", verb) for verb in ("console", "exec", "log", "screenshot", "story", "vnc", "why")),
     *(("image", verb) for verb in ("download", "upload", "verify")),
 }
 

@@ -41,6 +41,7 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "story": ("Look inside", "logs", "story", "Show all that happened to a VM."),
         "why": ("Look inside", "why", "why", "Say why it is where it is, or waits."),
         "ssh": ("Look inside", "ssh", "ssh", "Log in over SSH."),
+        "exec": ("Look inside", "execute", "execute", "Run a command in it, by its guest agent."),
         "monitoring": ("Look inside", "monitoring", "vm_monitoring", "Show what was measured."),
         "sched-add": ("Schedule", "schedules", "add", "Let an action happen at a time."),
         "sched-update": ("Schedule", "schedules", "update", "Change a scheduled action."),

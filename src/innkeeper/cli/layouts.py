@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from innkeeper.cli import formats, render, states, template_text
+from innkeeper.cli import formats, freshness, render, states, template_text
 from innkeeper.cli.document import Element, state_name, text_at
 from innkeeper.cli.objects import Cell, Column, Kind, joined, vm_host
 
@@ -114,6 +114,7 @@ _LAYOUTS = {
             Fact("START TIME", "STIME", formats.moment_with_year),
             Fact("END TIME", "ETIME", formats.moment_with_year),
             Fact("DEPLOY ID", "DEPLOY_ID"),
+            Fact("LAST MONITORED", freshness.of_vm, optional=True),
             Fact("ERROR", "USER_TEMPLATE/ERROR", optional=True),
             Fact("SCHEDULER SAYS", "USER_TEMPLATE/SCHED_MESSAGE", optional=True),
         ),
@@ -163,7 +164,7 @@ _LAYOUTS = {
             _STATE,
             Fact("IM_MAD", "IM_MAD"),
             Fact("VM_MAD", "VM_MAD"),
-            Fact("LAST MONITORED", "MONITORING/TIMESTAMP", formats.moment),
+            Fact("LAST MONITORED", freshness.of_host),
             Fact("RUNNING VMS", "HOST_SHARE/RUNNING_VMS"),
             Fact("TOTAL CPU", "HOST_SHARE/TOTAL_CPU"),
             Fact("MAX CPU", "HOST_SHARE/MAX_CPU"),

@@ -9,6 +9,7 @@ from innkeeper import __version__
 from innkeeper.api.console.pages import Pages
 from innkeeper.api.server import Application
 from innkeeper.api.v1.backups import Backups
+from innkeeper.api.v1.commands import Commands
 from innkeeper.api.v1.consoles import Consoles
 from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.health import Health
@@ -102,7 +103,8 @@ class FrontEnd:
         )
 
     def _follow(self, events: tuple[EventRow, ...]) -> None:
-        """Hosts come, go and change: their stations follow. Schedules change: so does what is next."""
+        """What changed: stations follow hosts, samples what has ended, what is next the schedules."""
+        self.monitoring.follow({(row.kind, row.id) for row in events})
         for host_id in {row.id for row in events if row.kind == "host"}:
             self.fleet.refresh(host_id)
         if any(row.what in RESCHEDULING for row in events):
@@ -175,11 +177,23 @@ class FrontEnd:
         guests = FleetGuests(self.world, self.fleet)
         endpoints = Endpoints(self.core, self.authenticator, guests)
         consoles = Consoles(self.core, self.authenticator, guests)
-        health = Health(self.core, __version__)
+        commands = Commands(self.core, self.authenticator, guests)
+        health = Health(self.core, __version__, self.monitoring, rpc.latencies, self._figures)
         contents = ImageContents(self.core, self.authenticator, self.contents)
         backups = Backups(self.core, self.authenticator, self.contents)
-        parts = (endpoints, consoles, contents, backups, health, Pages())
+        parts = (endpoints, consoles, commands, contents, backups, health, Pages())
         return Application(rpc, [route for part in parts for route in part.routes()])
+
+    def _figures(self) -> dict[str, int]:
+        """What only the daemon knows, for /metrics."""
+        journal = self.core.journal
+        return {
+            # A simulated disk counts nothing.
+            "journal_commits_total": getattr(journal, "commits", 0),
+            "journal_lost_asides_total": getattr(journal, "lost_asides", 0),
+            "instructions": self.fleet.carried,
+            "agents": self.fleet.linked,
+        }
 
     async def stop(self) -> None:
         """Ends the links and closes the journal. Guests go on."""

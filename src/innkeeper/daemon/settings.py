@@ -24,10 +24,11 @@ class Placement(Section, frozen=True):
 
 
 class Monitoring(Section, frozen=True):
-    """How often agents report, in seconds, and for how long it is kept."""
+    """How often agents report; for how long a sample of each minute, ten minutes and hour is kept (seconds)."""
 
     interval: float = 30.0
-    keep: int = 14_400
+    keep: tuple[int, int, int] = (86_400, 604_800, 7_776_000)
+    disk_mib: int = 2048
 
 
 class Ssh(Section, frozen=True):
@@ -128,6 +129,8 @@ def check(values: dict[str, object]) -> Settings:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         text = f"schedule.timezone must be a zone like Europe/Zurich, not {settings.schedule.timezone!r}"
         raise SettingsError(text) from None
+    if settings.monitoring.disk_mib < 1 or min(settings.monitoring.keep) < 0:
+        raise SettingsError("monitoring.disk_mib must be 1 or more, monitoring.keep 0 or more")
     return settings
 
 

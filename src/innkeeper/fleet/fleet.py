@@ -297,6 +297,16 @@ class Fleet:
             raise AgentError("unreachable", f"the host is {'deleted' if gone else 'offline'}")
         return station
 
+    @property
+    def carried(self) -> int:
+        """Instructions on their way."""
+        return len(self._carried)
+
+    @property
+    def linked(self) -> int:
+        """Places whose link stands."""
+        return sum(station.link is not None for station in self.stations.values())
+
     def link(self, place: int) -> Link:
         """The link to a place's agent that stands at the moment; raises AgentError."""
         link = self._station(place).link

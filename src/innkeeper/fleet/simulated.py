@@ -454,6 +454,9 @@ class SimulatedHost(Moves):
     def _screenshot(self, args: dict[str, Any]) -> None:
         raise AgentError("refused", f"VM {args['vm']} has no screen: its host is simulated")
 
+    def _guest_exec(self, args: dict[str, Any]) -> None:
+        raise AgentError("refused", f"VM {args['vm']} runs no commands: its host is simulated")
+
 
 def _whole(args: dict[str, Any], name: str) -> int:
     value = args[name]
