@@ -140,7 +140,7 @@ class Guards:
         """Forgets all VMs but those that are present."""
         for file in self._folder.glob("*.json"):
             if file.stem.isdigit() and int(file.stem) not in present:
-                remove_durably(file)
+                self.put(int(file.stem), [])
         self._apply()
 
     def _apply(self) -> None:
