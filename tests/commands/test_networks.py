@@ -37,9 +37,12 @@ def test_what_no_host_can_make(realm: Realm, text: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("VN_MAD=flying", "VN_MAD must be one of 802.1Q, bridge, dummy, fw, vxlan, not 'flying'"),
+        ("VN_MAD=flying", "one of 802.1Q, bridge, dummy, fw, ovswitch, ovswitch_vxlan, vxlan, not 'flying'"),
         ("VN_MAD=vxlan\nVLAN_ID=5", "PHYDEV, a network device of the hosts, is needed"),
         ("VN_MAD=802.1Q\nPHYDEV=eth0", "VLAN_ID or AUTOMATIC_VLAN_ID=YES is needed for VN_MAD 802.1Q"),
+        ("VN_MAD=ovswitch_vxlan\nPHYDEV=eth0", "OUTER_VLAN_ID or AUTOMATIC_OUTER_VLAN_ID=YES is needed"),
+        ("VN_MAD=ovswitch_vxlan\nPHYDEV=eth0\nOUTER_VLAN_ID=0", "OUTER_VLAN_ID must be from 1 to 16777215"),
+        ("VN_MAD=ovswitch\nVLAN_TAGGED_ID=10-5", "VLAN_TAGGED_ID must be VLANs like 10,20-25"),
         ("VN_MAD=802.1Q\nPHYDEV=eth0\nVLAN_ID=4095", "VLAN_ID must be from 1 to 4094"),
         ("VN_MAD=vxlan\nPHYDEV=eth0\nVLAN_ID=x", "VLAN_ID must be from 1 to 16777215"),
         ("VN_MAD=vxlan\nPHYDEV=eth0\nVLAN_ID=7", "VLAN_ID 7 is that of network 0 already"),
@@ -62,6 +65,29 @@ def test_numbers_of_segments_that_nobody_chose(realm: Realm) -> None:
     assert (taken.vlan_automatic, made.vlan_automatic) == (False, True)
     assert (vlan.vlan_id, vlan.vn_mad) == ("4", "802.1Q")
     assert made.template.get("MTU") == made.template.get("GUEST_MTU") == "1450"
+
+
+def test_hosts_are_told_about_ports_of_switches(realm: Realm) -> None:
+    outer = "VN_MAD=ovswitch_vxlan\nPHYDEV=eth0\nAUTOMATIC_OUTER_VLAN_ID=YES"
+    realm.network(
+        'NAME=a\nVN_MAD=ovswitch\nBRIDGE=br0\nVLAN_ID=10\nVLAN_TAGGED_ID="20,30-31"\nAR=[TYPE=ETHER,SIZE=9]'
+    )
+    made = realm.network(f"NAME=b\nVLAN_ID=10\n{outer}\nAR=[TYPE=ETHER,SIZE=9]")
+    assert (made.bridge_type, made.outer_vlan_id, made.outer_vlan_automatic) == (
+        "openvswitch",
+        "3",
+        True,
+    )
+    vm = realm.vm(f"{VM}\nNIC=[NETWORK=a]\nNIC=[NETWORK=b]")
+    nics = descriptions.domain(vm)["nics"]
+    assert (nics[0]["switched"], nics[0]["vlan"], nics[0]["tagged"]) == (True, 10, [20, 30, 31])
+    first, second = descriptions.networks(realm.world, vm)
+    assert first["driver"] == "ovswitch"
+    assert (second["driver"], second["vlan"], second["group"]) == ("ovswitch_vxlan", 3, "239.0.0.3")
+    wrong = f"{VM}\nNIC=[NETWORK=a,VLAN_TAGGED_ID=x]"
+    assert "VLAN_TAGGED_ID" in realm.refused(
+        Code.INTERNAL, lambda tx: vms.allocate(tx, ADMIN, wrong, True)
+    )
 
 
 def test_hosts_are_told_how_to_connect_a_segment(realm: Realm) -> None:

@@ -29,6 +29,7 @@ class StandIn:
         self, lab: Lab, vm: int, bridge: str, ip: str, mac: str, on: tuple[str, ...] = ()
     ) -> None:
         """`on` names another network namespace than the host's own: ("-n", name)."""
+        self.master = bridge
         self.lab, self.vm, self.bridge, self.ip, self.mac, self.on = lab, vm, bridge, ip, mac, on
         self.interface, self.space = f"one-{vm}-0", f"guest{vm}"
 
@@ -38,7 +39,8 @@ class StandIn:
         run("ip", "netns", "add", self.space)
         run("ip", *self.on, "link", "add", self.interface, "type", "veth", "peer", "name", inner,
             "address", self.mac, "netns", self.space)  # fmt: skip
-        run("ip", *self.on, "link", "set", self.interface, "master", self.bridge, "up")
+        master = ("master", self.master) if self.master else ()
+        run("ip", *self.on, "link", "set", self.interface, *master, "up")
         self.run("ip", "link", "set", inner, "name", "eth0")
         for device in ("lo", "eth0"):
             self.run("ip", "link", "set", device, "up")

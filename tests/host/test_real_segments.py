@@ -140,7 +140,7 @@ def has_vlans(lab: Lab) -> bool:
     return True
 
 
-def test_limits_hold_back_both_directions(lab: Lab, agent: AgentClient) -> None:
+def test_limits_hold_back_both_directions(lab: Lab, agent: AgentClient, root: Path) -> None:
     """A lower bound for how long it takes, whatever the machine does meanwhile."""
     one = StandIn(lab, 1, "inngrd", "10.20.0.1", "02:00:0a:14:00:01")
     two = StandIn(lab, 2, "inngrd", "10.20.0.2", "02:00:0a:14:00:02")
@@ -157,6 +157,11 @@ def test_limits_hold_back_both_directions(lab: Lab, agent: AgentClient) -> None:
         assert "ifb-2-0" not in lab.run("ip", "-o", "link")
         assert "tbf" not in lab.run("tc", "qdisc", "show", "dev", two.interface)
         agent.ask("network.guard", vm=2, generation=1, nics=[nic])
+        shutil.rmtree(root / "vms" / "2")
+        agent.ask("retire")
+        assert "ifb-2-0" not in lab.run("ip", "-o", "link"), (
+            "nothing stays of a VM that nobody knows"
+        )
     for vm in (1, 2):
         agent.ask("network.release", vm=vm, generation=1)
 

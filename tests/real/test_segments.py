@@ -13,10 +13,10 @@ VN_MAD=vxlan
 PHYDEV=eth0
 AUTOMATIC_VLAN_ID=YES
 AR=[TYPE=IP4,IP=10.40.0.10,SIZE=9]"""
-#: Tells on the guest's serial port whether it reached somebody.
-SCRIPT = (
-    "n=0; until ping -c 1 -W 2 {ip} || [ $n = {tries} ]; do n=$((n+1)); sleep 1; done; ping -c 1 -W 2 {ip} "
-    "&& echo it-is-there > /dev/console || echo nobody-there > /dev/console"
+#: What guests tell on their serial ports: one looks until it finds somebody, the other gives up.
+UNTIL = "until ping -c 1 -W 2 {ip}; do sleep 1; done; echo it-is-there > /dev/console"
+NOBODY = (
+    "ping -c 9 -W 2 {ip} && echo it-is-there > /dev/console || echo nobody-there > /dev/console"
 )
 
 
@@ -24,8 +24,8 @@ def nic(network: int, last: int) -> str:
     return f"NIC=[NETWORK_ID={network},IP=10.40.0.{last}]\n"
 
 
-def context(ip: str, tries: int) -> str:
-    script = SCRIPT.format(ip=ip, tries=tries)
+def context(script: str, ip: str) -> str:
+    script = script.format(ip=ip)
     return f'CONTEXT=[NETWORK="YES",SET_HOSTNAME="$NAME",START_SCRIPT="{script}"]'
 
 
@@ -34,10 +34,10 @@ def test_two_segments_with_the_same_addresses(lab: Lab) -> None:
     first, second = (one.vn.allocate(NETWORK.format(n=n), -1) for n in range(2))
     numbers = [one.vn.info(number).VLAN_ID for number in (first, second)]
     assert numbers[0] != numbers[1]
-    here = lab.on("h1", "here", nic(first, 10) + context("10.40.0.11", 200))
-    there = lab.on("h2", "there", nic(first, 11) + context("10.40.0.10", 200))
+    here = lab.on("h1", "here", nic(first, 10) + context(UNTIL, "10.40.0.11"))
+    there = lab.on("h2", "there", nic(first, 11) + context(UNTIL, "10.40.0.10"))
     # as the first, in the other segment: the one that it looks for is not in it
-    alone = lab.on("h2", "alone", nic(second, 10) + context("10.40.0.11", 5))
+    alone = lab.on("h2", "alone", nic(second, 10) + context(NOBODY, "10.40.0.11"))
     for vm, host, said in (
         (here, "h1", "it-is-there"),
         (there, "h2", "it-is-there"),

@@ -2,14 +2,19 @@
 
 import ipaddress
 
-from innkeeper.lifecycle.network_uplinks import MULTICAST, hosts_of
+from innkeeper.lifecycle.network_uplinks import MULTICAST, hosts_of, vlans
 from innkeeper.model.errors import Refusal, cannot_allocate
 from innkeeper.model.template import Template, as_bool, as_int
 from innkeeper.model.world import World
 
 #: Drivers, with the number of segments that each can tell apart (0: it makes none). `fw` is OpenNebula's name for a
 #: bridge with security groups, which every bridge has here.
-DRIVERS = {"bridge": 0, "fw": 0, "dummy": 0, "802.1Q": 4094, "vxlan": 2**24 - 1}
+DRIVERS = {
+    "bridge": 0, "fw": 0, "dummy": 0, "802.1Q": 4094, "vxlan": 2**24 - 1, "ovswitch": 4094, "ovswitch_vxlan": 4094,
+}  # fmt: skip
+#: Those whose bridge is an Open vSwitch.
+_SWITCHED = ("ovswitch", "ovswitch_vxlan")
+_MOST_VXLAN = 2**24 - 1
 #: Where numbers that nobody chose begin.
 START = 2
 #: MTU in a VXLAN over a plain Ethernet.
@@ -23,7 +28,16 @@ def checked(template: Template) -> str:
         raise _wrong(f"VN_MAD must be one of {', '.join(sorted(DRIVERS))}, not {driver!r}")
     if DRIVERS[driver]:
         _check_segment(driver, template)
+    try:
+        vlans(template.get("VLAN_TAGGED_ID") or "")
+    except ValueError as wrong:
+        raise _wrong(f"VLAN_TAGGED_ID must be VLANs like 10,20-25: {wrong}") from None
     return driver
+
+
+def bridge_type(driver: str) -> str:
+    """What kind of bridge hosts make."""
+    return "openvswitch" if driver in _SWITCHED else "linux"
 
 
 def _wrong(text: str) -> Refusal:
@@ -31,30 +45,72 @@ def _wrong(text: str) -> Refusal:
 
 
 def _check_segment(driver: str, template: Template) -> None:
-    if not template.get("PHYDEV"):
+    if driver != "ovswitch" and not template.get("PHYDEV"):
         raise _wrong(f"PHYDEV, a network device of the hosts, is needed for VN_MAD {driver}")
-    text, most = template.get("VLAN_ID") or "", DRIVERS[driver]
-    if not text and not as_bool(template.get("AUTOMATIC_VLAN_ID") or "NO"):
-        raise _wrong(f"VLAN_ID or AUTOMATIC_VLAN_ID=YES is needed for VN_MAD {driver}")
+    _check_number(driver, template, "VLAN_ID", DRIVERS[driver], needed=driver not in _SWITCHED)
+    if driver == "ovswitch_vxlan":
+        _check_number(driver, template, "OUTER_VLAN_ID", _MOST_VXLAN, needed=True)
+
+
+def _check_number(driver: str, template: Template, name: str, most: int, *, needed: bool) -> None:
+    text = template.get(name) or ""
+    if needed and not text and not _automatic(template, name):
+        raise _wrong(f"{name} or AUTOMATIC_{name}=YES is needed for VN_MAD {driver}")
     if text and not 1 <= (as_int(text) or 0) <= most:
-        raise _wrong(f"VLAN_ID must be from 1 to {most} for VN_MAD {driver}, not {text!r}")
+        raise _wrong(f"{name} must be from 1 to {most} for VN_MAD {driver}, not {text!r}")
+
+
+def _automatic(template: Template, name: str) -> bool:
+    return as_bool(template.get(f"AUTOMATIC_{name}") or "NO")
 
 
 def segment(world: World, driver: str, template: Template, number: int) -> tuple[str, bool]:
     """The VLAN_ID of a new network, and whether it was chosen for it."""
     if not DRIVERS[driver]:
         return template.get("VLAN_ID") or "", False
-    same = [network for network in world.networks if network.vn_mad == driver]
-    if driver != "vxlan":
-        same = [network for network in same if network.phydev == template.get("PHYDEV")]
-    taken = {as_int(network.vlan_id): network.id for network in same}
-    text = template.get("VLAN_ID") or ""
+    if driver == "vxlan":
+        return _chosen(template, "VLAN_ID", number, _vxlans(world), DRIVERS[driver], alone=True)
+    taken = {
+        as_int(network.vlan_id): network.id
+        for network in world.networks
+        if (network.vn_mad, network.phydev) == (driver, template.get("PHYDEV") or "")
+    }
+    return _chosen(template, "VLAN_ID", number, taken, DRIVERS[driver], alone=False)
+
+
+def outer_segment(world: World, driver: str, template: Template, number: int) -> tuple[str, bool]:
+    """The VXLAN around a new network's VLAN; several may share one."""
+    if driver != "ovswitch_vxlan":
+        return "", False
+    taken = _vxlans(world)
+    return _chosen(template, "OUTER_VLAN_ID", number, taken, _MOST_VXLAN, alone=False)
+
+
+def _vxlans(world: World) -> dict[int | None, int]:
+    """The VXLANs that there are."""
+    numbers = (
+        (n.vlan_id if n.vn_mad == "vxlan" else n.outer_vlan_id, n.id) for n in world.networks
+    )
+    return {as_int(text): number for text, number in numbers if text}
+
+
+def _chosen(
+    template: Template,
+    name: str,
+    number: int,
+    taken: dict[int | None, int],
+    most: int,
+    *,
+    alone: bool,
+) -> tuple[str, bool]:
+    """The number that was asked for, which must be nobody else's where it is for one network `alone`, or a free one."""
+    text = template.get(name) or ""
     if not text:
-        return str(_free(number, taken, DRIVERS[driver])), True
-    # Several networks may be in one VLAN; a VXLAN is made for one.
+        automatic = _automatic(template, name)
+        return (str(_free(number, taken, most)), True) if automatic else ("", False)
     chosen = as_int(text)
-    if driver == "vxlan" and chosen in taken:
-        raise _wrong(f"VLAN_ID {chosen} is that of network {taken[chosen]} already")
+    if alone and chosen in taken:
+        raise _wrong(f"{name} {chosen} is that of network {taken[chosen]} already")
     return str(chosen), False
 
 
@@ -69,9 +125,11 @@ def _free(number: int, taken: dict[int | None, int], most: int) -> int:
 
 def completed(driver: str, template: Template) -> Template:
     """The template with what follows from the driver."""
-    if driver == "vxlan" and "MTU" not in template:
+    if not driver.endswith("vxlan"):
+        return template
+    if "MTU" not in template:
         template = template.with_("MTU", VXLAN_MTU)
-    if driver == "vxlan" and "GUEST_MTU" not in template:
+    if "GUEST_MTU" not in template:
         template = template.with_("GUEST_MTU", template.get("MTU") or VXLAN_MTU)
     return template
 

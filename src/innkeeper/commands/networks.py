@@ -28,7 +28,8 @@ from .reservations import refuse_change
 from .restricted import check_restricted
 
 #: Attributes that are fields of the record.
-FIELDS = ("NAME", "AR", "VN_MAD", "BRIDGE", "BRIDGE_TYPE", "PHYDEV", "VLAN_ID", "AUTOMATIC_VLAN_ID")
+FIELDS = ("NAME", "AR", "VN_MAD", "BRIDGE", "BRIDGE_TYPE", "PHYDEV", "VLAN_ID", "AUTOMATIC_VLAN_ID",
+          "OUTER_VLAN_ID", "AUTOMATIC_OUTER_VLAN_ID")  # fmt: skip
 #: Attributes of address ranges that follow from others.
 _COMPUTED = frozenset({"AR_ID", "ALLOCATED", "NEXT_INDEX", "PARENT_NETWORK_AR_ID"})
 #: What an interface may be called (the kernel's limit is 15 bytes).
@@ -57,10 +58,13 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
     _check_groups(tx.world, caller, template, *template.vectors("AR"))
     number = tx.new_id(Network)
     vlan_id, automatic = network_drivers.segment(tx.world, driver, template, number)
+    outer, outer_automatic = network_drivers.outer_segment(tx.world, driver, template, number)
     template = network_drivers.completed(driver, template)
     network = Network(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
         template=_with_groups(template.without(*FIELDS)), vn_mad=driver, phydev=phydev,
+        bridge_type=network_drivers.bridge_type(driver),
+        outer_vlan_id=outer, outer_vlan_automatic=outer_automatic,
         bridge=_bridge(template, driver, number, vlan_id), vlan_id=vlan_id, vlan_automatic=automatic,
         clusters=(cluster.id,), ranges=_ranges(tx.world, number, template.vectors("AR")),
     )  # fmt: skip

@@ -252,6 +252,7 @@ def _domain_nic(vm: Vm, nic: Vector) -> Described:
         "model": nic.get("MODEL", "virtio"),
         "target": nic.get("TARGET", f"one-{vm.id}-{nic['NIC_ID']}"),
         "boot": as_int(nic.get("ORDER", "")),
+        **network_uplinks.port(nic),
     }
 
 

@@ -220,6 +220,9 @@ class Network(Owned, frozen=True, omit_defaults=True, kw_only=True):
     phydev: str = ""
     vlan_id: str = ""
     vlan_automatic: bool = False
+    #: The VXLAN around the VLANs of an Open vSwitch.
+    outer_vlan_id: str = ""
+    outer_vlan_automatic: bool = False
     #: The network of which this is a reservation, -1 for one of its own.
     parent_id: int = -1
     clusters: tuple[int, ...] = (0,)

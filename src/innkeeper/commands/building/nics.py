@@ -5,6 +5,7 @@ The lease is the NIC vector itself: taken in the transaction that makes the VM, 
 
 import re
 
+from innkeeper.lifecycle.network_uplinks import vlans
 from innkeeper.model import addresses
 from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.objects import AddressRange, Network
@@ -147,6 +148,7 @@ def _leased(
     for name, value in (
         ("PHYDEV", network.phydev),
         ("VLAN_ID", network.vlan_id),
+        ("OUTER_VLAN_ID", network.outer_vlan_id),
         ("PARENT_NETWORK_ID", parent),
     ):
         if value:
@@ -156,6 +158,10 @@ def _leased(
         if inherited:
             made.setdefault(name, inherited)
     _check_limits(made)
+    try:
+        vlans(made.get("VLAN_TAGGED_ID") or "")
+    except ValueError as wrong:
+        raise problem(f"VLAN_TAGGED_ID must be VLANs like 10,20-25: {wrong}.") from None
     return made
 
 

@@ -312,6 +312,8 @@ def nic_xml(nic: Arguments, vm: int) -> ET.Element:
     element = ET.Element("interface", type="bridge")
     _leaf(element, "source", bridge=nic.interface("bridge"))
     _leaf(element, "mac", address=mac)
+    if nic.flag("switched"):
+        _port(element, nic)
     _leaf(element, "model", type=nic.text("model", "virtio"))
     target = nic.interface("target") if "target" in nic else f"one-{vm}-{nic.integer('nic')}"
     _leaf(element, "target", dev=target)
@@ -321,6 +323,25 @@ def nic_xml(nic: Arguments, vm: int) -> ET.Element:
     _boot(element, nic)
     _leaf(element, "alias", name=f"ua-nic-{nic.integer('nic')}")
     return element
+
+
+def _port(element: ET.Element, nic: Arguments) -> None:
+    """A port of an Open vSwitch: in one VLAN, or one that carries several, tagged (``vlan`` untagged)."""
+    _leaf(element, "virtualport", type="openvswitch")
+    # The userspace datapath does not finish checksums that a guest has left to its hardware.
+    driver = _leaf(element, "driver", name="qemu")
+    for end in ("host", "guest"):
+        _leaf(driver, end, csum="off", tso4="off", tso6="off", ecn="off", ufo="off")
+    own, tagged = nic.maybe_integer("vlan", least=1), nic.raw("tagged") or []
+    if not isinstance(tagged, list) or not all(type(tag) is int for tag in tagged):
+        raise nic.bad("tagged", "a list of VLAN numbers")
+    if own is None and not tagged:
+        return
+    vlan = _leaf(element, "vlan", **({"trunk": "yes"} if tagged else {}))
+    if own is not None:
+        _leaf(vlan, "tag", id=str(own), **({"nativeMode": "untagged"} if tagged else {}))
+    for tag in tagged:
+        _leaf(vlan, "tag", id=str(tag))
 
 
 def _boot(element: ET.Element, device: Arguments) -> None:

@@ -61,12 +61,16 @@ def change(*commands: str) -> None:
 
 
 def ensure(
-    bridge: str, address: str | None = None, mtu: int | None = None, phydev: str | None = None
+    bridge: str,
+    address: str | None = None,
+    mtu: int | None = None,
+    phydev: str | None = None,
+    switched: bool = False,
 ) -> None:
-    """Brings a bridge into the wanted form; what is right already is not touched."""
+    """Brings a bridge into the wanted form; what is right already is not touched. Switches exist already."""
     present = links()
     found = present.get(bridge)
-    if found is not None and found.kind not in ("bridge", "openvswitch"):
+    if found is not None and not switched and found.kind not in ("bridge", "openvswitch"):
         raise RefusedError(f"{bridge} is there and is no bridge but {found.kind or 'a device'}")
     commands = [] if found else [_creation(bridge)]
     if mtu and (not found or found.mtu != mtu):

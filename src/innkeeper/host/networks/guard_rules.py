@@ -39,6 +39,8 @@ class Nic:
     rules: list[dict[str, Any]] | None = None
     #: Whether the host has an address on the bridge (and routes).
     routed: bool = False
+    #: Whether it is on an Open vSwitch, which has rules of its own.
+    switched: bool = False
     nic: int = 0
     #: How much may pass to the guest and from it (``shaping.Limit``); None: all that comes.
     inbound: dict[str, Any] | None = None

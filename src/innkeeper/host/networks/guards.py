@@ -24,7 +24,7 @@ from ..arguments import Arguments
 from ..errors import FailedError, RefusedError
 from ..files import read_json, remove_durably, write_json
 from ..tools import run
-from . import bridge, guard_rules, shaping
+from . import bridge, guard_rules, openvswitch, shaping
 from .guard_rules import PROTOCOLS, Nic
 from .shaping import Limit
 
@@ -106,6 +106,8 @@ class Guards:
         for before in self._read(self._file(vm)):
             if before.limited and before.nic not in limited:
                 self._shape(vm, dataclasses.replace(before, inbound=None, outbound=None))
+            if before.switched and before.nic not in {nic.nic for nic in nics}:
+                openvswitch.unplug(before.bridge, before.interface)
         if nics:
             self._folder.mkdir(mode=0o755, exist_ok=True)
             write_json(self._file(vm), [dataclasses.asdict(nic) for nic in nics])
@@ -115,8 +117,10 @@ class Guards:
         self.shape(vm)
 
     def shape(self, vm: int) -> None:
-        """Holds back what the VM's interfaces carry beyond their limits; for those that exist."""
+        """Limits of the VM's interfaces, and rules of switches about them; for those that exist."""
         for nic in self._read(self._file(vm)):
+            if nic.switched:
+                openvswitch.guard(nic)
             if nic.limited:
                 self._shape(vm, nic)
 
@@ -136,7 +140,7 @@ class Guards:
         """Forgets all VMs but those that are present."""
         for file in self._folder.glob("*.json"):
             if file.stem.isdigit() and int(file.stem) not in present:
-                remove_durably(file)
+                self.put(int(file.stem), [])
         self._apply()
 
     def _apply(self) -> None:
@@ -145,7 +149,7 @@ class Guards:
             for file in sorted(self._folder.glob("*.json"))
             if file.stem.isdigit()
             for nic in self._read(file)
-            if nic.guarded
+            if nic.guarded and not nic.switched
         ]
         text = guard_rules.tables(self._table, nics)
         if not nics and text == self._applied:

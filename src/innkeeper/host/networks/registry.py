@@ -21,11 +21,11 @@ from pathlib import Path
 from ..arguments import Arguments
 from ..errors import RefusedError
 from ..files import read_json, remove_durably, write_json
-from . import bridge, firewall, uplinks
+from . import bridge, firewall, openvswitch, uplinks
 from .guard_rules import Nic
 from .guards import Guards
 from .guards import wanted as wanted_nic
-from .uplinks import Uplink
+from .uplinks import SWITCHED, Uplink
 
 
 @dataclasses.dataclass
@@ -111,8 +111,14 @@ class Networks:
 
     def _guard(self, vm: int, nics: list[Nic]) -> None:
         routed = {network.bridge for network in self.all() if network.address}
+        switched = {network.bridge for network in self.all() if network.driver in SWITCHED}
         for nic in nics:
-            nic.routed = nic.bridge in routed
+            nic.routed, nic.switched = nic.bridge in routed, nic.bridge in switched
+            if nic.switched and nic.rules is not None:
+                raise RefusedError(
+                    f"{nic.interface} is on the Open vSwitch {nic.bridge}, where security groups that do"
+                    " not allow everything are not kept in this release"
+                )
         self._guards.put(vm, nics)
 
     def shape(self, vm: int) -> None:
@@ -158,8 +164,7 @@ class Networks:
         network.vms = sorted({*users, vm})
         self._note_makers(network, before)
         self._write(network)
-        mtu = uplinks.ensure(network.uplink, network.mtu, bridge.links())
-        bridge.ensure(network.bridge, network.address, mtu, network.uplink.device)
+        self._make(network)
         if network.nat and network.address:
             bridge.forward_packets(ipaddress.ip_interface(network.address).version)
             firewall.masquerade(network.network, network.bridge, network.address)
@@ -167,6 +172,16 @@ class Networks:
             firewall.forget(network.network, network.bridge)
         if before is not None and before.address != network.address:
             self._remove_address(before)
+
+    @staticmethod
+    def _make(network: Network) -> None:
+        """The switch, what connects it with other hosts, and the host's address on it."""
+        phydev: str | None = network.uplink.device
+        mtu = uplinks.ensure(network.uplink, network.mtu, bridge.links())
+        if network.driver in SWITCHED:
+            openvswitch.ensure(network.bridge, phydev)
+            phydev = None
+        bridge.ensure(network.bridge, network.address, mtu, phydev, network.driver in SWITCHED)
 
     def _replace(self, vm: int, before: Network) -> None:
         others = [user for user in before.vms if user != vm]
@@ -223,12 +238,17 @@ class Networks:
         sharing = self._sharing(network)
         if sharing or not network.made_bridge:
             self._remove_address(network)
-        elif not bridge.remove(network.bridge, network.uplink.device):
+        elif not self._remove(network):
             # Somebody plugged something in; the record stays, for a later sweep.
             return
         if network.made_uplink and network.uplink.device and not sharing:
             bridge.remove_interface(network.uplink.device)
         remove_durably(self._file(network.network))
+
+    @staticmethod
+    def _remove(network: Network) -> bool:
+        remove = openvswitch.remove if network.driver in SWITCHED else bridge.remove
+        return remove(network.bridge, network.uplink.device)
 
     def _remove_address(self, network: Network) -> None:
         needed = any(other.address == network.address for other in self._sharing(network))

@@ -11,7 +11,9 @@ from ..tools import run
 from . import bridge
 from .bridge import Link
 
-DRIVERS = ("bridge", "802.1Q", "vxlan")
+DRIVERS = ("bridge", "802.1Q", "vxlan", "ovswitch", "ovswitch_vxlan")
+#: Those whose bridge is an Open vSwitch.
+SWITCHED = ("ovswitch", "ovswitch_vxlan")
 #: Bytes that VXLAN takes of a packet: Ethernet, VXLAN, UDP and IPv4 headers.
 _VXLAN_OVERHEAD = 50
 #: VXLAN's port (RFC 7348).
@@ -32,7 +34,7 @@ class Uplink:
     @property
     def device(self) -> str | None:
         """The device that is put into the bridge."""
-        if self.driver == "vxlan":
+        if self.driver in ("vxlan", "ovswitch_vxlan"):
             return f"vxlan{self.vlan}"
         if self.driver == "802.1Q":
             number = f".{self.vlan}"
@@ -42,14 +44,14 @@ class Uplink:
     @property
     def made(self) -> bool:
         """Whether the device is one that is made for this, and not the host's own."""
-        return self.driver != "bridge"
+        return self.driver in ("802.1Q", "vxlan", "ovswitch_vxlan")
 
 
 def wanted(described: Arguments) -> Uplink:
     """An uplink as the front end describes it."""
     driver = described.choice("driver", DRIVERS, "bridge")
     phydev = described.interface("phydev") if "phydev" in described else None
-    if driver == "bridge":
+    if driver in ("bridge", "ovswitch"):
         return Uplink(driver, phydev)
     if phydev is None:
         raise described.bad("phydev", "an interface, because of the driver")
@@ -78,10 +80,10 @@ def ensure(uplink: Uplink, mtu: int | None, present: dict[str, Link]) -> int | N
     under = present.get(uplink.phydev)
     if under is None:
         raise RefusedError(f"there is no device {uplink.phydev} on this host for {uplink.device}")
-    if mtu is None and uplink.driver == "vxlan":
+    kind = "vlan" if uplink.driver == "802.1Q" else "vxlan"
+    if mtu is None and kind == "vxlan":
         mtu = under.mtu - _VXLAN_OVERHEAD
     found = present.get(uplink.device)
-    kind = "vlan" if uplink.driver == "802.1Q" else "vxlan"
     if found is not None and (found.kind, found.number) != (kind, uplink.vlan):
         raise RefusedError(f"{uplink.device} is there and is no {kind} {uplink.vlan}")
     if found is None:

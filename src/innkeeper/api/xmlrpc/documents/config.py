@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from innkeeper.commands.auth import SESSION_TIME
 from innkeeper.commands.datastores import IMAGE_DRIVERS, TRANSFER
 from innkeeper.commands.network_drivers import DRIVERS as NETWORK_DRIVERS
+from innkeeper.commands.network_drivers import bridge_type
 from innkeeper.commands.restricted import RESTRICTED
 from innkeeper.commands.vms import ADMIN_OPERATIONS
 from innkeeper.lifecycle.actions import ACTIONS
@@ -46,7 +47,10 @@ def _vectors() -> Iterator[tuple[str, list[Vector]]]:
     yield "VM_MAD", _named(HOST_DRIVERS)
     yield (
         "VN_MAD_CONF",
-        [{**vector, "BRIDGE_TYPE": "linux"} for vector in _named(frozenset(NETWORK_DRIVERS))],
+        [
+            {**vector, "BRIDGE_TYPE": bridge_type(vector["NAME"])}
+            for vector in _named(frozenset(NETWORK_DRIVERS))
+        ],
     )
 
 

@@ -51,9 +51,9 @@ def network(network: Network, uname: str, gname: str) -> tuple[str, str]:
         f"<STATE>{network.state:d}</STATE><PREV_STATE>{network.prev_state:d}</PREV_STATE>"
         f"{_if_set('PARENT_NETWORK_ID', parent)}<TEMPLATE_ID></TEMPLATE_ID>"
         f"{_if_set('VN_MAD', network.vn_mad)}{_if_set('PHYDEV', network.phydev)}"
-        f"{_if_set('VLAN_ID', network.vlan_id)}<OUTER_VLAN_ID></OUTER_VLAN_ID>"
+        f"{_if_set('VLAN_ID', network.vlan_id)}{_if_set('OUTER_VLAN_ID', network.outer_vlan_id)}"
         f"<VLAN_ID_AUTOMATIC>{network.vlan_automatic:d}</VLAN_ID_AUTOMATIC>"
-        "<OUTER_VLAN_ID_AUTOMATIC>0</OUTER_VLAN_ID_AUTOMATIC>"
+        f"<OUTER_VLAN_ID_AUTOMATIC>{network.outer_vlan_automatic:d}</OUTER_VLAN_ID_AUTOMATIC>"
         "<USED_LEASES>",
         f"</USED_LEASES><VROUTERS></VROUTERS>{vms}{network.template.to_xml()}<AR_POOL>",
     )

@@ -1,0 +1,150 @@
+"""Open vSwitch on a real host: VLANs of ports, who may speak, and that nothing stays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.host.client import AgentClient, Message, RefusalError, wait_for
+from tests.host.guest_image import domain, network, overlay
+from tests.host.lab import Lab
+from tests.host.stand_ins import StandIn, plugged_in, rule
+from tests.host.trace import traces
+
+SWITCH = "innovs"
+_DAEMONS = """
+mkdir -p /run/openvswitch
+ovsdb-tool create /run/openvswitch/conf.db /usr/share/openvswitch/vswitch.ovsschema
+ovsdb-server /run/openvswitch/conf.db --remote=punix:/run/openvswitch/db.sock \\
+    --pidfile=/run/openvswitch/db.pid --unixctl=/run/openvswitch/db.ctl --detach --log-file=/run/openvswitch/db.log
+ovs-vsctl --no-wait init
+ovs-vswitchd unix:/run/openvswitch/db.sock --pidfile=/run/openvswitch/sw.pid --unixctl=/run/openvswitch/sw.ctl \\
+    --detach --log-file=/run/openvswitch/sw.log
+"""
+_END = "kill $(cat /run/openvswitch/sw.pid /run/openvswitch/db.pid); sleep 0.2; rm -rf /run/openvswitch"
+
+
+@pytest.fixture
+def switches(lab: Lab) -> Iterator[None]:
+    """Open vSwitch runs; in the end it has nothing, and neither has the host."""
+    before = traces(lab)
+    lab.run("bash", "-ec", _DAEMONS)
+    yield
+    assert lab.run("ovs-vsctl", "list-br") == ""
+    lab.run("bash", "-c", _END)
+    wait_for(lambda: traces(lab) == before, "all is as before", 30)
+
+
+class SwitchedStandIn(StandIn):
+    """One that is plugged into a switch, as libvirt does it."""
+
+    port: tuple[str, ...] = ()
+
+    def plug_in(self) -> None:
+        super().plug_in()
+        self.lab.run("ovs-vsctl", "add-port", self.bridge, self.interface, *self.port)
+
+    def pull_out(self) -> None:
+        self.lab.run("ovs-vsctl", "--if-exists", "del-port", self.bridge, self.interface)
+        super().pull_out()
+
+
+pytestmark = [pytest.mark.real]
+
+
+def wanted(number: int = 1) -> Message:
+    return network(number, SWITCH, driver="ovswitch")
+
+
+def ensure(agent: AgentClient, guest: StandIn, **more: object) -> None:
+    nics = [guest.nic(1, **more)]  # type: ignore[arg-type]
+    agent.ask("network.ensure", vm=guest.vm, generation=1, networks=[wanted()], nics=nics)
+
+
+def guests(lab: Lab, *ports: tuple[str, ...]) -> list[SwitchedStandIn]:
+    made = []
+    for number, port in enumerate(ports, 1):
+        guest = SwitchedStandIn(
+            lab, number, SWITCH, f"10.50.0.{number}", f"02:00:0a:32:00:0{number}"
+        )
+        guest.master, guest.port = "", port
+        made.append(guest)
+    return made
+
+
+@pytest.mark.usefixtures("switches")
+def test_ports_are_in_their_vlans_and_nobody_speaks_for_another(
+    lab: Lab, agent: AgentClient
+) -> None:
+    one, two, other, trunk = all_of_them = guests(
+        lab, ("tag=10",), ("tag=10",), ("tag=20",), ("trunks=10",)
+    )
+    for guest in all_of_them:
+        ensure(agent, guest)
+    with plugged_in(*all_of_them):
+        assert one.pings(two.ip)
+        assert not other.pings(one.ip), "another VLAN"
+        assert not trunk.pings(one.ip), "untagged on a trunk"
+        nic = two.nic(1, filter_mac=True, filter_ip=True)
+        agent.ask("network.guard", vm=2, generation=1, nics=[nic])
+        assert two.pings(one.ip) and one.pings(two.ip)
+        two.add_address("10.50.0.77")
+        assert not two.pings(one.ip, "-I", "10.50.0.77")
+        two.run("ip", "link", "set", "eth0", "address", "02:00:0a:32:00:99")
+        assert not two.pings(one.ip)
+        agent.ask("network.guard", vm=2, generation=1, nics=[two.nic(1)])
+        assert two.pings(one.ip), "the rules are gone"
+    for guest in all_of_them:
+        agent.ask("network.release", vm=guest.vm, generation=1)
+
+
+@pytest.mark.usefixtures("switches")
+def test_a_guest_is_plugged_into_its_vlan(lab: Lab, agent: AgentClient, base: Path) -> None:
+    described = domain(7, SWITCH)
+    described["nics"][0] |= {"switched": True, "vlan": 10, "tagged": [20, 21]}
+    guest = StandIn(lab, 7, SWITCH, "10.50.0.7", described["nics"][0]["mac"])
+    ensure(agent, guest, filter_mac=True)
+    agent.ask("disk.ensure", vm=7, generation=1, disks=[overlay(base)])
+    agent.ask("domain.ensure", vm=7, generation=1, domain=described)
+    shown = lab.run(
+        "ovs-vsctl", "--format=json", "--columns=tag,trunks,vlan_mode", "list", "port", "one-7-0"
+    )
+    ((tag, trunks, mode),) = json.loads(shown)["data"]
+    assert (tag, sorted(trunks[1]), mode) == (10, [10, 20, 21], "native-untagged")
+    assert f"dl_src={guest.mac}" in lab.run("ovs-ofctl", "dump-flows", SWITCH)
+    agent.ask("vm.remove", vm=7, generation=1)
+
+
+@pytest.mark.usefixtures("switches")
+def test_vlans_inside_a_vxlan(lab: Lab, agent: AgentClient) -> None:
+    """The VXLAN becomes a port of the switch; another switch is reached through it in the tests of segments."""
+    lab.run("ip", "link", "add", "innup", "type", "veth", "peer", "name", "inndown")
+    inside = network(
+        1, SWITCH, driver="ovswitch_vxlan", vlan=300, group="239.0.1.44", phydev="innup"
+    )
+    agent.ask("network.ensure", vm=1, generation=1, networks=[inside])
+    assert lab.run("ovs-vsctl", "list-ports", SWITCH).split() == ["vxlan300"]
+    assert "id 300" in lab.run("ip", "-d", "link", "show", "vxlan300")
+    agent.ask("network.release", vm=1, generation=1)
+    assert "vxlan300" not in lab.run("ip", "-o", "link")
+    lab.run("ip", "link", "delete", "innup")
+
+
+def test_a_host_without_open_vswitch_says_so(agent: AgentClient) -> None:
+    with pytest.raises(RefusalError, match="Open vSwitch does not run on this host"):
+        agent.ask("network.ensure", vm=1, generation=1, networks=[wanted()])
+    agent.ask("vm.remove", vm=1, generation=1)
+    assert agent.ask("observe")["networks"] == [{"network": 1, "bridge": SWITCH, "vms": []}]
+
+
+@pytest.mark.usefixtures("switches")
+def test_groups_that_could_not_be_kept_are_refused(lab: Lab, agent: AgentClient) -> None:
+    (guest,) = guests(lab, ())
+    with pytest.raises(
+        RefusalError, match=r"one-1-0 is on the Open vSwitch innovs, where security groups"
+    ):
+        ensure(agent, guest, rules=[rule("inbound", "tcp")])
+    agent.ask("network.release", vm=1, generation=1)
