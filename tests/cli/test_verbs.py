@@ -101,6 +101,11 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
     ("network hold 1 02:00:0a:00:00:09 -a 2", "vn.hold",
      (1, 'LEASES=[MAC="02:00:0a:00:00:09",AR_ID="2"]\n')),
     ("network release 1 fd00::9", "vn.release", (1, 'LEASES=[IP6="fd00::9"]\n')),
+    ("network reserve 1 --name mine --size 4", "vn.reserve", (1, 'SIZE="4"\nNAME="mine"\n')),
+    ("network reserve 1 --into 1 -s 4 -i 10.0.0.9 -a 0", "vn.reserve",
+     (1, 'SIZE="4"\nNETWORK_ID="1"\nAR_ID="0"\nIP="10.0.0.9"\n')),
+    ("network free-range 1 0", "vn.free_ar", (1, 0)),
+    ("network recover 1 --success", "vn.recover", (1, 1)),
     ("vnet delete 1", "vn.delete", (1,)),
     ("secgroup create --name web --in tcp:80,443 --out all@10.0.0.0/30", "secgroup.allocate",
      ('NAME="web"\nRULE=[RULE_TYPE="INBOUND",PROTOCOL="TCP",RANGE="80,443"]\n'

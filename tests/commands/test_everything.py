@@ -15,6 +15,7 @@ from innkeeper.commands import (
     images,
     locks,
     networks,
+    reservations,
     secgroups,
     template_images,
     templates,
@@ -95,6 +96,12 @@ of_ranges = texts(
 of_leases = texts(
     "LEASES=[IP=10.0.0.3]", "LEASES=[IP=10.0.0.4]", 'LEASES=[MAC="02:00:0a:00:00:05"]'
 )
+of_reservations = texts(
+    "NAME=a\nSIZE=2",
+    "NAME=b\nSIZE=1\nIP=10.0.0.4",
+    "NETWORK_ID=1\nSIZE=1",
+    "NETWORK_ID=2\nSIZE=3\nAR_ID=0",
+)
 of_groups = texts(
     "NAME=a\nRULE=[PROTOCOL=TCP,RULE_TYPE=INBOUND,RANGE=22]", "NAME=b\nRULE=[PROTOCOL=ALL,RULE_TYPE=OUTBOUND]",
     "NAME=c\nRULE=[PROTOCOL=ICMP,RULE_TYPE=INBOUND,NETWORK_ID=0]",
@@ -127,6 +134,9 @@ COMMANDS: tuple[tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]], .
     (networks.update_range, (ids, of_ranges)),
     (networks.hold, (ids, of_leases)),
     (networks.release, (ids, of_leases)),
+    (reservations.reserve, (ids, of_reservations)),
+    (reservations.free_range, (ids, ids)),
+    (networks.recover, (ids, ids)),
     (secgroups.allocate, (of_groups,)),
     (secgroups.update, (ids, of_groups, appends)),
     (secgroups.commit, (ids, flags)),
@@ -242,7 +252,7 @@ def attempt(
 def addresses_are_apart(world: World) -> bool:
     """No two NICs have one address."""
     found = [
-        (nic["NETWORK_ID"], nic["MAC"], nic.get("IP"))
+        (nic.get("PARENT_NETWORK_ID", nic["NETWORK_ID"]), nic["MAC"], nic.get("IP"))
         for vm in world.vms
         if vm.state.name != "DONE"
         for nic in vm.nics

@@ -3,6 +3,7 @@
 import pytest
 
 from innkeeper.commands import networks, vms
+from innkeeper.lifecycle import descriptions, guarding
 from innkeeper.model.errors import Code
 from tests.commands.realm import ADMIN, VM, Realm
 
@@ -31,6 +32,52 @@ def test_what_no_host_can_make(realm: Realm, text: str, says: str) -> None:
     assert says in realm.refused(
         Code.ALLOCATE, lambda tx: networks.allocate(tx, ADMIN, HEAD + text, -1)
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("VN_MAD=flying", "VN_MAD must be one of 802.1Q, bridge, dummy, fw, vxlan, not 'flying'"),
+        ("VN_MAD=vxlan\nVLAN_ID=5", "PHYDEV, a network device of the hosts, is needed"),
+        ("VN_MAD=802.1Q\nPHYDEV=eth0", "VLAN_ID or AUTOMATIC_VLAN_ID=YES is needed for VN_MAD 802.1Q"),
+        ("VN_MAD=802.1Q\nPHYDEV=eth0\nVLAN_ID=4095", "VLAN_ID must be from 1 to 4094"),
+        ("VN_MAD=vxlan\nPHYDEV=eth0\nVLAN_ID=x", "VLAN_ID must be from 1 to 16777215"),
+        ("VN_MAD=vxlan\nPHYDEV=eth0\nVLAN_ID=7", "VLAN_ID 7 is that of network 0 already"),
+        ("VN_MAD=vxlan\nPHYDEV=eth0\nVLAN_ID=8\nVXLAN_PEERS=here", "VXLAN_PEERS must be addresses of hosts"),
+        ("VN_MAD=vxlan\nPHYDEV=eth0\nVLAN_ID=8\nVXLAN_MC=10.0.0.1", "VXLAN_MC must be an IPv4 multicast"),
+    ],
+)  # fmt: skip
+def test_what_drivers_need(realm: Realm, text: str, says: str) -> None:
+    realm.network("NAME=seven\nVN_MAD=vxlan\nPHYDEV=eth0\nVLAN_ID=7")
+    wish = f"NAME=n\n{text}"
+    assert says in realm.refused(Code.ALLOCATE, lambda tx: networks.allocate(tx, ADMIN, wish, -1))
+
+
+def test_numbers_of_segments_that_nobody_chose(realm: Realm) -> None:
+    automatic = "PHYDEV=eth0\nAUTOMATIC_VLAN_ID=YES"
+    taken = realm.network("NAME=a\nVN_MAD=vxlan\nPHYDEV=eth0\nVLAN_ID=3")
+    made = realm.network(f"NAME=b\nVN_MAD=vxlan\n{automatic}")
+    vlan = realm.network(f"NAME=c\nVN_MAD=802.1Q\n{automatic}")
+    assert (taken.vlan_id, made.vlan_id, made.bridge) == ("3", "4", "onebr.4")
+    assert (taken.vlan_automatic, made.vlan_automatic) == (False, True)
+    assert (vlan.vlan_id, vlan.vn_mad) == ("4", "802.1Q")
+    assert made.template.get("MTU") == made.template.get("GUEST_MTU") == "1450"
+
+
+def test_hosts_are_told_how_to_connect_a_segment(realm: Realm) -> None:
+    more = "VN_MAD=vxlan\nPHYDEV=eth0\nAR=[TYPE=ETHER,SIZE=9]"
+    realm.network(f"NAME=a\nVLAN_ID=300\n{more}")
+    realm.network(f'NAME=b\nVLAN_ID=301\nVXLAN_PEERS="10.0.0.1,10.0.0.2"\n{more}')
+    vm = realm.vm(f"{VM}\nNIC=[NETWORK=a,INBOUND_AVG_BW=500]\nNIC=[NETWORK=b]")
+    first, second = descriptions.networks(realm.world, vm)
+    assert (first["driver"], first["vlan"], first["group"]) == ("vxlan", 300, "239.0.1.44")
+    assert (second["peers"], second["mtu"]) == (["10.0.0.1", "10.0.0.2"], 1450)
+    nics = guarding.nics(realm.world, vm)
+    assert nics[0]["inbound"] == {"average": 500, "peak": 0, "burst": 0}
+    assert (nics[0]["outbound"], nics[1]["inbound"]) == (None, None)
+    wrong = f"{VM}\nNIC=[NETWORK=a,OUTBOUND_AVG_BW=fast]"
+    text = realm.refused(Code.INTERNAL, lambda tx: vms.allocate(tx, ADMIN, wrong, True))
+    assert "OUTBOUND_AVG_BW of a NIC must be a whole number of kilobytes, not 'fast'" in text
 
 
 @pytest.mark.parametrize("text", ["NAT=YES\nGATEWAY=nowhere", "MTU=x", "NETWORK_MASK=x"])

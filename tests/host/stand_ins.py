@@ -25,17 +25,20 @@ _CLIENT = "import socket;s=socket.create_connection(('{address}',{port}),2);prin
 class StandIn:
     """Something that sends packets from a guest's interface."""
 
-    def __init__(self, lab: Lab, vm: int, bridge: str, ip: str, mac: str) -> None:
-        self.lab, self.vm, self.bridge, self.ip, self.mac = lab, vm, bridge, ip, mac
+    def __init__(
+        self, lab: Lab, vm: int, bridge: str, ip: str, mac: str, on: tuple[str, ...] = ()
+    ) -> None:
+        """`on` names another network namespace than the host's own: ("-n", name)."""
+        self.lab, self.vm, self.bridge, self.ip, self.mac, self.on = lab, vm, bridge, ip, mac, on
         self.interface, self.space = f"one-{vm}-0", f"guest{vm}"
 
     def plug_in(self) -> None:
         """As a hypervisor does when the guest starts."""
         run, inner = self.lab.run, f"in-{self.vm}"
         run("ip", "netns", "add", self.space)
-        run("ip", "link", "add", self.interface, "type", "veth", "peer", "name", inner,
+        run("ip", *self.on, "link", "add", self.interface, "type", "veth", "peer", "name", inner,
             "address", self.mac, "netns", self.space)  # fmt: skip
-        run("ip", "link", "set", self.interface, "master", self.bridge, "up")
+        run("ip", *self.on, "link", "set", self.interface, "master", self.bridge, "up")
         self.run("ip", "link", "set", inner, "name", "eth0")
         for device in ("lo", "eth0"):
             self.run("ip", "link", "set", device, "up")
@@ -43,7 +46,9 @@ class StandIn:
 
     def pull_out(self) -> None:
         self.lab.run("ip", "netns", "delete", self.space)
-        wait_for(lambda: self.interface not in self.lab.run("ip", "-o", "link"), "it is gone")
+        wait_for(
+            lambda: self.interface not in self.lab.run("ip", *self.on, "-o", "link"), "it is gone"
+        )
 
     def add_address(self, ip: str) -> None:
         length, more = ("64", ["nodad"]) if ":" in ip else ("24", [])

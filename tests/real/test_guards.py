@@ -1,6 +1,7 @@
 """Security groups around a real guest: what they list passes, also when they change while it runs."""
 
 import socket
+import subprocess
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_a_guest_is_under_its_groups_from_its_first_packet_on(zone: Zone) -> Non
     network = one.vn.allocate(
         "NAME=guarded\nVN_MAD=bridge\nBRIDGE=inntest1\nNAT=YES\nGATEWAY=10.113.8.1\n"
         "NETWORK_MASK=255.255.255.0\nFILTER_MAC_SPOOFING=YES\nFILTER_IP_SPOOFING=YES\n"
-        "AR=[TYPE=IP4,IP=10.113.8.10,SIZE=9]",
+        'AR=[TYPE=IP4_6,IP=10.113.8.10,SIZE=9,GLOBAL_PREFIX="2001:db8:8::"]',
         -1,
     )
     one.vn.update(network, f"SECURITY_GROUPS={group}", 1)
@@ -37,6 +38,12 @@ def test_a_guest_is_under_its_groups_from_its_first_packet_on(zone: Zone) -> Non
     assert said["hostname"] == "guarded"
     assert list(one.secgroup.info(group).UPDATED_VMS.ID) == [vm]
     assert not open_port(address, 22)
+    subprocess.run(
+        ["ip", "addr", "add", "2001:db8:8::1/64", "dev", "inntest1", "nodad"], check=True
+    )
+    global_address = one.vm.info(vm).TEMPLATE["NIC"]["IP6_GLOBAL"]
+    wait_for(lambda: open_port(global_address, 80), "the guest has its IPv6 address", 60)
+    assert not open_port(global_address, 22)
 
     one.secgroup.update(group, SSH, 0)
     wait_for(lambda: open_port(address, 22), "the new rules are there", 60)

@@ -62,6 +62,7 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "create": ("Objects", "create_resources", "network_create", "Make a network."),
         "add-range": ("Addresses", "network", "add_range", "Add an address range."),
         "hold": ("Addresses", "network", "hold", "Keep addresses from being given."),
+        "reserve": ("Addresses", "network", "reserve", "Take addresses for a network of your own."),
         "release": ("Addresses", "network", "release", "Let held addresses be given."),
         "update-range": ("Addresses", "network", "update_range", "Change an address range."),
     },

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from innkeeper.cli import template_text
-from innkeeper.cli.create import gather
+from innkeeper.cli.create import emit_new, gather
 from innkeeper.cli.create_resources import address_range
 from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.lazy import InnCommand, examples
@@ -103,6 +103,36 @@ def hold(network: str, addresses: tuple[str, ...], ar: str | None) -> None:
 def release(network: str, addresses: tuple[str, ...], ar: str | None) -> None:
     """Release addresses."""
     _each_lease("vn.release", network, addresses, ar)
+
+
+@click.command(
+    "reserve",
+    cls=InnCommand,
+    help="Take addresses out of a network: for a network of your own, or for a reservation.",
+    epilog=examples(
+        "inn network reserve public --name mine --size 16",
+        "inn network reserve public --into mine --size 8 --ip 10.0.0.64",
+    ),
+)
+@_NETWORK
+@click.option("-s", "--size", type=click.IntRange(min=1), required=True, help="How many.")
+@click.option("-n", "--name", metavar="NAME", help="Name of the new network.")
+@click.option("--into", type=ObjectType("network"), metavar="NETWORK", help="A reservation.")
+@click.option("-i", "--ip", metavar="ADDRESS", help="First address (IP or hardware address).")
+@_RANGE
+def reserve(
+    network: str, size: int, name: str | None, into: str | None, ip: str | None, ar: str | None
+) -> None:
+    """Reserve addresses."""
+    if bool(name) == bool(into):
+        raise CliError("exactly one of --name and --into is needed", ExitCode.USAGE)
+    client = current().client()
+    number = id_of(client, KINDS["network"], network)
+    target = "" if into is None else str(id_of(client, KINDS["network"], into))
+    values = {"SIZE": str(size), "NAME": name, "NETWORK_ID": target, "AR_ID": ar}
+    values |= {_field(ip): ip} if ip else {}
+    text = "".join(template_text.single(key, value) for key, value in values.items() if value)
+    emit_new(client.number("vn.reserve", number, text))
 
 
 def _each_lease(method: str, network: str, addresses: tuple[str, ...], ar: str | None) -> None:

@@ -115,6 +115,11 @@ NETWORK = (
     Verb("rm-range", "vn.rm_ar", "Take an address range away.", (ID, "range", "force"),
          (Arg("range", number=True), Flag("--force", "Even when addresses of it are in use.")),
          section="Addresses"),
+    Verb("free-range", "vn.free_ar", "Give a range of a reservation back.", (ID, "range"),
+         (Arg("range", number=True),), section="Addresses"),
+    Verb("recover", "vn.recover", "Help a network out of an error.", (ID, "operation"),
+         (Choice("operation", {"failure": (0, "Take it as failed."), "success": (1, "Take it as well."),
+                               "delete": (2, "Delete it."), "retry": (3, "Try again.")}),)),
 )  # fmt: skip
 
 SECURITY_GROUP = (

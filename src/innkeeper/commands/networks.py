@@ -9,10 +9,11 @@ from innkeeper.model.addresses import RangeProblem
 from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
 from innkeeper.model.objects import AddressRange, Network
 from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.states import NetworkState
 from innkeeper.model.template import Template, Vector, as_bool, as_int
 from innkeeper.model.world import Transaction, World
 
-from . import common, secgroups
+from . import common, network_drivers, secgroups
 from .common import (
     check_create,
     check_free_name,
@@ -23,12 +24,13 @@ from .common import (
     parse,
     replaced,
 )
+from .reservations import refuse_change
 from .restricted import check_restricted
 
-#: Network drivers of this release. Isolation by VLAN, VXLAN and Open vSwitch is on its way.
-DRIVERS = frozenset({"bridge", "dummy"})
 #: Attributes that are fields of the record.
-FIELDS = ("NAME", "AR", "VN_MAD", "BRIDGE", "BRIDGE_TYPE", "PHYDEV", "VLAN_ID")
+FIELDS = ("NAME", "AR", "VN_MAD", "BRIDGE", "BRIDGE_TYPE", "PHYDEV", "VLAN_ID", "AUTOMATIC_VLAN_ID")
+#: Attributes of address ranges that follow from others.
+_COMPUTED = frozenset({"AR_ID", "ALLOCATED", "NEXT_INDEX", "PARENT_NETWORK_AR_ID"})
 #: What an interface may be called (the kernel's limit is 15 bytes).
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 #: Bytes that a frame may carry: the least of IPv4 (RFC 791), the most that a length of 16 bits can tell.
@@ -45,10 +47,7 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
     check_restricted(caller, Network.KIND, template)
     name = needed_name(template, Network)
     check_free_name(tx.world, Network, name, caller.uid)
-    driver = template.get("VN_MAD") or ""
-    if driver not in DRIVERS:
-        wanted = ", ".join(sorted(DRIVERS))
-        raise cannot_allocate("virtual network", f"VN_MAD must be one of {wanted}, not {driver!r}.")
+    driver = network_drivers.checked(template)
     phydev = template.get("PHYDEV") or ""
     if phydev:
         _interface("PHYDEV", phydev)
@@ -57,10 +56,12 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
         raise cannot_allocate("virtual network", f"{wrong}.")
     _check_groups(tx.world, caller, template, *template.vectors("AR"))
     number = tx.new_id(Network)
+    vlan_id, automatic = network_drivers.segment(tx.world, driver, template, number)
+    template = network_drivers.completed(driver, template)
     network = Network(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
-        template=_with_groups(template.without(*FIELDS)), vn_mad=driver, bridge=_bridge(template, driver, number),
-        bridge_type="linux", phydev=phydev, vlan_id=template.get("VLAN_ID") or "",
+        template=_with_groups(template.without(*FIELDS)), vn_mad=driver, phydev=phydev,
+        bridge=_bridge(template, driver, number, vlan_id), vlan_id=vlan_id, vlan_automatic=automatic,
         clusters=(cluster.id,), ranges=_ranges(tx.world, number, template.vectors("AR")),
     )  # fmt: skip
     tx.put(network)
@@ -80,11 +81,12 @@ def _check_groups(world: World, caller: Caller, *holders: Template | Vector) -> 
         secgroups.check_usable(world, caller, secgroups.named(holder.get("SECURITY_GROUPS") or ""))
 
 
-def _bridge(template: Template, driver: str, number: int) -> str:
+def _bridge(template: Template, driver: str, number: int, vlan_id: str) -> str:
     bridge = template.get("BRIDGE") or ""
     if not bridge and driver == "dummy":
         raise cannot_allocate("virtual network", "BRIDGE is needed for VN_MAD dummy.")
-    return _interface("BRIDGE", bridge or f"onebr{number}")
+    default = f"onebr.{vlan_id}" if vlan_id else f"onebr{number}"
+    return _interface("BRIDGE", bridge or default)
 
 
 def _interface(what: str, name: str) -> str:
@@ -113,7 +115,7 @@ def _wrong_for_hosts(template: Template) -> str | None:
             ipaddress.IPv4Address(gateway)
     except ValueError:
         return f"GATEWAY must be an IPv4 address, not {gateway!r}"
-    return None
+    return network_drivers.wrong_for_hosts(template)
 
 
 def _ranges(world: World, network_id: int, vectors: tuple[Vector, ...]) -> tuple[AddressRange, ...]:
@@ -157,7 +159,7 @@ def _leased(world: World, network_id: int) -> list[Vector]:
 
 
 def _range(network_id: int, number: int, vector: Vector) -> AddressRange:
-    kept = {k: v for k, v in vector.items() if k not in ("AR_ID", "ALLOCATED", "NEXT_INDEX")}
+    kept = {k: v for k, v in vector.items() if k not in _COMPUTED}
     return AddressRange(
         id=number, template=addresses.normalized(kept, _made_up_mac(network_id, number))
     )
@@ -182,8 +184,31 @@ def delete(tx: Transaction, caller: Caller, network_id: int) -> int:
             f"Cannot delete virtual network. Network {network_id} has leases of VMs: {vms[:10]}",
             network_id,
         )
+    made = sorted(tx.world.reservations.of(network_id))
+    if made:
+        raise wrong_state(
+            f"Cannot delete virtual network. Network {network_id} has reservations: {made[:10]}",
+            network_id,
+        )
     tx.delete(network)
     tx.log(network, "deleted", by=caller.uid)
+    return network_id
+
+
+def recover(tx: Transaction, caller: Caller, network_id: int, how: int) -> int:
+    """Recover operations 0 to 3: failure, success, delete, retry (spec: states.md section 8).
+
+    Networks are ready as soon as they are made, and hosts make what they need when a VM comes: there is nothing to
+    help out of unless a network is in ERROR.
+    """
+    network = need(tx.world, Network, network_id, caller, Right.MANAGE)
+    if network.state is NetworkState.READY or how not in (1, 2):
+        text = f"Recover operation {how} is not available for state {network.state.name}"
+        raise invalid(text, network_id)
+    if how == 2:
+        return delete(tx, caller, network_id)
+    tx.change(network, state=NetworkState.READY, prev_state=network.state)
+    tx.log(network, "recovered", by=caller.uid)
     return network_id
 
 
@@ -235,6 +260,7 @@ def _one_vector(text: str, name: str) -> Vector:
 def add_range(tx: Transaction, caller: Caller, network_id: int, text: str) -> int:
     """Adds an address range."""
     network = need(tx.world, Network, network_id, caller, Right.ADMIN)
+    refuse_change(network)
     known = [ar.id for ar in network.ranges]
     known += [int(nic["AR_ID"]) for nic in _leased(tx.world, network_id)]
     number = max(known, default=-1) + 1
@@ -271,7 +297,9 @@ def remove_range(
     """Removes an address range; one with leases only by force."""
     network = need(tx.world, Network, network_id, caller, Right.ADMIN)
     ar = _needed_range(network, range_id)
-    if addresses.used(tx.world, network, ar) and not force:
+    if addresses.reserved(tx.world, network, ar) or (
+        addresses.used(tx.world, network, ar) and not force
+    ):
         raise wrong_state(
             f"Address range {range_id} of network {network_id} has leases in use", network_id
         )
@@ -283,6 +311,7 @@ def remove_range(
 def update_range(tx: Transaction, caller: Caller, network_id: int, text: str) -> int:
     """Changes attributes of an address range; its addresses stay, its size may change around its leases."""
     network = need(tx.world, Network, network_id, caller, Right.MANAGE)
+    refuse_change(network)
     vector = _one_vector(text, "AR")
     number = as_int(vector.get("AR_ID"))
     if number is None:
@@ -295,7 +324,7 @@ def update_range(tx: Transaction, caller: Caller, network_id: int, text: str) ->
         for k, v in ar.template.items()
         if k in ("TYPE", "MAC", "IP", "IP6", "SHARED", "IPAM_MAD")
     }
-    changed = {k: v for k, v in vector.items() if k not in ("AR_ID", "ALLOCATED", "NEXT_INDEX")}
+    changed = {k: v for k, v in vector.items() if k not in _COMPUTED}
     merged = {**changed, "SIZE": changed.get("SIZE", ar.template["SIZE"]), **fixed}
     try:
         made = replaced(ar, template=addresses.normalized(merged, 0))

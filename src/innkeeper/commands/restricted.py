@@ -53,6 +53,8 @@ _OF_NETWORKS = (
     *_OF_PORTS, "QINQ_TYPE", "CONF", "BRIDGE_CONF", "OVS_BRIDGE_CONF", "IP_LINK_CONF", "CLUSTER_IDS", "EXTERNAL",
     # It makes hosts route, with an address of their own.
     "NAT",
+    # Addresses that hosts send packets to.
+    "VXLAN_PEERS", "VXLAN_MC",
 )  # fmt: skip
 _OPERATIONS = ("VM_USE_OPERATIONS", "VM_MANAGE_OPERATIONS", "VM_ADMIN_OPERATIONS")
 

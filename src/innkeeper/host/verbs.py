@@ -245,13 +245,17 @@ def _domain_ensure(request: Request) -> Result:
     if not folder.exists():
         raise RefusedError(f"VM {folder.vm} has no disks here: no disk.ensure came before")
     hypervisor = request.service.hypervisor_called(description)
-    return hypervisor.ensure(folder, request.generation(), description)
+    started = hypervisor.ensure(folder, request.generation(), description)
+    request.service.networks.shape(folder.vm)
+    return started
 
 
 @_verb("domain.adjust", _per_vm, slow=True)
 def _domain_adjust(request: Request) -> Result:
     description = request.args.part("domain")
-    devices.adjust(request.hypervisor(), request.folder(), description)
+    folder = request.folder()
+    devices.adjust(request.hypervisor(), folder, description)
+    request.service.networks.shape(folder.vm)
     return _NOTHING
 
 
@@ -281,6 +285,7 @@ def _domain_forget(request: Request) -> Result:
 @_verb("domain.revert", _per_vm, slow=True)
 def _domain_revert(request: Request) -> Result:
     snapshots.load_guest(*_guest_and_tag(request))
+    request.service.networks.shape(request.vm())
     return _NOTHING
 
 
@@ -328,7 +333,9 @@ def _domain_save(request: Request) -> Result:
 @_verb("domain.restore", _per_vm, slow=True)
 def _domain_restore(request: Request) -> Result:
     folder = request.folder()
-    return checkpoint.restore(request.hypervisor(), folder, request.generation())
+    restored = checkpoint.restore(request.hypervisor(), folder, request.generation())
+    request.service.networks.shape(folder.vm)
+    return restored
 
 
 # VMs

@@ -8,6 +8,7 @@ from innkeeper.model.objects import Network, Operation, Vm
 from innkeeper.model.template import Vector, as_bool, as_float, as_int
 from innkeeper.model.world import World
 
+from . import network_uplinks
 from .messages import Instruction
 
 Described = dict[str, Any]
@@ -48,6 +49,7 @@ def _network(network: Network) -> Described:
         "nat": nat,
         "mtu": as_int(template.get("MTU") or ""),
         "phydev": network.phydev or None,
+        **network_uplinks.described(network),
     }
 
 

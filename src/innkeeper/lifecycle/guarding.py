@@ -5,7 +5,7 @@ from typing import Any
 from innkeeper.model import addresses, firewall
 from innkeeper.model.indexes import numbers
 from innkeeper.model.objects import Vm
-from innkeeper.model.template import Vector, as_bool
+from innkeeper.model.template import Vector, as_bool, as_int
 from innkeeper.model.world import World
 
 Described = dict[str, Any]
@@ -33,7 +33,17 @@ def _nic(world: World, vm: Vm, nic: Vector) -> Described:
         "filter_mac": as_bool(nic.get("FILTER_MAC_SPOOFING") or "NO"),
         "filter_ip": as_bool(nic.get("FILTER_IP_SPOOFING") or "NO"),
         "rules": rules(world, numbers(nic.get("SECURITY_GROUPS", ""))),
+        "inbound": _limit(nic, "INBOUND"),
+        "outbound": _limit(nic, "OUTBOUND"),
     }
+
+
+def _limit(nic: Vector, direction: str) -> Described | None:
+    """How much may pass in a direction (kilobytes a second); None when that is not limited."""
+    average = as_int(nic.get(f"{direction}_AVG_BW", "")) or 0
+    peak = as_int(nic.get(f"{direction}_PEAK_BW", "")) or 0
+    burst = as_int(nic.get(f"{direction}_PEAK_KB", "")) or 0
+    return {"average": average, "peak": peak, "burst": burst} if average else None
 
 
 def _addresses(vm: Vm, nic: Vector) -> list[str]:

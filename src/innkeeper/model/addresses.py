@@ -162,11 +162,34 @@ def index_of(ar: AddressRange, name: str, value: str) -> int | None:
     return index if 0 <= index < ar.size else None
 
 
+#: Who has a lease, where that is not a VM: held by an administrator; a reservation's number counts down from -2.
+HELD, _RESERVED = -1, -2
+
+
+def reservation(owner: int) -> int | None:
+    """The network whose reservation a lease belongs to; None when it is not reserved."""
+    return _RESERVED - owner if owner <= _RESERVED else None
+
+
+def reserved(world: World, network: Network, ar: AddressRange) -> list[tuple[int, int, int]]:
+    """What other networks have reserved of a range: first and last lease, and the network."""
+    base = mac_number(ar.template["MAC"])
+    return [
+        (first, first + part.size - 1, number)
+        for number in world.reservations.of(network.id)
+        for part in world.networks[number].ranges
+        if part.template.get("PARENT_NETWORK_AR_ID") == str(ar.id)
+        for first in (mac_number(part.template["MAC"]) - base,)
+    ]
+
+
 def used(world: World, network: Network, ar: AddressRange) -> dict[int, int]:
-    """The leases of a range that are taken: index -> VM (-1: held by an administrator)."""
+    """The leases of a range that are taken: index -> VM (negative: held, or reserved)."""
     base = mac_number(ar.template["MAC"])
     taken = {mac - base: vm for mac, vm in world.leases.of(network.id, ar.id).items()}
-    taken.update(dict.fromkeys(ar.held, -1))
+    taken.update(dict.fromkeys(ar.held, HELD))
+    for first, last, number in reserved(world, network, ar):
+        taken.update(dict.fromkeys(range(first, last + 1), _RESERVED - number))
     return taken
 
 
@@ -174,7 +197,22 @@ def is_free(world: World, network: Network, ar: AddressRange, index: int) -> boo
     """Is this lease of the range free?"""
     if index in ar.held:
         return False
+    if any(first <= index <= last for first, last, _ in reserved(world, network, ar)):
+        return False
     return mac_number(ar.template["MAC"]) + index not in world.leases.of(network.id, ar.id)
+
+
+def free_run(world: World, network: Network, ar: AddressRange, size: int, start: int) -> int | None:
+    """The first of `size` free leases in a row, from `start` on; None when there are not so many."""
+    base = mac_number(ar.template["MAC"])
+    taken = [(mac - base, mac - base) for mac in world.leases.of(network.id, ar.id)]
+    taken += [(held, held) for held in ar.held]
+    taken += [(first, last) for first, last, _ in reserved(world, network, ar)]
+    for first, last in sorted(taken):
+        if first - start >= size:
+            break
+        start = max(start, last + 1)
+    return start if start + size <= ar.size else None
 
 
 def _from(start: int, size: int) -> Iterator[int]:
@@ -185,19 +223,26 @@ def _from(start: int, size: int) -> Iterator[int]:
 def next_free(world: World, network: Network) -> tuple[AddressRange, int] | None:
     """The next lease to give: the first range that has one, round robin after the one given last."""
     for ar in network.ranges:
-        taken = world.leases.of(network.id, ar.id)
-        if len(taken) + len(ar.held) >= ar.size:
+        if _count(world, network, ar) >= ar.size:
             continue
-        base = mac_number(ar.template["MAC"])
+        taken = world.leases.of(network.id, ar.id)
+        base, parts = mac_number(ar.template["MAC"]), reserved(world, network, ar)
         for index in _from(ar.next_index % ar.size, ar.size):
-            if base + index not in taken and index not in ar.held:
+            if base + index in taken or index in ar.held:
+                continue
+            if not any(first <= index <= last for first, last, _ in parts):
                 return ar, index
     return None
 
 
+def _count(world: World, network: Network, ar: AddressRange) -> int:
+    parts = sum(last - first + 1 for first, last, _ in reserved(world, network, ar))
+    return len(world.leases.of(network.id, ar.id)) + len(ar.held) + parts
+
+
 def used_count(world: World, network: Network) -> int:
-    """How many leases of a network are taken or held."""
-    return sum(len(world.leases.of(network.id, ar.id)) + len(ar.held) for ar in network.ranges)
+    """How many leases of a network are taken, held or reserved."""
+    return sum(_count(world, network, ar) for ar in network.ranges)
 
 
 def spans(ar: AddressRange) -> list[tuple[str, str]]:

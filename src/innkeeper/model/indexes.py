@@ -5,7 +5,7 @@ Each index has `change(old, new)`: the record as it was and as it will be (None:
 
 from collections.abc import Callable, Collection, Mapping
 
-from .objects import Operation, Record, User, Vm
+from .objects import Network, Operation, Record, User, Vm
 from .states import VmState
 from .template import as_int
 
@@ -183,6 +183,26 @@ class Users:
     def of(self, number: int) -> Collection[int]:
         """The VMs that use an object."""
         return self._vms.get(number, ())
+
+
+class Reservations:
+    """The reservations that were made of each network."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, dict[int, None]] = {}
+
+    def change(self, old: Network | None, new: Network | None) -> None:
+        before, after = (-1 if net is None else net.parent_id for net in (old, new))
+        if before == after:
+            return
+        if old is not None and before >= 0:
+            self._of[before].pop(old.id)
+        if new is not None and after >= 0:
+            self._of.setdefault(after, {})[new.id] = None
+
+    def of(self, network_id: int) -> Collection[int]:
+        """The numbers of a network's reservations."""
+        return self._of.get(network_id, ())
 
 
 class Members:

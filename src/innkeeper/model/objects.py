@@ -192,6 +192,9 @@ class Network(Owned, frozen=True, omit_defaults=True, kw_only=True):
     bridge_type: str = "linux"
     phydev: str = ""
     vlan_id: str = ""
+    vlan_automatic: bool = False
+    #: The network of which this is a reservation, -1 for one of its own.
+    parent_id: int = -1
     clusters: tuple[int, ...] = (0,)
     state: NetworkState = NetworkState.READY
     prev_state: NetworkState = NetworkState.INIT

@@ -24,6 +24,7 @@ from .indexes import (
     Occupancy,
     Open,
     Pending,
+    Reservations,
     Users,
     images_of,
     ports_of,
@@ -104,6 +105,7 @@ class World:
         self.image_users = Users(images_of)
         self.group_users = Users(security_groups_of)
         self.screens = Users(ports_of)
+        self.reservations = Reservations()
         self.members = Members()
         self.pending = Pending()
         self.timetable = Timetable()
@@ -118,6 +120,7 @@ class World:
                 self.pending.change,
                 self.timetable.change,
             ),
+            Network.KIND: (self.reservations.change, self.names.change),
             User.KIND: (self.members.change, self.names.change),
             Operation.KIND: (self.open.change,),
         }

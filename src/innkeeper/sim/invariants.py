@@ -254,7 +254,7 @@ def _releases_first(write: tuple[str, int, Any]) -> bool:
 def addresses(vm: Vm) -> Iterator[Address]:
     """What nobody else may have, of a VM's NICs: (network, address)."""
     for nic in (*vm.nics, *vm.aliases):
-        network = nic.get("NETWORK_ID", "")
+        network = nic.get("PARENT_NETWORK_ID") or nic.get("NETWORK_ID", "")
         for name in ("MAC", "IP", "IP6", "IP6_GLOBAL"):
             if name in nic:
                 yield network, nic[name]
@@ -273,6 +273,9 @@ def contents(world: World) -> dict[str, Any]:
         "image users": {image: set(vms) for image, vms in _filled(world.image_users._vms).items()},
         "group users": {group: set(vms) for group, vms in _filled(world.group_users._vms).items()},
         "screens": {port: set(vms) for port, vms in _filled(world.screens._vms).items()},
+        "reservations": {
+            number: set(made) for number, made in _filled(world.reservations._of).items()
+        },
         "members": _filled(world.members._users),
         "pending": set(world.pending.vms),
         "cloning": set(world.pending.cloning),

@@ -103,11 +103,16 @@ def _cut_off(vm: Vm, guest: Guest) -> Iterator[Violation]:
 
 
 def _equipped(vm: Vm, guest: Guest) -> Iterator[Violation]:
-    """Of a VM that runs or is powered off: its disks and what is plugged in are those of its record."""
+    """Of a VM that runs or is powered off: its disks and what is plugged in are those of its record.
+
+    A context that it was given while it was off is written as it starts.
+    """
     if phase(vm) not in ("RUNNING", "POWEROFF"):
         return
     disks, nics = disks_of(vm), {int(nic["NIC_ID"]) for nic in vm.nics}
-    if guest.disks != disks:
+    missing = disks - guest.disks
+    due = set() if vm.running else missing - {int(disk["DISK_ID"]) for disk in vm.disks}
+    if guest.disks | due != disks:
         yield Violation(("vm", vm.id), f"has disks {disks}, its machine {guest.disks}")
     if vm.running and guest.plugged != {"disks": disks, "nics": nics}:
         text = f"has disks {disks} and NICs {nics}, its guest {guest.plugged}"

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
+from innkeeper.model.states import NetworkState
 from tests.api.xmlrpc.cloud import NETWORK, VM, Cloud
 
 Make = Callable[[Cloud], list[Any]]
@@ -114,6 +117,20 @@ def security_group(cloud: Cloud) -> int:
     return number
 
 
+def reservation(cloud: Cloud) -> int:
+    """A part of a network."""
+    number: int = cloud.do("one.vn.reserve", network(cloud), "NAME=mine\nSIZE=2")
+    return number
+
+
+def broken_network(cloud: Cloud) -> int:
+    """A network in ERROR."""
+    number = network(cloud)
+    record = msgspec.structs.replace(cloud.world.networks[number], state=NetworkState.ERROR)
+    cloud.world.replace("network", number, record)
+    return number
+
+
 def system_datastore(_: Cloud) -> int:
     """The system datastore."""
     return 0
@@ -205,6 +222,9 @@ EXAMPLES: dict[str, Make] = {
     "one.vn.update_ar": on(network, "AR=[AR_ID=0,SIZE=20]"),
     "one.vn.hold": on(network, "LEASES=[IP=10.0.0.5]"),
     "one.vn.release": on(held, "LEASES=[IP=10.0.0.5]"),
+    "one.vn.reserve": on(network, "NAME=mine\nSIZE=2"),
+    "one.vn.free_ar": on(reservation, 0),
+    "one.vn.recover": on(broken_network, 1),
     **everything("vn", network),
     **locking("vn", network),
     "one.vnpool.info": just(-2, -1, -1),
@@ -272,5 +292,5 @@ ANSWERS_TEXT = frozenset(
 ANSWERS_NEW = frozenset(
     name
     for name in EXAMPLES
-    if name.rpartition(".")[2] in ("allocate", "clone", "instantiate", "disksaveas")
+    if name.rpartition(".")[2] in ("allocate", "clone", "instantiate", "disksaveas", "reserve")
 )

@@ -136,6 +136,7 @@ FORBIDDEN = sorted(
         "one.image.allocate", "one.template.allocate", "one.vm.allocate", "one.user.info", "one.user.update",
         "one.user.passwd", "one.user.login", "one.group.info", "one.host.info", "one.host.monitoring", "one.vn.info",
         "one.datastore.info", "one.secgroup.allocate", "one.secgroup.clone",
+        "one.vn.reserve",
     }
 )  # fmt: skip
 

@@ -25,8 +25,8 @@ INHERITED = (
 _CHOSEN = ("IP", "IP6", "MAC")
 #: What the front end fills in.
 _GIVEN = frozenset({
-    "NIC_ID", "ALIAS_ID", "ALIAS_IDS", "PARENT_ID", "ATTACH",
-    "AR_ID", "BRIDGE_TYPE", "VN_MAD", "PHYDEV", "CLUSTER_ID", "IP6_LINK", "IP6_ULA", "IP6_GLOBAL", "ORDER",
+    "NIC_ID", "ALIAS_ID", "ALIAS_IDS", "PARENT_ID", "ATTACH", "AR_ID", "BRIDGE_TYPE", "VN_MAD", "PHYDEV", "CLUSTER_ID",
+    "PARENT_NETWORK_ID", "IP6_LINK", "IP6_ULA", "IP6_GLOBAL", "ORDER",
 })  # fmt: skip
 #: NICs of one VM at most.
 MAX_NICS = 256
@@ -143,14 +143,27 @@ def _leased(
     }
     made.setdefault("NAME", f"NIC{number}")
     made.setdefault("TARGET", f"one-{draft.number}-{number}")
-    for name, value in (("PHYDEV", network.phydev), ("VLAN_ID", network.vlan_id)):
+    parent = str(network.parent_id) if network.parent_id >= 0 else ""
+    for name, value in (
+        ("PHYDEV", network.phydev),
+        ("VLAN_ID", network.vlan_id),
+        ("PARENT_NETWORK_ID", parent),
+    ):
         if value:
             made[name] = value
     for name in INHERITED:
         inherited = ar.template.get(name) or network.template.get(name)
         if inherited:
             made.setdefault(name, inherited)
+    _check_limits(made)
     return made
+
+
+def _check_limits(nic: Vector) -> None:
+    """Rate limits are whole numbers of kilobytes (a second)."""
+    for name, value in nic.items():
+        if name.startswith(("INBOUND_", "OUTBOUND_")) and not 0 < (as_int(value) or 0) < 2**31:
+            raise problem(f"{name} of a NIC must be a whole number of kilobytes, not {value!r}.")
 
 
 def _groups(draft: Draft, nic: Vector, ar: AddressRange, network: Network) -> str:

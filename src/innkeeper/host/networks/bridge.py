@@ -27,6 +27,8 @@ class Link:
     addresses: tuple[str, ...]
     #: Whether connection tracking sees what passes through it (bridges).
     tracked: bool = False
+    #: The number of a VLAN or VXLAN.
+    number: int | None = None
 
 
 def links() -> dict[str, Link]:
@@ -48,6 +50,7 @@ def _link(item: dict[str, Any]) -> Link:
             if address.get("scope") != "link" and "local" in address
         ),
         tracked=bool(item.get("linkinfo", {}).get("info_data", {}).get("nf_call_iptables")),
+        number=item.get("linkinfo", {}).get("info_data", {}).get("id"),
     )
 
 

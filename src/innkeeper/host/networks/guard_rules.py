@@ -39,6 +39,15 @@ class Nic:
     rules: list[dict[str, Any]] | None = None
     #: Whether the host has an address on the bridge (and routes).
     routed: bool = False
+    nic: int = 0
+    #: How much may pass to the guest and from it (``shaping.Limit``); None: all that comes.
+    inbound: dict[str, Any] | None = None
+    outbound: dict[str, Any] | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether it has a rate limit."""
+        return bool(self.inbound or self.outbound)
 
     @property
     def guarded(self) -> bool:

@@ -24,8 +24,9 @@ from ..arguments import Arguments
 from ..errors import FailedError, RefusedError
 from ..files import read_json, remove_durably, write_json
 from ..tools import run
-from . import bridge, guard_rules
+from . import bridge, guard_rules, shaping
 from .guard_rules import PROTOCOLS, Nic
+from .shaping import Limit
 
 _BRIDGE_NETFILTER = Path("/proc/sys/net/bridge")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -48,6 +49,9 @@ def wanted(described: Arguments) -> Nic:
         filter_mac=described.flag("filter_mac"),
         filter_ip=described.flag("filter_ip"),
         rules=None if rules is None else [_rule(rule) for rule in rules],
+        nic=described.integer("nic"),
+        inbound=shaping.wanted(described, "inbound"),
+        outbound=shaping.wanted(described, "outbound"),
     )
 
 
@@ -98,12 +102,30 @@ class Guards:
 
     def put(self, vm: int, nics: list[Nic]) -> None:
         """These are the VM's NICs."""
+        limited = {nic.nic for nic in nics if nic.limited}
+        for before in self._read(self._file(vm)):
+            if before.limited and before.nic not in limited:
+                self._shape(vm, dataclasses.replace(before, inbound=None, outbound=None))
         if nics:
             self._folder.mkdir(mode=0o755, exist_ok=True)
             write_json(self._file(vm), [dataclasses.asdict(nic) for nic in nics])
         else:
             remove_durably(self._file(vm))
         self._apply()
+        self.shape(vm)
+
+    def shape(self, vm: int) -> None:
+        """Holds back what the VM's interfaces carry beyond their limits; for those that exist."""
+        for nic in self._read(self._file(vm)):
+            if nic.limited:
+                self._shape(vm, nic)
+
+    @staticmethod
+    def _shape(vm: int, nic: Nic) -> None:
+        inbound, outbound = (
+            Limit(**limit) if limit else None for limit in (nic.inbound, nic.outbound)
+        )
+        shaping.shape(nic.interface, shaping.device(vm, nic.nic), inbound, outbound)
 
     def drop(self, vm: int, networks: list[int] | None = None) -> None:
         """The VM's NICs (in these networks) have gone."""

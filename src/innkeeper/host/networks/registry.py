@@ -21,10 +21,11 @@ from pathlib import Path
 from ..arguments import Arguments
 from ..errors import RefusedError
 from ..files import read_json, remove_durably, write_json
-from . import bridge, firewall
+from . import bridge, firewall, uplinks
 from .guard_rules import Nic
 from .guards import Guards
 from .guards import wanted as wanted_nic
+from .uplinks import Uplink
 
 
 @dataclasses.dataclass
@@ -37,10 +38,21 @@ class Network:
     nat: bool = False
     mtu: int | None = None
     phydev: str | None = None
-    #: Whether the bridge, and the address on it, are our doing.
+    #: How it leaves the host (``uplinks.Uplink``).
+    driver: str = "bridge"
+    vlan: int | None = None
+    group: str | None = None
+    peers: list[str] = dataclasses.field(default_factory=list)
+    #: Whether the bridge, the address on it, and the VLAN or VXLAN in it are our doing.
     made_bridge: bool = False
     made_address: bool = False
+    made_uplink: bool = False
     vms: list[int] = dataclasses.field(default_factory=list)
+
+    @property
+    def uplink(self) -> Uplink:
+        """How it leaves the host."""
+        return Uplink(self.driver, self.phydev, self.vlan, self.group, self.peers)
 
 
 def wanted(described: Arguments) -> Network:
@@ -60,7 +72,7 @@ def wanted(described: Arguments) -> Network:
         address=address,
         nat=nat,
         mtu=described.maybe_integer("mtu", least=68),
-        phydev=described.interface("phydev") if "phydev" in described else None,
+        **dataclasses.asdict(uplinks.wanted(described)),
     )
 
 
@@ -99,6 +111,11 @@ class Networks:
             nic.routed = nic.bridge in routed
         self._guards.put(vm, nics)
 
+    def shape(self, vm: int) -> None:
+        """Sets up the limits of the VM's interfaces, now that they exist."""
+        with self._lock:
+            self._guards.shape(vm)
+
     def release(self, vm: int, numbers: list[int] | None = None) -> None:
         """Drops the VM's use of some networks, or of all; takes down what nobody uses."""
         with self._lock:
@@ -127,14 +144,18 @@ class Networks:
 
     def _ensure(self, vm: int, network: Network) -> None:
         before = self._read(network.network)
-        if before is not None and before.bridge != network.bridge:
+        if before is not None and (before.bridge, before.uplink.device) != (
+            network.bridge,
+            network.uplink.device,
+        ):
             self._replace(vm, before)
             before = None
         users = before.vms if before else []
         network.vms = sorted({*users, vm})
         self._note_makers(network, before)
         self._write(network)
-        bridge.ensure(network.bridge, network.address, network.mtu, network.phydev)
+        mtu = uplinks.ensure(network.uplink, network.mtu, bridge.links())
+        bridge.ensure(network.bridge, network.address, mtu, network.uplink.device)
         if network.nat and network.address:
             bridge.forward_packets(ipaddress.ip_interface(network.address).version)
             firewall.masquerade(network.network, network.bridge, network.address)
@@ -155,11 +176,16 @@ class Networks:
 
     def _note_makers(self, network: Network, before: Network | None) -> None:
         """Decides, before anything is made, what of it will be ours to remove."""
-        found = bridge.links().get(network.bridge)
+        present = bridge.links()
+        found = present.get(network.bridge)
         sharing = self._sharing(network)
+        self._check_alone(network, sharing)
         if before is not None:
-            network.made_bridge = before.made_bridge
+            network.made_bridge, network.made_uplink = before.made_bridge, before.made_uplink
         network.made_bridge |= found is None or any(other.made_bridge for other in sharing)
+        if network.uplink.made:
+            missing = network.uplink.device not in present
+            network.made_uplink |= missing or any(other.made_uplink for other in sharing)
         if network.address is None:
             return
         if before is not None and before.address == network.address:
@@ -171,6 +197,18 @@ class Networks:
                 other.made_address and other.address == network.address for other in sharing
             )
 
+    @staticmethod
+    def _check_alone(network: Network, sharing: list[Network]) -> None:
+        """Segments that are to be apart cannot be in one bridge."""
+        for other in sharing:
+            if other.uplink.device != network.uplink.device and (
+                other.uplink.made or network.uplink.made
+            ):
+                raise RefusedError(
+                    f"{network.bridge} is for {other.uplink.device or 'no device'} here (network"
+                    f" {other.network}), network {network.network} needs it for {network.uplink.device}"
+                )
+
     def _sweep(self) -> None:
         for network in self.all():
             if not network.vms:
@@ -178,11 +216,14 @@ class Networks:
 
     def _take_down(self, network: Network) -> None:
         firewall.forget(network.network, network.bridge)
-        if self._sharing(network) or not network.made_bridge:
+        sharing = self._sharing(network)
+        if sharing or not network.made_bridge:
             self._remove_address(network)
-        elif not bridge.remove(network.bridge, network.phydev):
+        elif not bridge.remove(network.bridge, network.uplink.device):
             # Somebody plugged something in; the record stays, for a later sweep.
             return
+        if network.made_uplink and network.uplink.device and not sharing:
+            bridge.remove_interface(network.uplink.device)
         remove_durably(self._file(network.network))
 
     def _remove_address(self, network: Network) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from innkeeper.commands.auth import SESSION_TIME
 from innkeeper.commands.datastores import IMAGE_DRIVERS, TRANSFER
-from innkeeper.commands.networks import DRIVERS as NETWORK_DRIVERS
+from innkeeper.commands.network_drivers import DRIVERS as NETWORK_DRIVERS
 from innkeeper.commands.restricted import RESTRICTED
 from innkeeper.commands.vms import ADMIN_OPERATIONS
 from innkeeper.lifecycle.actions import ACTIONS
@@ -44,7 +44,10 @@ def _vectors() -> Iterator[tuple[str, list[Vector]]]:
     yield "IM_MAD", _named(HOST_DRIVERS)
     yield "TM_MAD_CONF", _named(TRANSFER)
     yield "VM_MAD", _named(HOST_DRIVERS)
-    yield "VN_MAD_CONF", [{**vector, "BRIDGE_TYPE": "linux"} for vector in _named(NETWORK_DRIVERS)]
+    yield (
+        "VN_MAD_CONF",
+        [{**vector, "BRIDGE_TYPE": "linux"} for vector in _named(frozenset(NETWORK_DRIVERS))],
+    )
 
 
 def _named(drivers: frozenset[str]) -> list[Vector]:

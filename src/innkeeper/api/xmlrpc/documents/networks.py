@@ -25,7 +25,7 @@ from innkeeper.model.template import Vector
 Visible = Callable[[int], bool]
 
 #: In ALLOCATED an owner is a number whose upper half tells the kind; this is a VM's.
-_VM_BIT = 0x1000000000
+_VM_BIT, _NETWORK_BIT = 0x1000000000, 0x4000000000
 _LOWER_HALF = 0xFFFFFFFF
 
 #: Computed addresses of a range: name of the lease's attribute -> names for the first and the last lease.
@@ -40,6 +40,7 @@ _ENDS = {
 
 def network(network: Network, uname: str, gname: str) -> tuple[str, str]:
     """Up to the count of leases, and up to the address ranges."""
+    parent = str(network.parent_id) if network.parent_id >= 0 else ""
     vms = "".join(
         f"<{name}_VMS></{name}_VMS>" for name in ("UPDATED", "OUTDATED", "UPDATING", "ERROR")
     )
@@ -48,10 +49,11 @@ def network(network: Network, uname: str, gname: str) -> tuple[str, str]:
         f"{permissions(network.permissions)}{ids('CLUSTERS', network.clusters)}"
         f"{cdata('BRIDGE', network.bridge)}{cdata('BRIDGE_TYPE', network.bridge_type)}"
         f"<STATE>{network.state:d}</STATE><PREV_STATE>{network.prev_state:d}</PREV_STATE>"
-        "<PARENT_NETWORK_ID></PARENT_NETWORK_ID><TEMPLATE_ID></TEMPLATE_ID>"
+        f"{_if_set('PARENT_NETWORK_ID', parent)}<TEMPLATE_ID></TEMPLATE_ID>"
         f"{_if_set('VN_MAD', network.vn_mad)}{_if_set('PHYDEV', network.phydev)}"
         f"{_if_set('VLAN_ID', network.vlan_id)}<OUTER_VLAN_ID></OUTER_VLAN_ID>"
-        "<VLAN_ID_AUTOMATIC>0</VLAN_ID_AUTOMATIC><OUTER_VLAN_ID_AUTOMATIC>0</OUTER_VLAN_ID_AUTOMATIC>"
+        f"<VLAN_ID_AUTOMATIC>{network.vlan_automatic:d}</VLAN_ID_AUTOMATIC>"
+        "<OUTER_VLAN_ID_AUTOMATIC>0</OUTER_VLAN_ID_AUTOMATIC>"
         "<USED_LEASES>",
         f"</USED_LEASES><VROUTERS></VROUTERS>{vms}{network.template.to_xml()}<AR_POOL>",
     )
@@ -83,8 +85,15 @@ def _ends(ar: AddressRange) -> str:
     return "".join(shown)
 
 
-def _lease(ar: AddressRange, index: int, vm: int) -> str:
-    return f"<LEASE>{children({**addresses.lease(ar, index), 'VM': str(vm)})}</LEASE>"
+def _lease(ar: AddressRange, index: int, owner: int) -> str:
+    network = addresses.reservation(owner)
+    whose = {"VM": str(owner)} if network is None else {"VNET": str(network)}
+    return f"<LEASE>{children({**addresses.lease(ar, index), **whose})}</LEASE>"
+
+
+def _owner(owner: int) -> int:
+    network = addresses.reservation(owner)
+    return _VM_BIT | owner & _LOWER_HALF if network is None else _NETWORK_BIT | network
 
 
 def _full_range(ar: AddressRange, used: dict[int, int], visible: Visible) -> str:
@@ -99,8 +108,9 @@ def _full_range(ar: AddressRange, used: dict[int, int], visible: Visible) -> str
 def _short_range(ar: AddressRange, used: dict[int, int]) -> str:
     stored = _stored(ar)
     if used:
-        owners = ((index, _VM_BIT | vm & _LOWER_HALF) for index, vm in sorted(used.items()))
-        stored["ALLOCATED"] = "".join([f" {index} {owner}" for index, owner in owners])
+        stored["ALLOCATED"] = "".join(
+            [f" {index} {_owner(owner)}" for index, owner in sorted(used.items())]
+        )
     return f"<AR>{children(stored)}</AR>"
 
 

@@ -21,7 +21,7 @@ from innkeeper.api.xmlrpc.methods import (
 )
 from innkeeper.api.xmlrpc.nouns import generic
 from innkeeper.api.xmlrpc.wire import Raw
-from innkeeper.commands import networks
+from innkeeper.commands import networks, reservations
 from innkeeper.commands.common import need
 from innkeeper.model.objects import Network
 from innkeeper.model.permissions import Caller, Right, may
@@ -57,6 +57,11 @@ METHODS: Final = (
     Method("one.vn.update_ar", _TEMPLATE, change(networks.update_range), "Changes an address range, AR=[AR_ID=...]."),
     Method("one.vn.hold", _TEMPLATE, change(networks.hold), "Keeps an address from VMs, LEASES=[IP=...]."),
     Method("one.vn.release", _TEMPLATE, change(networks.release), "Ends a hold, LEASES=[IP=...]."),
+    Method("one.vn.reserve", _TEMPLATE, change(reservations.reserve),
+           "Takes SIZE addresses out of a network, for a new one (NAME) or for a reservation (NETWORK_ID)."),
+    Method("one.vn.free_ar", (ID, i("ar")), change(reservations.free_range),
+           "Gives an address range of a reservation back."),
+    Method("one.vn.recover", (ID, i("operation")), change(networks.recover), "Helps a network out of ERROR."),
     generic.rename("one.vn", Network),
     generic.chmod("one.vn", Network),
     generic.chown("one.vn", Network),
