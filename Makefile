@@ -13,10 +13,10 @@ export INN_DATA := $(abspath $(DATA))
 endif
 
 # What the tests build is kept for the next time in the source tree, not in the machine's cache.
-test test-debian test-fresh image: export INN_CACHE ?= $(CURDIR)/build/cache
+test test-debian test-arch test-fresh image: export INN_CACHE ?= $(CURDIR)/build/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up down status lint test test-fast test-fresh test-debian bench lock image clean
+.PHONY: help setup setup-dev up down status lint test test-fast test-fresh test-debian test-arch bench lock image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,10 @@ test-debian: setup-dev ## a whole Debian guest with cloud-init reads our context
 test-fresh: setup-dev ## `make up` on a bare Debian 12, without and with systemd (minutes; fetches packages; takes port 2633)
 	tests/real/fresh.sh
 	tests/real/fresh.sh --systemd
+
+test-arch: setup-dev image ## a guest of another architecture (aarch64) under emulation; installs what that needs
+	@scripts/setup.sh --arm
+	INN_TEST_ARCH=1 $(MACHINE) $(PYTEST) tests/real/test_arm.py
 
 test-fast: setup-dev ## the tests that take no guest and little time
 	$(PYTEST) -n 2 --dist loadgroup -m "not real and not slow" $(TESTS)

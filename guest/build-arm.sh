@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 out=${1:?usage: build-arm.sh OUT.qcow2}
-modules="virtio_pci virtio_blk virtio_net isofs"
+modules="virtio_pci virtio_blk virtio_net isofs evdev"
 
 # An apt of its own, which knows arm64 and nothing of this machine's packages.
 arm_apt() { # COMMAND...
@@ -41,6 +41,7 @@ build_system() { # OUT: the initial RAM disk
     done
     # shellcheck disable=SC2086
     copy_modules "$tree" $modules
+    install -D -m 755 "$here/arm/power" "$tree/etc/acpi/PWRF/00000080"
     install -m 755 "$here/arm/init" "$tree/init"
     install -m 755 "$here/arm/info" "$tree/www/cgi-bin/info"
     pack_initramfs "$tree" "$1"

@@ -1,17 +1,19 @@
 #!/bin/bash
-# setup.sh [--dev]: makes this source tree runnable on Debian 12, as root.
+# setup.sh [--dev|--arm]: makes this source tree runnable on Debian 12, as root.
 #
 # Theory of operation: layers, each skipped when it is in place: Debian's packages (asked from
 # dpkg's own database), the virtual environment .venv, in it the pinned dependencies and the
 # project itself, and the pages that it serves. A stamp in .venv holds the hash of all that decided its
-# content; as long as it matches, a second run only reads. --dev adds what the tests need.
+# content; as long as it matches, a second run only reads. --dev adds what the tests need, --arm
+# besides what guests of 64-bit ARM need.
 #
 # Environment: PYTHON names the interpreter for .venv (3.11 or newer).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-dev=no
-[ "${1:-}" = --dev ] && dev=yes
+dev=no arm=no
+case ${1:-} in --dev | --arm) dev=yes ;; esac
+[ "${1:-}" = --arm ] && arm=yes
 stamp=.venv/.innkeeper-setup
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -20,6 +22,7 @@ die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 wanted_packages() {
     local groups='front|host|guest'
     [ $dev = yes ] && groups="$groups|dev"
+    [ $arm = yes ] && groups="$groups|arm"
     awk -v groups="^($groups)\$" '$1 ~ groups { print $2 }' scripts/debian-packages.txt
 }
 

@@ -39,10 +39,12 @@ SPECIAL = (
     "vm sched-delete 1 2",
     "vm sched-list 1",
     "host wait 1 --timeout 0",
+    "host flush 1",
     "host monitoring",
     "host monitoring 1",
     "image create --name x",
     "image wait 1 --timeout 0",
+    "image restore 1",
     "network create --name x",
     "secgroup create --name x",
     "datastore create --name x",
@@ -57,8 +59,8 @@ SPECIAL = (
 #: Verbs that ask for pages and web sockets instead of methods (`test_watching.py`, `test_console.py`,
 #: `test_screens.py`, `test_transfers.py`).
 PAGES = {
-    *(("vm", verb) for verb in ("console", "log", "screenshot", "story", "vnc", "why")),
-    *(("image", verb) for verb in ("download", "upload")),
+    *(("vm", verb) for verb in ("console", "exec", "log", "screenshot", "story", "vnc", "why")),
+    *(("image", verb) for verb in ("download", "upload", "verify")),
 }
 
 #: Methods without a command, and why.

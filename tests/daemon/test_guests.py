@@ -30,7 +30,9 @@ class Agents:
         self.lost = asyncio.get_running_loop().create_future()
         return self
 
-    async def ask(self, place: int, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+    async def ask(
+        self, place: int, verb: str, args: dict[str, Any], timeout: float = 30.0
+    ) -> dict[str, Any]:
         """What the agent answers."""
         self.asked.append((verb, args))
         return self.answer(verb)

@@ -361,6 +361,7 @@ def test_images(host: Host) -> None:
         ("image.remove", {}, "bad-args"),
         ("console.open", {"vm": 1, "console": 1}, "refused"),
         ("screenshot", {"vm": 1}, "refused"),
+        ("guest.exec", {"vm": 1, "command": "true"}, "refused"),
     ],
 )
 def test_what_cannot_be_done_is_told_by_its_code(

@@ -24,7 +24,13 @@ from innkeeper.model.world import Transaction, World
 T = TypeVar("T")
 
 ADMIN = Caller(0, 0, "oneadmin", (0,))
-FACTS: dict[str, Any] = {"cpus": 8, "memory_kib": 16 << 20, "hostname": "h", "hypervisor": "dummy"}
+FACTS: dict[str, Any] = {
+    "cpus": 8,
+    "memory_kib": 16 << 20,
+    "hostname": "h",
+    "hypervisor": "dummy",
+    "peer_key": "ssh-ed25519 key",
+}
 MACHINE = """NAME=vm
 CPU=1
 MEMORY=128

@@ -11,13 +11,15 @@ import os
 import socket
 import subprocess
 import uuid
+import xml.etree.ElementTree as ET
+import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from innkeeper.fleet.keys import ensure_key
 from tests.host.lab import Machine
-from tests.real.zone import Zone, leftovers, wait_for
+from tests.real.zone import PASSWORD, Zone, leftovers, wait_for
 
 _INIT = Path(__file__).parent / "lab-host.sh"
 LAN, PREFIX = "lan0", "10.77.0"
@@ -108,9 +110,19 @@ class LabHost(Machine):
 
     def qemus(self) -> dict[int, int]:
         """The guests that really run here: VM and process."""
-        return {
-            vm: process for vm, process in _qemus() if _namespace(process) == _namespace(self.first)
-        }
+        return {vm: process for vm, process in _qemus() if self._owns(process)}
+
+    def agents(self) -> list[int]:
+        """The processes of its agent."""
+        mark = f"{ELSEWHERE}/agent-".encode()
+        return [
+            process
+            for process, words in _processes()
+            if any(word.startswith(mark) for word in words) and self._owns(process)
+        ]
+
+    def _owns(self, process: int) -> bool:
+        return _namespace(process) == _namespace(self.first)
 
     def leftovers(self, bridge: str) -> list[str]:
         """Whatever of any VM is still on it."""
@@ -162,9 +174,17 @@ class Lab(Zone):
             self.host_is(host, MONITORED)
         self.host = self.hosts["h1"].number
 
+    def host_document(self, host: LabHost) -> ET.Element:
+        """A host as any client sees it, read without pyone's own types."""
+        server = xmlrpc.client.ServerProxy(f"{self.url}/RPC2")
+        with server:
+            answer: Any = server.one.host.info(f"oneadmin:{PASSWORD}", host.number)
+        assert answer[0] is True, answer
+        return ET.fromstring(answer[1])
+
     def host_is(self, host: LabHost, state: int, seconds: float = 240) -> None:
         wait_for(
-            lambda: state == self.api.host.info(host.number).STATE,
+            lambda: self.host_document(host).findtext("STATE") == str(state),
             f"{host.name} in state {state}",
             seconds,
         )
@@ -188,13 +208,17 @@ class Lab(Zone):
         return [what for host in self.hosts.values() for what in host.leftovers(self.bridge)]
 
 
-def _qemus() -> Iterator[tuple[int, int]]:
+def _processes() -> Iterator[tuple[int, list[bytes]]]:
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            for word in words if b"qemu" in words[0] else ():
-                if word.startswith(b"guest=one-"):
-                    yield int(word.split(b"-")[1].split(b",")[0]), int(entry.name)
+            yield int(entry.name), (entry / "cmdline").read_bytes().split(b"\0")
+
+
+def _qemus() -> Iterator[tuple[int, int]]:
+    for process, words in _processes():
+        for word in words if b"qemu" in words[0] else ():
+            if word.startswith(b"guest=one-"):
+                yield int(word.split(b"-")[1].split(b",")[0]), process
 
 
 def _namespace(process: int) -> str:

@@ -1,18 +1,20 @@
-"""A guest's screen in a browser, its pictures, and who does not get to see them."""
+"""A guest's screen in a browser, its pictures, who does not get to see them; what is measured of it."""
 
 import base64
-import json
 import os
 import socket
 import subprocess
 import sys
 import urllib.request
+import xml.etree.ElementTree as ET
+import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -21,6 +23,7 @@ from tests.real.zone import PASSWORD, Zone, wait_for
 
 pytestmark = pytest.mark.real
 
+INN = (sys.executable, "-m", "innkeeper.cli.main")
 #: A shell on the screen, besides the one on the serial port.
 SHELL = "setsid getty -n -l /bin/sh 38400 tty1 </dev/null >/dev/null 2>&1 &"
 PICTURE = "document.querySelector('canvas')?.toDataURL()"
@@ -46,18 +49,9 @@ def browser() -> Iterator[Browser]:
 
 
 def inn(zone: Zone, *arguments: str) -> bytes:
-    command = [sys.executable, "-m", "innkeeper.cli.main", *arguments]
+    command = [*INN, *arguments]
     environment = {**os.environ, "INN_DATA": str(zone.data)}
     return subprocess.run(command, env=environment, check=True, capture_output=True).stdout
-
-
-def asked(zone: Zone, verb: str, path: str) -> Any:
-    """An answer of our own API."""
-    request = urllib.request.Request(zone.url + path, method=verb)
-    word = base64.b64encode(f"oneadmin:{PASSWORD}".encode()).decode()
-    request.add_header("Authorization", f"Basic {word}")
-    with urllib.request.urlopen(request, timeout=60) as reply:
-        return json.loads(reply.read())
 
 
 def console_of(zone: Zone, token: str) -> str:
@@ -94,7 +88,7 @@ def test_the_serial_port_in_the_browser(zone: Zone, vm: int, browser: Browser) -
 
 
 def test_a_token_is_good_once(zone: Zone, vm: int) -> None:
-    token = asked(zone, "POST", f"/api/v1/vms/{vm}/console-token?kind=vnc")["token"]
+    token = zone.ask(f"vms/{vm}/console-token?kind=vnc", "POST")["token"]
     with connect(console_of(zone, token), subprotocols=["binary"]) as screen:
         assert screen.subprotocol == "binary"
         assert screen.recv(timeout=60) == b"RFB 003.008\n"
@@ -106,7 +100,7 @@ def test_a_token_is_good_once(zone: Zone, vm: int) -> None:
 
 def test_who_does_not_read_costs_no_more_than_a_window(zone: Zone, vm: int) -> None:
     """Megabytes from the guest to one who does not look; neither the agent nor the front end holds them."""
-    token = asked(zone, "POST", f"/api/v1/vms/{vm}/console-token?kind=serial")["token"]
+    token = zone.ask(f"vms/{vm}/console-token?kind=serial", "POST")["token"]
     where = urlsplit(zone.url)
     slow = socket.socket()
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -153,7 +147,7 @@ def test_a_picture_changes_with_the_screen(
     inn(zone, "vm", "screenshot", str(vm), "-o", str(one))
     assert one.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     browser.open(f"{zone.url}/console/")
-    wait_for(lambda: "needs a token" in browser.value(STATUS), "the page without a token")
+    wait_for(lambda: "needs a token" in (browser.value(STATUS) or ""), "the page without a token")
     serial(zone, vm, b"\necho -e '\\033cHello' > /dev/tty1\n")
 
     def changed() -> bool:
@@ -169,7 +163,7 @@ def test_a_picture_changes_with_the_screen(
 
 def serial(zone: Zone, vm: int, text: bytes) -> None:
     """Types into the serial port."""
-    token = asked(zone, "POST", f"/api/v1/vms/{vm}/console-token")["token"]
+    token = zone.ask(f"vms/{vm}/console-token", "POST")["token"]
     with connect(console_of(zone, token)) as line:
         line.send(text)
         line.recv(timeout=60)
@@ -184,14 +178,54 @@ def test_the_screen_is_on_loopback_and_nowhere_else(zone: Zone, vm: int) -> None
     assert f"00000000:{5900 + vm:04X}" not in listening
 
 
-def test_a_guest_whose_port_somebody_else_has_starts_with_another(zone: Zone) -> None:
+def test_what_is_measured_of_a_guest(zone: Zone, vm: int) -> None:
+    def measured() -> ET.Element | None:
+        with xmlrpc.client.ServerProxy(f"{zone.url}/RPC2") as front_end:
+            _, document, *_ = front_end.one.vm.info(f"oneadmin:{PASSWORD}", vm)
+        found = ET.fromstring(document).find("MONITORING")
+        return None if found is None or found.find("NETRX_BW") is None else found
+
+    found = wait_for(measured, "a second sample")
+    assert float(found.findtext("MEMORY")) > 10_000
+    assert int(found.findtext("DISKRDBYTES")) > 1_000_000
+    assert int(found.findtext("DISK_SIZE/SIZE")) >= 1
+    with urllib.request.urlopen(f"{zone.url}/metrics", timeout=60) as reply:
+        families = {f.name: f for f in text_string_to_metric_families(reply.read().decode())}
+    for name in ("host_memory_used_bytes", "vm_memory_bytes", "vm_disk_read_bytes", "call_seconds"):
+        assert families[f"innkeeper_{name}"].samples, name
+    [age] = families["innkeeper_host_sample_age_seconds"].samples
+    assert age.labels == {"host": zone.host_name}
+    assert inn(zone, "host", "list").decode().split()[-1].endswith(("s", "m"))
+
+
+def test_commands_in_a_guest(zone: Zone, vm: int) -> None:
+    assert inn(zone, "vm", "exec", str(vm), "--", "hostname").decode() == "seen\n"
+    script = r'printf "%s\n" "a b" \\; cat; echo no >&2; exit 7'
+    done = subprocess.run(
+        [*INN, "vm", "exec", str(vm), "--stdin", "--", script],
+        env={**os.environ, "INN_DATA": str(zone.data)}, input=b"given\n", capture_output=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"a b\n\\\ngiven\n", b"no\n")
+    late = subprocess.run(
+        [*INN, "vm", "exec", str(vm), "--timeout", "1", "--", "sleep", "30"],
+        env={**os.environ, "INN_DATA": str(zone.data)}, capture_output=True,
+    )  # fmt: skip
+    assert late.returncode == 1 and b"it goes on" in late.stderr
+
+
+def test_the_log_of_a_guest_without_a_network(zone: Zone) -> None:
+    """Its host's port is somebody else's: it starts with another."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        vm = zone.instantiate("elsewhere", f'GRAPHICS=[TYPE="vnc",PORT="{port}"]')
+        text = f'NAME="mute"\nCPU="0.1"\nMEMORY="96"\nDISK=[IMAGE="tiny"]\nGRAPHICS=[TYPE="vnc",PORT="{port}"]'
+        vm = zone.api.vm.allocate(text)
         zone.running(vm)
-    token = asked(zone, "POST", f"/api/v1/vms/{vm}/console-token?kind=vnc")["token"]
+    token = zone.ask(f"vms/{vm}/console-token?kind=vnc", "POST")["token"]
     with connect(console_of(zone, token)) as screen:
         assert screen.recv(timeout=60) == b"RFB 003.008\n"
+        wait_for(
+            lambda: b"TINY READY" in inn(zone, "vm", "log", str(vm)), "its log tells of its boot"
+        )
         zone.api.vm.action("terminate-hard", vm)
         with pytest.raises(ConnectionClosed):
             while True:

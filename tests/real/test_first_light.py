@@ -45,6 +45,8 @@ def test_death_of_qemu_is_seen_and_told(zone: Zone, guest: int) -> None:
     pid = zone.qemu_pid(guest)
     os.kill(pid, signal.SIGKILL)
     zone.wait_phase(guest, POWEROFF, seconds=5)
+    last = [event for event in zone.events_of(guest) if event["what"] == "observed"][-1]
+    assert last["detail"] == {"state": "off", "why": "failed"}
     zone.api.vm.action("resume", guest)
     zone.running(guest)
     zone.answers(guest)

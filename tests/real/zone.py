@@ -1,5 +1,7 @@
 """A front end with its own data folder on this (private) machine, driven through pyone as a user would."""
 
+import base64
+import json
 import os
 import shutil
 import signal
@@ -222,15 +224,19 @@ class Zone:
                 return int(entry.name)
         return None
 
-    def doctor(self) -> list[dict[str, Any]]:
-        import base64
-        import json
+    def ask(self, path: str, verb: str = "GET") -> Any:
+        """An answer of our own API."""
+        request = urllib.request.Request(f"{self.url}/api/v1/{path}", method=verb)
+        word = base64.b64encode(f"oneadmin:{PASSWORD}".encode()).decode()
+        request.add_header("Authorization", f"Basic {word}")
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return json.loads(reply.read())
 
-        request = urllib.request.Request(f"{self.url}/api/v1/doctor")
-        token = base64.b64encode(f"oneadmin:{PASSWORD}".encode()).decode()
-        request.add_header("Authorization", f"Basic {token}")
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return json.loads(reply.read())["findings"]
+    def doctor(self) -> list[dict[str, Any]]:
+        return self.ask("doctor")["findings"]
+
+    def events_of(self, vm: int) -> list[dict[str, Any]]:
+        return self.ask(f"vms/{vm}/story")["events"]
 
     def leftovers(self) -> list[str]:
         """Whatever of any VM is still on the machine."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from innkeeper.store.samples import Samples
 from innkeeper.store.sqlite import SqliteJournal
+from innkeeper.store.tiers import Tier
 from tests.store.histories import Desk, batch_of, last_whole_batch
 
 
@@ -21,7 +22,7 @@ def main() -> None:
     journal = SqliteJournal(Path(path), desk.call_soon)
     # So that there are many checkpoints in a short life.
     journal._db.execute("PRAGMA wal_autocheckpoint = 40")
-    samples = Samples(journal, keep=100)
+    samples = Samples(journal, kept=(Tier("samples", 1, 100),))
     last = last_whole_batch(journal)
     if level == "normal":
         journal._db.execute("PRAGMA synchronous = NORMAL")

@@ -104,16 +104,17 @@ class Client:
         """GET a JSON answer."""
         return _json(path, self.fetch(path, **query))
 
-    def post(self, path: str, **query: str | int) -> Any:
-        """POST without a body; a JSON answer."""
-        return _json(path, self._whole("POST", path, query))
+    def post(self, path: str, body: bytes = b"", **query: str | int) -> Any:
+        """POST; a JSON answer."""
+        return _json(path, self._whole("POST", path, query, body))
 
     def fetch(self, path: str, **query: str | int) -> bytes:
         """GET the bytes of an answer."""
-        return self._whole("GET", path, query)
+        return self._whole("GET", path, query, None)
 
-    def _whole(self, verb: str, path: str, query: dict[str, str | int]) -> bytes:
-        body = None if verb == "GET" else b""
+    def _whole(
+        self, verb: str, path: str, query: dict[str, str | int], body: bytes | None
+    ) -> bytes:
         target, headers = _target(path, query), self._web_headers()
         status, answer = self._exchange(verb, target, body, headers, repeat=verb == "GET")
         if status >= 400:

@@ -174,7 +174,7 @@ def address_range(options: dict[str, Any]) -> dict[str, str]:
     }
 
 
-_DATASTORE_TYPES = ("image", "system", "file")
+_DATASTORE_TYPES = ("image", "system", "file", "backup")
 
 
 @click.command(
@@ -211,7 +211,7 @@ def _datastore_text(options: dict[str, Any]) -> str:
         "NAME": options["name"],
         "TYPE": f"{kind.upper()}_DS",
         "DS_MAD": options["ds_mad"] or (None if kind == "system" else "fs"),
-        "TM_MAD": options["tm_mad"] or "local",
+        "TM_MAD": options["tm_mad"] or (None if kind == "backup" else "local"),
     }
     return _lines(values) + settings
 

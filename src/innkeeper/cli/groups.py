@@ -41,6 +41,7 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "story": ("Look inside", "logs", "story", "Show all that happened to a VM."),
         "why": ("Look inside", "why", "why", "Say why it is where it is, or waits."),
         "ssh": ("Look inside", "ssh", "ssh", "Log in over SSH."),
+        "exec": ("Look inside", "execute", "execute", "Run a command in it, by its guest agent."),
         "monitoring": ("Look inside", "monitoring", "vm_monitoring", "Show what was measured."),
         "sched-add": ("Schedule", "schedules", "add", "Let an action happen at a time."),
         "sched-update": ("Schedule", "schedules", "update", "Change a scheduled action."),
@@ -49,11 +50,14 @@ SPECIAL: dict[str, dict[str, _Special]] = {
     },
     "host": {
         "create": ("Objects", "create_resources", "host_create", "Add a host."),
+        "flush": ("Actions", "flush", "flush", "Empty a host: its VMs go elsewhere."),
         "wait": ("Actions", "wait", "host_wait", "Wait for a state."),
         "monitoring": ("Look inside", "monitoring", "host_monitoring", "Show what was measured."),
     },
     "image": {
         "create": ("Objects", "create_resources", "image_create", "Register an image."),
+        "restore": ("Actions", "backups", "restore", "Make images of a backup again."),
+        "verify": ("Look inside", "backups", "verify", "Go through a backup for damage."),
         "upload": ("Objects", "transfers", "upload", "Make an image of a file that is here."),
         "download": ("Objects", "transfers", "download", "Bring an image's content here."),
         "wait": ("Actions", "wait", "image_wait", "Wait for a state."),

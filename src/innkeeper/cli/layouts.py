@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from innkeeper.cli import formats, render, states, template_text
+from innkeeper.cli import formats, freshness, render, states, template_text
 from innkeeper.cli.document import Element, state_name, text_at
 from innkeeper.cli.objects import Cell, Column, Kind, joined, vm_host
 
@@ -114,6 +114,7 @@ _LAYOUTS = {
             Fact("START TIME", "STIME", formats.moment_with_year),
             Fact("END TIME", "ETIME", formats.moment_with_year),
             Fact("DEPLOY ID", "DEPLOY_ID"),
+            Fact("LAST MONITORED", freshness.of_vm, optional=True),
             Fact("ERROR", "USER_TEMPLATE/ERROR", optional=True),
             Fact("SCHEDULER SAYS", "USER_TEMPLATE/SCHED_MESSAGE", optional=True),
         ),
@@ -163,7 +164,7 @@ _LAYOUTS = {
             _STATE,
             Fact("IM_MAD", "IM_MAD"),
             Fact("VM_MAD", "VM_MAD"),
-            Fact("LAST MONITORED", "MONITORING/TIMESTAMP", formats.moment),
+            Fact("LAST MONITORED", freshness.of_host),
             Fact("RUNNING VMS", "HOST_SHARE/RUNNING_VMS"),
             Fact("TOTAL CPU", "HOST_SHARE/TOTAL_CPU"),
             Fact("MAX CPU", "HOST_SHARE/MAX_CPU"),
@@ -194,6 +195,13 @@ _LAYOUTS = {
             Fact("RUNNING_VMS", "RUNNING_VMS"),
             Fact("ERROR", "TEMPLATE/ERROR", optional=True),
             Fact("VMS", _ids("VMS")),
+        ),
+        (
+            Section("BACKUP INCREMENTS", "BACKUP_INCREMENTS/INCREMENT", (
+                _column("ID", left=False), _column("PID", "PARENT_ID", left=False),
+                _column("T", "TYPE", 9), Column("SIZE", 6, "SIZE", formats.size_of_mib),
+                Column("DATE", 15, "DATE", formats.moment, left=True), _column("SOURCE", width=40),
+            )),
         ),
     ),
     "network": Layout(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from innkeeper.cli import formats, states
+from innkeeper.cli import formats, freshness, states
 from innkeeper.cli.document import Element, text_at
 
 Cell: TypeAlias = "str | Callable[[Element], str]"
@@ -231,8 +231,9 @@ HOST = Kind(
                formats.size_of_kib),
         Column("REAL_CPU", 8, "MONITORING/CAPACITY/USED_CPU"),
         Column("REAL_MEM", 8, "MONITORING/CAPACITY/USED_MEMORY", formats.size_of_kib),
+        Column("AGE", 4, freshness.age_of_host),
     ),
-    default=("ID", "NAME", "CLUSTER", "TVM", "ALLOCATED_CPU", "ALLOCATED_MEM", "STAT"),
+    default=("ID", "NAME", "CLUSTER", "TVM", "ALLOCATED_CPU", "ALLOCATED_MEM", "STAT", "AGE"),
     verbs=GLOBAL,
     pool_args=None,
 )  # fmt: skip

@@ -47,6 +47,7 @@ _PATTERNS = {
     "cluster": "{by} moves it from {was} to {now}",
     "primary group": "{by} moves it from {was} to {now}",
     "password changed": "{by} changes the password",
+    "command run": "{by} runs a command in it",
     "login token made": "{by} makes a token",
     "range added": "{by} adds address range {range}",
     "range removed": "{by} removes address range {range}",

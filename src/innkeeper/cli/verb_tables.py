@@ -23,6 +23,15 @@ def _action(name: str, help_text: str, *, hard: str = "") -> Verb:
 _ENFORCE = Flag("--enforce", "Refuse when the host has not the capacity for it.")
 _DATASTORE = Opt(("-d", "--datastore"), "System datastore to use.", "datastore", default=-1)
 
+_STOPPED_BY = Choice(
+    "type",
+    {
+        "poff": (1, "Stop it by its power button, and boot it there."),
+        "poff-hard": (2, "Cut its power, and boot it there."),
+    },
+    default=0,
+)
+
 _RECOVER = Choice(
     "operation",
     {
@@ -52,9 +61,39 @@ VM = (
             hard="Without asking the guest to shut down."),
     _action("poweroff", "Shut the guest down; it keeps its place on the host.",
             hard="Cut the power."),
-    _action("resume", "Go on after poweroff or suspend."),
+    _action("resume", "Go on after poweroff, suspend, stop or undeploy."),
     _action("reboot", "Restart the guest.", hard="Reset it."),
     _action("suspend", "Save the memory on the host and stop the guest."),
+    Verb(
+        "backup", "vm.backup", "Copy the VM's disks into a backup datastore.",
+        (ID, "datastore", "reset"),
+        (Opt(("-d", "--datastore"), "Where to (the last one).", "datastore", default=-1),
+         Flag("--reset", "Begin a new chain with a full copy.")),
+        section="Life cycle", examples=("inn vm backup web -d backups",),
+    ),
+    Verb("backup-cancel", "vm.backupcancel", "Give up a backup that is being made.", (ID,),
+         section="Life cycle"),
+    Verb(
+        "restore", "vm.restore", "Put a powered-off VM's disks back to what they were in a backup.",
+        (ID, "image", "increment", "disk"),
+        (Arg("image", "image"),
+         Opt(("--increment",), "Which point of the chain (the last).", number=True, default=-1),
+         Opt(("--disk",), "Only this disk.", number=True, default=-1)),
+        section="Life cycle", examples=("inn vm restore web '7 28-Nov 08.00.00' --increment 3",),
+    ),
+    Verb(
+        "migrate", "vm.migrate",
+        "Take a VM to another host: as it runs, or stopped on the way (then it goes on there as it was).",
+        (ID, "host", "live", "enforce", "datastore", "type"),
+        (Arg("host", "host"), Flag("--live", "Let the guest run on; it hardly notices."), _ENFORCE,
+         _DATASTORE, _STOPPED_BY),
+        section="Life cycle", examples=("inn vm migrate web node2 --live", "inn vm migrate web node2"),
+    ),
+    _action("stop", "Save the memory and give the place up; resume places it anew."),
+    _action("undeploy", "Shut the guest down and give the place up; resume places it anew.",
+            hard="Cut the power."),
+    _action("resched", "Let placement find another host, and take the VM there."),
+    _action("unresched", "Leave the VM where it is after all."),
     Verb(
         "recover", "vm.recover", "Help a VM out of a state in which it is stuck.",
         (ID, "operation"), (_RECOVER,), section="Life cycle",

@@ -95,10 +95,11 @@ class Flag:
 
 @dataclass(frozen=True)
 class Choice:
-    """Switches of which exactly one must be given; the call gets that one's value."""
+    """Switches of which exactly one must be given (none: the `default`, if any); the call gets that one's value."""
 
     name: str
     values: Mapping[str, tuple[Value, str]]
+    default: Value | None = None
 
     def parameters(self) -> list[click.Parameter]:
         """One click flag for each possibility."""
@@ -172,6 +173,8 @@ def _wire(client: Client, param: Param, given: dict[str, Any]) -> Value:
 
 def _chosen(choice: Choice, given: dict[str, Any]) -> Value:
     words = [word for word in choice.values if given[_choice_key(choice.name, word)]]
+    if not words and choice.default is not None:
+        return choice.default
     if len(words) != 1:
         possible = ", ".join(f"--{word}" for word in choice.values)
         raise CliError(f"exactly one of {possible} is needed", ExitCode.USAGE)

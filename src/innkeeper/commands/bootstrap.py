@@ -53,6 +53,15 @@ def first_start(
         tx.start_ids_at(kind, 100)
 
 
+def keep(tx: Transaction, name: str, value: str) -> None:
+    """Keeps a setting of the front end where commands find it."""
+    found = next((setting for setting in tx.world.settings if setting.name == name), None)
+    if found is None and value:
+        tx.put(Setting(id=tx.new_id(Setting), name=name, value=value))
+    elif found is not None and found.value != value:
+        tx.change(found, value=value)
+
+
 def _datastore(
     tx: Transaction, root: str, name: str, kind: DatastoreType, ds_mad: str, tm_mad: str
 ) -> None:

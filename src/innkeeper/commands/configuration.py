@@ -10,10 +10,10 @@ from innkeeper.model.template import Template, Vector
 from innkeeper.model.world import Transaction
 
 from .auth import caller_of
-from .building import boot, capacity, graphics
+from .building import backup, boot, capacity, files, graphics, unavailable
 from .building.context import completed
 from .building.disks import context_place
-from .building.draft import Draft, Problem
+from .building.draft import Draft, Problem, problem
 from .common import need, parse
 from .disks import draft_of, next_disk
 from .restricted import check_restricted
@@ -31,7 +31,7 @@ def update(tx: Transaction, caller: Caller, vm_id: int, text: str, append: int) 
     A guest that runs is shown its new context at once; all else counts from its next start. Replacing leaves out what
     is not given again, but for the machine's UUID and, if no CONTEXT is given at all, the context.
     """
-    given = parse(text).only((*CONFIGURED, "CONTEXT"))
+    given = parse(text).only((*CONFIGURED, "CONTEXT", backup.NAME))
     vm = need(tx.world, Vm, vm_id, caller, right_for("updateconf"))
     if append not in (0, 1):
         raise bad_argument(
@@ -41,12 +41,14 @@ def update(tx: Transaction, caller: Caller, vm_id: int, text: str, append: int) 
     check_restricted(caller, Vm.KIND, given, vm.template)
     try:
         after = _configured(tx, vm, given, append=bool(append))
+        backed_up = _backed_up(vm, given, append=bool(append))
     except Problem as wrong:
         text = f"Could not update the configuration of VM {vm_id}: {wrong.plain}"
         raise invalid(text, vm_id) from None
     told = after.vector("CONTEXT") != vm.template.vector("CONTEXT")
+    vm = tx.change(vm, used_disks=_used(vm, after), backup_config=backed_up)
     in_place.begin(
-        tx, nics.TELL, tx.change(vm, used_disks=_used(vm, after)), caller, "updateconf", VmAction.NONE,
+        tx, nics.TELL, vm, caller, "updateconf", VmAction.NONE,
         held=vm.template, after=after, unnoticed=not told,
     )  # fmt: skip
     return vm_id
@@ -63,6 +65,7 @@ def _configured(tx: Transaction, vm: Vm, given: Template, *, append: bool) -> Te
     identity = {"UUID": (vm.template.vector("OS") or {})["UUID"]}
     draft.template = draft.template.with_("OS", identity | (draft.template.vector("OS") or {}))
     draft.template = draft.template.with_("OS", capacity.system(draft, draft.template))
+    unavailable.check(draft.template)
     capacity.machine(draft)
     graphics.fill(draft)
     boot.fill(draft)
@@ -70,7 +73,24 @@ def _configured(tx: Transaction, vm: Vm, given: Template, *, append: bool) -> Te
     if context is not None:
         made = _context(draft, vm, context, append=append)
         draft.template = draft.template.with_("CONTEXT", made)
+    files.fill(draft)
+    _check_booted(vm.template.vector("OS") or {}, draft.template.vector("OS") or {})
     return draft.template
+
+
+def _check_booted(before: Vector, after: Vector) -> None:
+    """What a VM boots from came with its disks."""
+    for name in ("KERNEL_DS", "INITRD_DS"):
+        if before.get(f"{name}_ID") != after.get(f"{name}_ID"):
+            raise problem(f"{name} of OS cannot be changed any more.")
+
+
+def _backed_up(vm: Vm, given: Template, *, append: bool) -> Vector:
+    """How the VM's backups are made; what the front end knows about the last one stays."""
+    wanted = given.vector(backup.NAME)
+    if wanted is None:
+        return vm.backup_config
+    return backup.checked({**vm.backup_config, **wanted} if append else wanted, vm.backup_config)
 
 
 def _unordered(device: Vector) -> Vector:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from innkeeper.model.errors import cannot_allocate, wrong_state
 from innkeeper.model.objects import Datastore, Image
 from innkeeper.model.permissions import Caller
-from innkeeper.model.states import ImageState
+from innkeeper.model.states import ImageState, ImageType
 from innkeeper.model.world import Transaction, World
 
 from . import images
@@ -21,6 +21,8 @@ def readable(world: World, caller: Caller, image_id: int) -> Image:
     image = usable(world, Image, image_id, caller)
     if image.state is not ImageState.READY:
         raise wrong_state(f"Image {image_id} is {image.state.name}: it has no content", image_id)
+    if image.type is ImageType.BACKUP:
+        raise wrong_state(f"Image {image_id} is a backup: restore it to an image first", image_id)
     if image.persistent and world.image_users.of(image_id):
         raise wrong_state(
             f"Cannot read image {image_id}: it is persistent, and a VM may be writing to it",

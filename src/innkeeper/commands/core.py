@@ -44,6 +44,16 @@ class Core:
         self._sequence = 0
         self._waiting: dict[int, asyncio.Future[None]] = {}
 
+    @property
+    def transactions(self) -> int:
+        """Changes since the start."""
+        return self._sequence
+
+    @property
+    def waiting(self) -> int:
+        """Changes that are not durable yet, of which somebody waits for it."""
+        return len(self._waiting)
+
     def load(self) -> None:
         """Takes up what is durable: all objects, and how far numbers have been given."""
         loaded = self.journal.load()

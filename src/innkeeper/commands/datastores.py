@@ -19,8 +19,8 @@ from .common import (
 )  # fmt: skip
 
 TYPES = {f"{kind.name}_DS": kind for kind in DatastoreType}
-#: Transfer drivers of this release: local qcow2 disks, and datastores without bytes.
-TRANSFER = frozenset({"qcow2", "ssh", "local", "dummy"})
+#: Transfer drivers of this release: local qcow2 disks, a folder that hosts share, and datastores without bytes.
+TRANSFER = frozenset({"qcow2", "ssh", "local", "shared", "dummy"})
 IMAGE_DRIVERS = frozenset({"fs", "dummy"})
 
 
@@ -39,7 +39,8 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int, root: 
     datastore = Datastore(
         id=number, name=name, uid=caller.uid, gid=caller.gid,
         permissions=creation_bits(tx.world, caller) | 0o040,
-        ds_mad=ds_mad, tm_mad=tm_mad, base_path=f"{root}/{number}", type=kind, clusters=(cluster.id,),
+        ds_mad=ds_mad, tm_mad=tm_mad, base_path=_folder(template, kind, tm_mad) or f"{root}/{number}",
+        type=kind, clusters=(cluster.id,),
         template=_completed(template, kind, tm_mad),
     )  # fmt: skip
     tx.put(datastore)
@@ -64,15 +65,30 @@ def _drivers(template: Template, kind: DatastoreType) -> tuple[str, str]:
     elif ds_mad not in IMAGE_DRIVERS:
         wanted = ", ".join(sorted(IMAGE_DRIVERS))
         raise cannot_allocate("datastore", f"DS_MAD must be one of {wanted}, not {ds_mad!r}.")
+    if kind is DatastoreType.BACKUP:
+        return ds_mad, "-"
     if tm_mad not in TRANSFER:
         wanted = ", ".join(sorted(TRANSFER))
         raise cannot_allocate("datastore", f"TM_MAD must be one of {wanted}, not {tm_mad!r}.")
     return ds_mad, tm_mad
 
 
+def _folder(template: Template, kind: DatastoreType, tm_mad: str) -> str:
+    """Where hosts see a folder that they share: at the same path on all of them; empty when that is not said."""
+    path = template.get("BASE_PATH") or ""
+    if kind is not DatastoreType.SYSTEM or tm_mad != "shared":
+        return ""
+    if path and (not path.startswith("/") or ".." in path.split("/")):
+        text = f"BASE_PATH must be an absolute path without '..', not {path!r}."
+        raise cannot_allocate("datastore", text)
+    return path.rstrip("/")
+
+
 def _completed(template: Template, kind: DatastoreType, tm_mad: str) -> Template:
     template = template.without("NAME").with_("TYPE", f"{kind.name}_DS")
-    shared = tm_mad == "dummy"
+    shared = tm_mad in ("dummy", "shared")
+    if kind is DatastoreType.BACKUP:
+        return template.without("TM_MAD")
     if kind is DatastoreType.SYSTEM:
         return template.with_("SHARED", "YES" if shared else "NO")
     return template.with_("CLONE_TARGET", "SYSTEM").with_(

@@ -37,10 +37,15 @@ def allocate(
 def delete(tx: Transaction, caller: Caller, host_id: int) -> int:
     """Removes a host that has no VMs."""
     host = need(tx.world, Host, host_id, caller, Right.ADMIN)
-    vms = tx.world.occupancy.of(host_id).vms
+    kept = set(tx.world.kept.of(host_id))
+    vms = tx.world.occupancy.of(host_id).vms.keys() or kept
     if vms:
+        has = "keeps files of" if vms is kept else "has"
         listed = ", ".join(str(number) for number in sorted(vms)[:10])
-        raise wrong_state(f"Cannot delete host. Host {host_id} still has VMs: {listed}", host_id)
+        raise wrong_state(
+            f"Cannot delete host. Host {host_id} still {has} VMs: {listed}",
+            host_id,
+        )
     tx.delete(host)
     tx.log(host, "deleted", by=caller.uid)
     return host_id

@@ -3,6 +3,7 @@
 import posixpath
 
 from innkeeper.lifecycle.operations import images as work
+from innkeeper.lifecycle.operations import restores
 from innkeeper.lifecycle.operations.images import cloning
 from innkeeper.lifecycle.operations.saving import saving
 from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
@@ -198,6 +199,8 @@ def delete(tx: Transaction, caller: Caller, image_id: int, force: bool) -> int:
         raise wrong_state(text, image_id)
     if cloning(tx.world, image_id):
         raise wrong_state(f"Cannot delete image. Image {image_id} is being cloned", image_id)
+    if restores.in_use(tx.world, image_id):
+        raise wrong_state(f"Cannot delete image. Backup {image_id} is at work", image_id)
     if image.state is ImageState.LOCKED:
         if not force:
             raise invalid(

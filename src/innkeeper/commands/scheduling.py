@@ -11,6 +11,7 @@ from innkeeper.model.objects import Vm
 from innkeeper.model.world import Transaction
 from innkeeper.placement.decide import Decision, Policy, place
 
+from . import migration
 from .core import Core
 
 #: Decisions carried out in one transaction.
@@ -28,7 +29,8 @@ class Scheduler:
 
     def wake(self) -> None:
         """There may be something to place."""
-        if not self._due and self.core.world.pending.vms:
+        pending = self.core.world.pending
+        if not self._due and (pending.vms or pending.moving):
             self._due = True
             loop = asyncio.get_running_loop()
             loop.call_at(max(loop.time(), self._free_at), self._pass)
@@ -72,7 +74,10 @@ def carry_out(tx: Transaction, decisions: list[Decision]) -> None:
             continue
         host = tx.world.hosts[decision.host]
         datastore = tx.world.datastores[decision.datastore]
-        deploy.begin(tx, vm, host, datastore, decision=decision.explanation)
+        if vm.place is not None:
+            migration.rehouse(tx, tx.change(vm, decision=decision.explanation), host, datastore)
+        else:
+            deploy.begin(tx, vm, host, datastore, decision=decision.explanation)
 
 
 def _tell_why(tx: Transaction, vm: Vm, decision: Decision) -> None:

@@ -1,6 +1,7 @@
 """Virtual machines."""
 
 from innkeeper.lifecycle import actions
+from innkeeper.lifecycle.descriptions import cpu_features
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import deploy
 from innkeeper.model import hypervisors
@@ -16,7 +17,18 @@ from innkeeper.placement.decide import fits, system_datastore
 from innkeeper.placement.stores import READY, reaches
 
 from . import common, images, schedules
-from .building import boot, capacity, context, disks, graphics, nics
+from .building import (
+    backup,
+    boot,
+    capacity,
+    context,
+    cpu,
+    disks,
+    files,
+    graphics,
+    nics,
+    unavailable,
+)
 from .building.draft import CORE, Draft, problem
 from .common import check_create, check_right, creation_bits, need, parse
 from .restricted import check_restricted
@@ -29,10 +41,23 @@ GIVEN = (
 )  # fmt: skip
 #: The right that an operation on a VM needs (spec: xmlrpc-methods.md section 5); others need MANAGE.
 ADMIN_OPERATIONS = frozenset(
-    {"deploy", "recover", "retry", "delete", "delete-recreate", "resched", "unresched"}
+    {
+        "deploy",
+        "migrate",
+        "recover",
+        "retry",
+        "delete",
+        "delete-recreate",
+        "resched",
+        "unresched",
+        "backup",
+        "restore",
+    }
 )
 #: The recover operation that tries again.
 RETRY = 2
+#: States from which a VM can be placed by hand.
+DEPLOYABLE = frozenset({VmState.PENDING, VmState.HOLD, VmState.STOPPED, VmState.UNDEPLOYED})
 #: Which of those a recover operation is.
 RECOVER_RIGHTS = {
     0: "recover",
@@ -76,14 +101,15 @@ def create(
     scheduled = template.vectors("SCHED_ACTION")
     template = template.without("NAME", "SCHED_ACTION", *GIVEN)
     draft = Draft(tx, caller, number, name, template.only(CORE), template.without(*CORE))
-    for part in (capacity, graphics, disks, nics, boot, context):
+    parts = (unavailable, capacity, cpu, graphics, disks, nics, boot, context, files, backup)
+    for part in parts:
         part.fill(draft)
     _requirements(draft)
     state = _first_state(draft, hold)  # before the template is taken: it may be noted there
     vm = Vm(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
         stime=tx.second, template=draft.template, user_template=draft.user_template,
-        state=state,
+        state=state, backup_config=draft.backup,
     )  # fmt: skip
     schedules.of_template(tx, caller, tx.put(vm), scheduled)
     tx.log(vm, "created", by=caller.uid, state=vm.state.name)
@@ -109,9 +135,13 @@ def _requirements(draft: Draft) -> None:
                 compile_requirement(text)
             except ExpressionError as wrong:
                 raise problem(f"{name}: {wrong}.") from None
+    wanted = []
     if draft.clusters is not None:
         listed = " | ".join(f"CLUSTER_ID = {number}" for number in sorted(draft.clusters))
-        text = f"({listed}) & !(PIN_POLICY = PINNED)"
+        wanted = [f"({listed})", "!(PIN_POLICY = PINNED)"]
+    wanted += [f'(KVM_CPU_FEATURES = "*{name}*")' for name in cpu_features(draft.template)]
+    if wanted:
+        text = " & ".join(wanted)
         draft.template = draft.template.with_("AUTOMATIC_REQUIREMENTS", text)
 
 
@@ -153,8 +183,8 @@ def deploy_on(
     vm = tx.world.vms[vm_id]
     check_right(caller, right_for("deploy"), vm)
     host = need(tx.world, Host, host_id, caller, Right.MANAGE)
-    datastore = _system(tx, caller, vm, host, datastore_id)
-    if vm.state not in (VmState.PENDING, VmState.HOLD):
+    datastore = chosen_datastore(tx, caller, vm, host, datastore_id)
+    if vm.state not in DEPLOYABLE:
         raise wrong_state(f"Deploy action is not available for state {phase(vm)}", vm_id)
     if host.state not in (HostState.MONITORED, HostState.DISABLED):
         raise wrong_state(f"Cannot deploy on host {host_id}: it is {host.state.name}", host_id)
@@ -177,7 +207,10 @@ def deploy_on(
     return vm_id
 
 
-def _system(tx: Transaction, caller: Caller, vm: Vm, host: Host, datastore_id: int) -> Datastore:
+def chosen_datastore(
+    tx: Transaction, caller: Caller, vm: Vm, host: Host, datastore_id: int
+) -> Datastore:
+    """The system datastore of the caller's choice, or the best that serves a host."""
     if datastore_id >= 0:
         datastore = need(tx.world, Datastore, datastore_id, caller, Right.USE)
         usable = datastore.type is DatastoreType.SYSTEM and datastore.state == READY

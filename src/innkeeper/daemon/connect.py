@@ -23,9 +23,12 @@ from .settings import Settings
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _OFF = frozenset(
-    {"POWEROFF", "BOOT_POWEROFF", "PROLOG", "PROLOG_FAILURE", "BOOT", "BOOT_FAILURE", "EPILOG"}
-)
-_SAVED = frozenset({"SUSPENDED", "BOOT_SUSPENDED"})
+    {
+        "POWEROFF", "BOOT_POWEROFF", "PROLOG", "PROLOG_FAILURE", "BOOT", "BOOT_FAILURE", "EPILOG",
+        "UNDEPLOYED", "EPILOG_UNDEPLOY", "PENDING",
+    }
+)  # fmt: skip
+_SAVED = frozenset({"SUSPENDED", "BOOT_SUSPENDED", "STOPPED", "EPILOG_STOP"})
 
 
 class Links:
@@ -35,6 +38,7 @@ class Links:
         self.world = world
         self.data = data
         self.simulated: dict[int, SimulatedHost] = {}
+        self._by_name: dict[str, SimulatedHost] = {}
         self._times = settings.simulation.times
         self._key = data / settings.ssh.key
         self._known = KnownHosts(data / settings.ssh.known_hosts)
@@ -75,7 +79,11 @@ class Links:
         found = self.simulated.get(place)
         if found is None:
             found = self.simulated[place] = SimulatedHost(host.name if host else "nowhere")
-            for number in self.world.occupancy.of(place).vms:
+            found.neighbours = self._by_name
+            self._by_name[found.name] = found
+            for number in self.world.occupancy.of(place).vms.keys() | set(
+                self.world.kept.of(place)
+            ):
                 found.guests[number] = as_guest(self.world.vms[number])
         return found
 

@@ -16,13 +16,14 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from innkeeper.api.v1.ports import ContentUnavailable, NoRoom
 from innkeeper.commands.core import Core
 from innkeeper.fleet.bases import sha256_of
 from innkeeper.fleet.fleet import Fleet
 from innkeeper.fleet.link import AgentError
-from innkeeper.lifecycle.messages import FRONT_END
+from innkeeper.lifecycle.messages import FRONT_END, SIMULATED
 from innkeeper.lifecycle.operations.images import COPY_TIME
 from innkeeper.model.objects import Image
 from innkeeper.store.journal import EventRow
@@ -111,6 +112,19 @@ class Contents:
             kind = NoRoom if error.message.startswith("no room") else ContentUnavailable
             text = f"image {image.id} cannot be converted to {wanted}: {error.message}"
             raise kind(text) from None
+
+    async def verify(self, image: Image, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Which files of a backup are not what they were."""
+        simulated = self._core.world.datastores[image.datastore_id].simulated
+        place = SIMULATED if simulated else FRONT_END
+        try:
+            said = await self._fleet.ask(place, "backup.verify", {"files": parts}, COPY_TIME)
+        except AgentError as error:
+            raise ContentUnavailable(
+                f"image {image.id} cannot be gone through: {error.message}"
+            ) from None
+        damaged: list[dict[str, Any]] = said["damaged"]
+        return damaged
 
     # -- in
 

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from innkeeper import __version__
 from innkeeper.api.console.pages import Pages
 from innkeeper.api.server import Application
+from innkeeper.api.v1.backups import Backups
+from innkeeper.api.v1.commands import Commands
 from innkeeper.api.v1.consoles import Consoles
 from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.health import Health
@@ -15,6 +17,7 @@ from innkeeper.api.v1.images import ImageContents
 from innkeeper.api.xmlrpc.service import XmlRpc
 from innkeeper.commands import bootstrap
 from innkeeper.commands.auth import Authenticator, Passwords
+from innkeeper.commands.building.files import ENDPOINT
 from innkeeper.commands.core import Core
 from innkeeper.commands.monitoring import Monitoring
 from innkeeper.commands.schedules import RESCHEDULING, Timekeeper
@@ -25,7 +28,7 @@ from innkeeper.lifecycle.messages import FRONT_END, StoreMeasured
 from innkeeper.model.clock import Clock
 from innkeeper.model.objects import Datastore
 from innkeeper.model.states import DatastoreType
-from innkeeper.model.world import World
+from innkeeper.model.world import Transaction, World
 from innkeeper.placement.decide import Policy
 from innkeeper.store.journal import EventRow, Journal
 from innkeeper.store.samples import Samples
@@ -100,7 +103,8 @@ class FrontEnd:
         )
 
     def _follow(self, events: tuple[EventRow, ...]) -> None:
-        """Hosts come, go and change: their stations follow. Schedules change: so does what is next."""
+        """What changed: stations follow hosts, samples what has ended, what is next the schedules."""
+        self.monitoring.follow({(row.kind, row.id) for row in events})
         for host_id in {row.id for row in events if row.kind == "host"}:
             self.fleet.refresh(host_id)
         if any(row.what in RESCHEDULING for row in events):
@@ -121,12 +125,17 @@ class FrontEnd:
         self.core.load()
         if len(self.world.users):
             await self.core.run(bootstrap.complete)
+            await self.core.run(self._note_endpoint)
             return False
         hashed = await self.authenticator.hashed(password)
         await self.core.run(
             lambda tx: bootstrap.first_start(tx, hashed, zone, self.datastores, simulate=simulate)
         )
+        await self.core.run(self._note_endpoint)
         return True
+
+    def _note_endpoint(self, tx: Transaction) -> None:
+        bootstrap.keep(tx, ENDPOINT, self.settings.onegate.endpoint)
 
     def start(self) -> None:
         """Goes on with what was under way, and opens links to all hosts."""
@@ -168,10 +177,23 @@ class FrontEnd:
         guests = FleetGuests(self.world, self.fleet)
         endpoints = Endpoints(self.core, self.authenticator, guests)
         consoles = Consoles(self.core, self.authenticator, guests)
-        health = Health(self.core, __version__)
+        commands = Commands(self.core, self.authenticator, guests)
+        health = Health(self.core, __version__, self.monitoring, rpc.latencies, self._figures)
         contents = ImageContents(self.core, self.authenticator, self.contents)
-        parts = (endpoints, consoles, contents, health, Pages())
+        backups = Backups(self.core, self.authenticator, self.contents)
+        parts = (endpoints, consoles, commands, contents, backups, health, Pages())
         return Application(rpc, [route for part in parts for route in part.routes()])
+
+    def _figures(self) -> dict[str, int]:
+        """What only the daemon knows, for /metrics."""
+        journal = self.core.journal
+        return {
+            # A simulated disk counts nothing.
+            "journal_commits_total": getattr(journal, "commits", 0),
+            "journal_lost_asides_total": getattr(journal, "lost_asides", 0),
+            "instructions": self.fleet.carried,
+            "agents": self.fleet.linked,
+        }
 
     async def stop(self) -> None:
         """Ends the links and closes the journal. Guests go on."""

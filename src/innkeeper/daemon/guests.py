@@ -16,6 +16,9 @@ PIECE = 256 << 10
 #: Bytes of a console that an agent sends before it is told that some were passed on (host/console.py).
 WINDOW = 256 << 10
 
+#: Seconds that starting a command in a guest, and telling its end, may take beside the command.
+EXEC_SLACK = 30.0
+
 
 class FleetGuests:
     """What can be asked about a guest on its host."""
@@ -25,9 +28,11 @@ class FleetGuests:
         self.fleet = fleet
         self._numbers = itertools.count(1)
 
-    async def _ask(self, place: int, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+    async def _ask(
+        self, place: int, verb: str, args: dict[str, Any], timeout: float = 30.0
+    ) -> dict[str, Any]:
         try:
-            return await self.fleet.ask(place, verb, args)
+            return await self.fleet.ask(place, verb, args, timeout)
         except AgentError as error:
             raise GuestUnreachable(error.message) from None
 
@@ -46,6 +51,12 @@ class FleetGuests:
         """What its screen shows, as PNG."""
         shown = await self._ask(self._place(vm), "screenshot", {"vm": vm})
         return base64.b64decode(shown["png"])
+
+    async def execute(self, vm: int, command: str, stdin: bytes, seconds: float) -> dict[str, Any]:
+        """Runs a command in the guest. It is asked for once: whoever gets no answer must look what became of it."""
+        given = base64.b64encode(stdin).decode()
+        args = {"vm": vm, "command": command, "stdin": given, "seconds": seconds}
+        return await self._ask(self._place(vm), "guest.exec", args, seconds + EXEC_SLACK)
 
     async def open_console(self, vm: int, kind: str) -> "FleetConsole":
         """Its serial console, or its screen."""

@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 from innkeeper.api.listener import ListenError, serve
+from innkeeper.commands.monitoring import TOTALS
 from innkeeper.commands.passwords import Argon2Passwords
 from innkeeper.fleet.fleet import Connector
 from innkeeper.model.clock import SystemClock
@@ -18,6 +19,7 @@ from innkeeper.model.world import World
 from innkeeper.store.journal import JournalFailure
 from innkeeper.store.samples import Samples
 from innkeeper.store.sqlite import SqliteJournal
+from innkeeper.store.tiers import tiers
 
 from . import logs
 from .connect import Links
@@ -95,7 +97,10 @@ async def _run(options: argparse.Namespace, settings: Settings) -> int:
     def make_connector(world: World) -> Connector:
         return Links(world, data, settings)
 
-    samples = Samples(journal, keep=settings.monitoring.keep)
+    monitoring = settings.monitoring
+    samples = Samples(
+        journal, kept=tiers(monitoring.keep), disk=monitoring.disk_mib << 20, totals=TOTALS
+    )
     front = FrontEnd(
         settings, data, journal, samples, SystemClock(), Argon2Passwords(), make_connector
     )
@@ -105,9 +110,10 @@ async def _run(options: argparse.Namespace, settings: Settings) -> int:
         host, port = address(options.listen or settings.listen)
         listener = await serve(front.application(), host, port)
         front.start()
+        told = _heed_signals()
         _write(data / "run" / "endpoint", "http://{}:{}\n".format(*listener.address))
         log.info("ready at http://%s:%d, data in %s", *listener.address, data)
-        failed = await _until_told(front.core.failed)
+        failed = await _until_told(told, front.core.failed)
         await listener.stop()
         return STORE_FAILED if failed else 0
     finally:
@@ -139,12 +145,16 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
     part.rename(path)
 
 
-async def _until_told(failed: asyncio.Event) -> bool:
-    """Waits for a signal (False) or for the store's failure (True)."""
-    loop = asyncio.get_running_loop()
+def _heed_signals() -> asyncio.Event:
+    """Set when a signal says that it is time to stop."""
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told
+
+
+async def _until_told(told: asyncio.Event, failed: asyncio.Event) -> bool:
+    """Waits for a signal (False) or for the store's failure (True)."""
     waits = [asyncio.create_task(event.wait()) for event in (told, failed)]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:

@@ -24,10 +24,11 @@ class Placement(Section, frozen=True):
 
 
 class Monitoring(Section, frozen=True):
-    """How often agents report, in seconds, and for how long it is kept."""
+    """How often agents report; for how long a sample of each minute, ten minutes and hour is kept (seconds)."""
 
     interval: float = 30.0
-    keep: int = 14_400
+    keep: tuple[int, int, int] = (86_400, 604_800, 7_776_000)
+    disk_mib: int = 2048
 
 
 class Ssh(Section, frozen=True):
@@ -46,6 +47,12 @@ class Images(Section, frozen=True):
 
     folders: tuple[str, ...] = ()
     allow_networks: tuple[str, ...] = ()
+
+
+class Onegate(Section, frozen=True):
+    """`endpoint` is the address at which guests find the front end; told to those whose context has TOKEN."""
+
+    endpoint: str = ""
 
 
 class Simulation(Section, frozen=True):
@@ -80,6 +87,7 @@ class Settings(Section, frozen=True):
     ssh: Ssh = Ssh()
     images: Images = Images()
     schedule: Schedule = Schedule()
+    onegate: Onegate = Onegate()
     simulation: Simulation = Simulation()
     log: Log = Log()
 
@@ -121,6 +129,8 @@ def check(values: dict[str, object]) -> Settings:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         text = f"schedule.timezone must be a zone like Europe/Zurich, not {settings.schedule.timezone!r}"
         raise SettingsError(text) from None
+    if settings.monitoring.disk_mib < 1 or min(settings.monitoring.keep) < 0:
+        raise SettingsError("monitoring.disk_mib must be 1 or more, monitoring.keep 0 or more")
     return settings
 
 

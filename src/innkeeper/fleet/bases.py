@@ -6,7 +6,9 @@ Theory of operation
 uses that file. For any other host the name becomes `bases/<SHA-256 of the origin's content>` and the origin is left
 out: a path means another file on another machine. The hash is taken from the file itself, not from the image's record,
 whose hash is that of the bytes that were imported: those may have been unpacked or converted since. When the host
-answers `missing`, the file is brought to it, once however many wait for it, and the request is made again.
+answers `missing`, the file is brought to it, once however many wait for it, and the request is made again. It comes
+from another host that has it (`fanout.py`), and from the front end when none has: one host after the other, so that
+the second finds the first to have it.
 
 A disk that is not a layer over its base but the file itself (`link`) can only be brought when the guest will not write
 to it; a persistent image would leave its changes behind on the host.
@@ -18,6 +20,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from .fanout import FanOut
 from .link import AgentError, Link, LinkLost
 
 log = logging.getLogger(__name__)
@@ -35,7 +38,9 @@ Disk = dict[str, Any]
 class Bases:
     """What is known of the front end's image files, and what is on its way to hosts."""
 
-    def __init__(self) -> None:
+    def __init__(self, neighbours: FanOut) -> None:
+        self._neighbours = neighbours
+        self._sources: dict[str, asyncio.Lock] = {}
         self._hashes: dict[str, tuple[Stamp, str]] = {}
         self._hashing: dict[str, asyncio.Task[str]] = {}
         self._transfers: dict[tuple[int, str], asyncio.Task[None]] = {}
@@ -45,8 +50,11 @@ class Bases:
     async def named(self, args: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """The arguments for a host elsewhere, and where the bases in them come from: file by hash."""
         origins: dict[str, str] = {}
-        disks = [await self._elsewhere(disk, origins) for disk in args.get("disks", ())]
-        return ({**args, "disks": disks} if disks else args), origins
+        for key in ("disks", "attachments"):
+            if args.get(key):
+                named = [await self._elsewhere(each, origins) for each in args[key]]
+                args = {**args, key: named}
+        return args, origins
 
     async def _elsewhere(self, disk: Disk, origins: dict[str, str]) -> Disk:
         if not disk.get("base"):
@@ -93,17 +101,33 @@ class Bases:
         task = self._transfers.get(key)
         if task is None:
             lane = self._lanes.setdefault(place, asyncio.Lock())
-            task = asyncio.create_task(self._transfer(lane, link, origin, target, digest))
+            task = asyncio.create_task(self._transfer(lane, place, link, origin, target, digest))
             self._transfers[key] = task
             task.add_done_callback(lambda _: self._transfers.pop(key, None))
             task.add_done_callback(_heard)
         await asyncio.shield(task)
 
     async def _transfer(
-        self, lane: asyncio.Lock, link: Link, origin: str, target: str, digest: str
+        self,
+        lane: asyncio.Lock,
+        place: int,
+        link: Link,
+        origin: str,
+        target: str,
+        digest: str,
     ) -> None:
         """One file after the other to one host."""
-        async with lane, self._turn:
+        async with lane:
+            if await self._neighbours.bring(place, link, digest):
+                return
+            async with self._sources.setdefault(digest, asyncio.Lock()):
+                if not await self._neighbours.bring(place, link, digest):
+                    await self._send(link, origin, target, digest)
+                    self._neighbours.has(place, digest)
+
+    async def _send(self, link: Link, origin: str, target: str, digest: str) -> None:
+        """From the front end's own file."""
+        async with self._turn:
             try:
                 await link.upload(origin, target, digest)
             except (AgentError, LinkLost):

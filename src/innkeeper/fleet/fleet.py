@@ -36,6 +36,7 @@ from innkeeper.model.states import HostState
 from innkeeper.model.world import World
 
 from .bases import Bases
+from .fanout import FanOut
 from .link import AgentError, Link, LinkLost, OnEvent
 from .station import Garbled, Message, Station
 
@@ -78,7 +79,7 @@ class Fleet:
         self.monitor_every = monitor_every
         self.stations: dict[int, Station] = {}
         self.listeners: list[Listener] = []
-        self._bases = Bases()
+        self._bases = Bases(FanOut(world, self._link_of))
         self._carried: set[_Key] = set()
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._ends: dict[asyncio.Task[None], None] = {}
@@ -102,6 +103,11 @@ class Fleet:
             station = None
         if wanted and host is not None and station is None:
             self._open(host_id, host.name, patient=not _unknown(host))
+
+    def _link_of(self, place: int) -> Link | None:
+        """The link to a place that stands."""
+        station = self.stations.get(place)
+        return None if station is None else station.link
 
     def _open(self, place: int, name: str, *, patient: bool) -> Station:
         station = self.stations[place] = Station(place, name, self, patient=patient)
@@ -233,7 +239,7 @@ class Fleet:
                 async with station.window:
                     if station.link is link and self._current(instruction):
                         async with asyncio.timeout(instruction.timeout):
-                            return await _asked(link, instruction.verb, args)
+                            return await self._asked(instruction, link, args)
             except LinkLost as lost:
                 errand.lost(lost)
             except TimeoutError:
@@ -241,6 +247,23 @@ class Fleet:
             except AgentError as error:
                 await self._provide(errand, error, link)
         return None
+
+    async def _asked(
+        self, instruction: Instruction, link: Link, args: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What the agent answers; bringing files from its host is the front end's own work."""
+        if instruction.verb != BRING:
+            return await link.request(instruction.verb, args)
+        for file in args["files"]:
+            if not self._current(instruction):  # nobody wants the rest any more
+                break
+            try:
+                await link.download(file["from"], file["into"], file["sha256"])
+            except OSError as error:
+                if link.lost.done():
+                    raise LinkLost(link.lost.result()) from error
+                raise AgentError("failed", f"bringing {file['from']} here: {error}") from error
+        return {}
 
     async def _addressed(self, errand: "_Errand", link: Link) -> dict[str, Any]:
         """The arguments, as they are for a host that does or does not see the front end's files."""
@@ -273,6 +296,16 @@ class Fleet:
             gone = place not in self.world.hosts
             raise AgentError("unreachable", f"the host is {'deleted' if gone else 'offline'}")
         return station
+
+    @property
+    def carried(self) -> int:
+        """Instructions on their way."""
+        return len(self._carried)
+
+    @property
+    def linked(self) -> int:
+        """Places whose link stands."""
+        return sum(station.link is not None for station in self.stations.values())
 
     def link(self, place: int) -> Link:
         """The link to a place's agent that stands at the moment; raises AgentError."""
@@ -318,20 +351,6 @@ class _Errand:
         if self._sendings >= SENDINGS:
             text = f"no answer in {self.instruction.timeout:g} s, {SENDINGS} times"
             raise AgentError("timeout", text)
-
-
-async def _asked(link: Link, verb: str, args: dict[str, Any]) -> dict[str, Any]:
-    """What the agent answers; bringing files from its host is the front end's own work."""
-    if verb != BRING:
-        return await link.request(verb, args)
-    for file in args["files"]:
-        try:
-            await link.download(file["from"], file["into"], file["sha256"])
-        except OSError as error:
-            if link.lost.done():
-                raise LinkLost(link.lost.result()) from error
-            raise AgentError("failed", f"bringing {file['from']} here: {error}") from error
-    return {}
 
 
 def _unknown(host: Host) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .link import AgentError, LinkLost, OnEvent, Result
+from .simulated_moves import Moves
 
 CPUS = 8
 MEMORY_KIB = 16 << 20
@@ -24,21 +25,24 @@ class Guest:
 
     `generation` is the highest that was seen, `started` the one that the domain was started with. `disks` are the
     numbers of its files, `plugged` the devices of its domain ("disks", "nics"), `networks` the bridges by network,
-    `nics` what guards its interfaces.
+    `nics` what guards its interfaces. `sending`: it was sent to another host.
     """
 
     __slots__ = (
-        "cpu", "disks", "folder", "generation", "memory", "networks", "nics", "plugged", "saved", "started", "state",
+        "checkpoints", "cpu", "disks", "folder", "generation", "memory", "networks", "nics", "plugged", "saved",
+        "sending", "started", "state",
     )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
         self.started = 0
+        self.sending = False
         self.state = "off"
         self.folder = False
         self.saved = False
         self.disks: set[int] = set()
         self.plugged: dict[str, set[int]] = {"disks": set(), "nics": set()}
+        self.checkpoints: set[str] = set()
         self.networks: dict[int, str] = {}
         self.nics: list[dict[str, Any]] = []
         self.cpu = 0.0
@@ -51,7 +55,7 @@ class Guest:
         return self.started, self.state
 
 
-class SimulatedHost:
+class SimulatedHost(Moves):
     """The host itself: it goes on when a front end dies, and answers the next one."""
 
     def __init__(self, name: str, cpus: int = CPUS, memory_kib: int = MEMORY_KIB) -> None:
@@ -63,6 +67,7 @@ class SimulatedHost:
         self.files: set[str] = set()
         self.agent: SimulatedLink | None = None
         self.zone: str | None = None
+        self.neighbours: Mapping[str, SimulatedHost] = {}
         self._verbs: dict[str, Callable[[dict[str, Any]], Result | None]] = {}
 
     @property
@@ -71,6 +76,7 @@ class SimulatedHost:
         return {
             "protocol": 1,
             "hostname": self.name,
+            "peer_key": self.name,
             "arch": "x86_64",
             "cpu_model": "Simulated",
             "cpus": self.cpus,
@@ -182,7 +188,7 @@ class SimulatedHost:
         wanted = {network["network"]: network["bridge"] for network in args["networks"]}
         guest = self._made(args)
         guest.networks.update(wanted)
-        guest.nics = args.get("nics", [])
+        guest.nics = args.get("nics", guest.nics)
 
     def _network_guard(self, args: dict[str, Any]) -> None:
         guest, nics = self._admit(args), args["nics"]
@@ -346,6 +352,7 @@ class SimulatedHost:
 
     def _start(self, args: dict[str, Any], guest: Guest, reason: str) -> None:
         guest.started = guest.generation
+        guest.sending = False
         self._set_state(args, guest, "running", reason)
 
     def _set_state(self, args: dict[str, Any], guest: Guest, state: str, reason: str) -> None:
@@ -387,7 +394,55 @@ class SimulatedHost:
     def _image_remove(self, args: dict[str, Any]) -> None:
         self.files.discard(args["path"])
 
-    def _file_stat(self, args: dict[str, Any]) -> None:
+    # -- backups without bytes
+
+    def _backup_make(self, args: dict[str, Any]) -> Result:
+        guest, name = self._needed(args), args["checkpoint"]
+        known = args.get("since") in guest.checkpoints
+        guest.checkpoints.add(name)
+        files = [
+            {"disk": each["disk"], "path": f"/{name}/disk.{each['disk']}", "bytes": 0, "sha256": ""}
+            for each in args["disks"]
+        ]
+        return {"type": "INCREMENT" if known else "FULL", "why": "", "files": files}
+
+    def _backup_forget(self, args: dict[str, Any]) -> None:
+        guest = self._admit(args)
+        if guest is not None:
+            guest.checkpoints &= {args.get("keep", "")}
+
+    def _disk_restore(self, args: dict[str, Any]) -> None:
+        wanted = [disk["disk"] for disk in args["disks"]]
+        guest = self._needed(args)
+        if guest.state != "off":
+            raise AgentError("refused", f"VM {args['vm']} runs: its disks cannot be put back")
+        if not guest.disks.issuperset(wanted):
+            raise AgentError("missing", f"VM {args['vm']} has not all of the disks {wanted}")
+        guest.checkpoints.clear()
+
+    def _backup_take(self, args: dict[str, Any]) -> None:
+        """What a link brought has no bytes."""
+
+    def _backup_verify(self, args: dict[str, Any]) -> Result:
+        return {"damaged": []}
+
+    def _backup_compose(self, args: dict[str, Any]) -> Result:
+        self.files.add(args["into"])
+        return {"format": "qcow2", "virtual_mib": 1024, "bytes": 0, "sha256": ""}
+
+    def _backup_merge(self, args: dict[str, Any]) -> Result:
+        made = [{"into": disk["into"], "bytes": 0, "sha256": ""} for disk in args["disks"]]
+        self.files.update(disk["into"] for disk in args["disks"])
+        return {"disks": made}
+
+    def _backup_remove(self, args: dict[str, Any]) -> None:
+        paths = args.get("paths", [args["path"]])
+        self.files = {
+            file for file in self.files
+            if not any(file == path or file.startswith(f"{path}/") for path in paths)
+        }  # fmt: skip
+
+    def _file_bring(self, args: dict[str, Any]) -> None:
         """Stands for the download of a file."""
 
     def _log_read(self, args: dict[str, Any]) -> Result:
@@ -398,6 +453,9 @@ class SimulatedHost:
 
     def _screenshot(self, args: dict[str, Any]) -> None:
         raise AgentError("refused", f"VM {args['vm']} has no screen: its host is simulated")
+
+    def _guest_exec(self, args: dict[str, Any]) -> None:
+        raise AgentError("refused", f"VM {args['vm']} runs no commands: its host is simulated")
 
 
 def _whole(args: dict[str, Any], name: str) -> int:
@@ -530,7 +588,7 @@ class SimulatedLink:
 
     async def download(self, source: str, target: str, sha256: str) -> None:
         """Nothing comes; but it takes its time, and may fail like any request."""
-        await self.request("file.stat", {"path": source})
+        await self.request("file.bring", {"path": source})
 
     def cut(self, why: str) -> None:
         """The link is lost."""

@@ -6,10 +6,12 @@ import argparse
 import logging
 import os
 import sys
+from pathlib import Path
 
 from . import libvirtd
 from .agent import serve
 from .errors import AgentError
+from .peers.give import give
 
 
 def main() -> None:
@@ -20,6 +22,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--libvirt-stop", metavar="DIR", help="stop the daemons that --libvirt-start started"
+    )
+    parser.add_argument(
+        "--give", metavar="ROOT", help="give files to another host, as peers/give.py says, and end"
     )
     options = parser.parse_args()
     # QEMU's user must be able to pass through the folders that we make, whatever the login says.
@@ -34,6 +39,8 @@ def main() -> None:
             sys.stderr.write(libvirtd.ensure(os.path.abspath(options.libvirt_start)) + "\n")  # noqa: PTH100
         elif options.libvirt_stop:
             libvirtd.stop(os.path.abspath(options.libvirt_stop))  # noqa: PTH100
+        elif options.give:
+            give(Path(options.give), sys.stdin.buffer, sys.stdout.buffer)
         else:
             serve()
     except AgentError as problem:

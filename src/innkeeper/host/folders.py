@@ -44,6 +44,10 @@ class VmState:
     restoring: int | None = None
     #: By tag of a snapshot with memory, what the guest was like when it was taken.
     snapshots: dict[str, Any] = dataclasses.field(default_factory=dict)
+    #: The generation with which its guest was sent to another host.
+    sending: int | None = None
+    #: The generation with which its files were fetched from another host, all of them.
+    fetched: int | None = None
 
     @classmethod
     def from_json(cls, value: Any) -> VmState:

@@ -71,6 +71,14 @@ def answers() -> bool:
     return any(_listening(path) for path in _SOCKETS)
 
 
+def socket_path() -> Path:
+    """Where the daemon takes connections."""
+    for path in _SOCKETS:
+        if _listening(path):
+            return path
+    raise FailedError("no libvirt daemon answers")
+
+
 def ensure(folder: str) -> str:
     """Makes sure that libvirt answers; says how it came about: found, systemd or started."""
     with _alone():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 import time
@@ -22,6 +23,9 @@ from .hypervisor.libvirt_qemu import Hypervisor
 from .metrics import Monitor, Rates, domain_samples, host_sample
 from .networks import bridge, firewall
 from .networks.registry import Networks
+from .peers import tunnel
+from .peers.door import Doors
+from .peers.keys import public_key
 from .rootlock import RootLock
 
 _TAP = re.compile(r"one-(\d+)-\d+")
@@ -44,6 +48,7 @@ class Service:
         #: All that there could be here, by name; QEMU is what a VM runs under that asks for nothing else.
         self.hypervisors = {each.NAME: each for each in (self.hypervisor, containers)}
         self.consoles = Consoles(report)
+        self.doors = Doors(root.path)
         self.monitor = Monitor(self._sample, report)
         self._lock: RootLock | None = None
         self._accelerator: Accelerator | None = None
@@ -57,7 +62,11 @@ class Service:
 
     def facts(self, hypervisor: bool) -> dict[str, Any]:
         """The answer to ``hello``."""
-        facts = {"root": self.root.identity, **probes.machine_facts()}
+        facts = {
+            "root": self.root.identity,
+            "peer_key": public_key(self.root.path),
+            **probes.machine_facts(),
+        }
         if not hypervisor:
             return facts | probes.no_hypervisor("this agent serves images only")
         try:
@@ -171,11 +180,29 @@ class Service:
         """Leaves nothing of a VM, whatever there is of it; each step may find its work done."""
         for each in self._in_use():
             each.destroy(folder.vm)
+        self.end_transfers(folder.vm)
         if not self._domain_exists(folder.vm):
             self._remove_traces(folder.vm)
         self.networks.release(folder.vm)
         self.root.remember_gone(folder.vm, generation)
         folder.remove()
+
+    def transfer(self, vm: int, generation: int) -> str:
+        """What a VM's going from host to host is called, the same on both of them."""
+        return f"{self._transfers(vm)}{generation}"
+
+    def transfer_of(self, what: str) -> str:
+        """What the going of something is called; two zones on a machine do not meet."""
+        return f"{hashlib.sha256(self.zone.encode()).hexdigest()[:8]}-{what}"
+
+    def _transfers(self, vm: int) -> str:
+        return self.transfer_of(f"{vm}-")
+
+    def end_transfers(self, vm: int) -> None:
+        """Nothing of the VM comes or goes any more."""
+        self.doors.close(f"vm-{vm}")
+        for folder in tunnel.RUN.glob(f"{self._transfers(vm)}*"):
+            tunnel.close(self.root.path, folder.name)
 
     def _remove_traces(self, vm: int) -> None:
         for name in list(bridge.links()):

@@ -16,10 +16,10 @@ from typing import Any
 
 from . import libvirtd
 from .arguments import Arguments
-from .disks import exports, images, iso, qcow2, saving, tree
+from .disks import attachments, chains, exports, images, iso, qcow2, saving, tree
 from .errors import RefusedError
 from .folders import Root, VmFolder
-from .hypervisor import checkpoint, devices, screens, sizes, snapshots
+from .hypervisor import backups, checkpoint, devices, guest_agent, screens, sizes, snapshots
 from .hypervisor.libvirt_qemu import Hypervisor
 from .service import Service, read_log
 
@@ -27,6 +27,8 @@ Result = dict[str, Any]
 _NOTHING: Result = {}
 #: Seconds that a guest has to shut itself down when the request does not say.
 _PATIENCE = 120.0
+#: Seconds that a command in a guest may take, likewise.
+_EXEC_TIME = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +99,10 @@ def _verb(
     return register
 
 
+#: For verbs that have modules of their own.
+verb, per_vm = _verb, _per_vm
+
+
 # The host
 
 
@@ -139,7 +145,7 @@ def _libvirt_stop(request: Request) -> Result:
 @_verb("network.ensure", _per_vm)
 def _network_ensure(request: Request) -> Result:
     described = request.args.parts("networks")
-    nics = request.args.parts("nics", required=False)
+    nics = request.args.parts("nics") if "nics" in request.args else None
     request.service.networks.ensure(request.made_folder().vm, described, nics)
     return _NOTHING
 
@@ -164,9 +170,15 @@ def _network_release(request: Request) -> Result:
 def _disk_ensure(request: Request) -> Result:
     bases = request.service.root.bases
     disks = [qcow2.described(disk, bases) for disk in request.args.parts("disks")]
+    attached = attachments.described(request.args, bases)
     folder = request.made_folder()
+    store = Path(request.args.path("store")) if "store" in request.args else None
     for disk in disks:
-        (tree if disk.kind == "tree" else qcow2).ensure(disk, folder.disk(disk.number))
+        if disk.kind == "tree":
+            tree.ensure(disk, folder.disk(disk.number))
+        else:
+            qcow2.ensure_in(store, folder.vm, disk, folder.disk(disk.number))
+    attachments.ensure(attached, folder.path)
     return _NOTHING
 
 
@@ -225,11 +237,12 @@ def _disk_unsave(request: Request) -> Result:
     return _NOTHING
 
 
-@_verb("context.ensure", _per_vm)
+@_verb("context.ensure", _per_vm, slow=True)
 def _context_ensure(request: Request) -> Result:
     files, number = iso.files_of(request.args), request.args.integer("disk")
+    attached = attachments.described(request.args, request.service.root.bases)
     as_folder, folder = request.args.flag("tree"), request.made_folder()
-    (tree if as_folder else iso).write(folder.disk(number), files)
+    (tree if as_folder else iso).write(folder.disk(number), files, attached)
     if not as_folder:
         devices.show_cd(request.hypervisor(), folder, number)
     return _NOTHING
@@ -343,7 +356,10 @@ def _domain_restore(request: Request) -> Result:
 
 @_verb("vm.remove", _per_vm, slow=True)
 def _vm_remove(request: Request) -> Result:
-    request.service.remove_vm(request.folder(), request.generation())
+    folder = request.folder()
+    request.service.remove_vm(folder, request.generation())
+    if "store" in request.args:
+        qcow2.remove_shared(Path(request.args.path("store")), folder.vm)
     return _NOTHING
 
 
@@ -409,6 +425,14 @@ def _screenshot(request: Request) -> Result:
     return {"png": base64.b64encode(png).decode()}
 
 
+@_verb("guest.exec", slow=True)
+def _guest_exec(request: Request) -> Result:
+    args = request.args
+    domain = request.hypervisor().running(args.integer("vm"))
+    seconds = args.number("seconds", _EXEC_TIME)
+    return guest_agent.execute(domain, args.text("command"), args.text("stdin", ""), seconds)
+
+
 # Images
 
 
@@ -441,6 +465,63 @@ def _image_stat(request: Request) -> Result:
 @_verb("store.stat")
 def _store_stat(request: Request) -> Result:
     return images.space(Path(request.args.path("path")))
+
+
+# Backups
+
+
+@_verb("backup.make", _per_vm, slow=True)
+def _backup_make(request: Request) -> Result:
+    folder = request.folder()
+    if not folder.exists():
+        raise RefusedError(f"VM {folder.vm} has no disks here")
+    return backups.make(request.hypervisor(), folder, request.args)
+
+
+@_verb("backup.forget", _per_vm, slow=True)
+def _backup_forget(request: Request) -> Result:
+    folder = request.folder()
+    keep = request.args.file_name("keep") if "keep" in request.args else None
+    if folder.exists():
+        backups.forget(request.hypervisor(), folder, keep)
+    return _NOTHING
+
+
+@_verb("disk.restore", _per_vm, slow=True)
+def _disk_restore(request: Request) -> Result:
+    bases = request.service.root.bases
+    disks = [qcow2.described(disk, bases) for disk in request.args.parts("disks")]
+    folder = request.folder()
+    if request.hypervisor().find(folder.vm) is not None:
+        raise RefusedError(f"VM {folder.vm} runs: its disks cannot be put back")
+    for disk in disks:
+        qcow2.put_back(disk, folder.disk(disk.number))
+    return _NOTHING
+
+
+@_verb("backup.take", _per_target, slow=True)
+def _backup_take(request: Request) -> Result:
+    return chains.take(request.args)
+
+
+@_verb("backup.verify", slow=True)
+def _backup_verify(request: Request) -> Result:
+    return chains.verify(request.args)
+
+
+@_verb("backup.compose", _per_target, slow=True)
+def _backup_compose(request: Request) -> Result:
+    return chains.compose(request.args)
+
+
+@_verb("backup.merge", _per_target, slow=True)
+def _backup_merge(request: Request) -> Result:
+    return chains.merge(request.args)
+
+
+@_verb("backup.remove", _per_target, slow=True)
+def _backup_remove(request: Request) -> Result:
+    return chains.remove(request.args)
 
 
 @_verb("ping")

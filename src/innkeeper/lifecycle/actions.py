@@ -10,8 +10,21 @@ from innkeeper.model.states import FAILURES, LcmState, VmAction, VmState
 from innkeeper.model.world import Transaction
 
 from . import engine
+from .kept import let_go
 from .machine import move, phase
-from .operations import cleanup, deploy, images, poweroff, reboot, resume, suspend, terminate
+from .operations import (
+    cleanup,
+    cold,
+    deploy,
+    images,
+    poweroff,
+    reboot,
+    redeploy,
+    resume,
+    stop,
+    suspend,
+    terminate,
+)
 
 Start = Callable[[Transaction, Vm, Caller], None]
 
@@ -39,6 +52,29 @@ def _reboot(tx: Transaction, vm: Vm, caller: Caller) -> None:
 
 def _reboot_hard(tx: Transaction, vm: Vm, caller: Caller) -> None:
     reboot.begin(tx, vm, caller, hard=True)
+
+
+def _undeploy(tx: Transaction, vm: Vm, caller: Caller) -> None:
+    stop.undeploy(tx, vm, caller, hard=False)
+
+
+def _undeploy_hard(tx: Transaction, vm: Vm, caller: Caller) -> None:
+    stop.undeploy(tx, vm, caller, hard=True)
+
+
+def _resubmit(tx: Transaction, vm: Vm, caller: Caller) -> None:
+    """A VM that gave its place up waits for another one."""
+    move(tx, vm, "PENDING")
+    tx.wake = True
+
+
+def _resched(tx: Transaction, vm: Vm, caller: Caller) -> None:
+    tx.change(vm, resched=True)
+    tx.wake = True
+
+
+def _unresched(tx: Transaction, vm: Vm, caller: Caller) -> None:
+    tx.change(vm, resched=False)
 
 
 def _terminate(tx: Transaction, vm: Vm, caller: Caller) -> None:
@@ -69,7 +105,18 @@ ACTIONS: dict[str, dict[str, Start]] = {
     "hold": {"PENDING": _hold},
     "release": {"HOLD": _release},
     "suspend": {"RUNNING": suspend.begin},
-    "resume": {"POWEROFF": resume.begin, "SUSPENDED": resume.begin, "UNKNOWN": resume.begin},
+    "resume": {
+        "POWEROFF": resume.begin, "SUSPENDED": resume.begin, "UNKNOWN": resume.begin,
+        "STOPPED": _resubmit, "UNDEPLOYED": _resubmit,
+    },
+    "stop": {"RUNNING": stop.stop, "SUSPENDED": stop.stop},
+    "undeploy": {"RUNNING": _undeploy, "UNKNOWN": _undeploy, "POWEROFF": _undeploy},
+    "undeploy-hard": {
+        "RUNNING": _undeploy_hard, "UNKNOWN": _undeploy_hard, "POWEROFF": _undeploy_hard,
+        "SHUTDOWN_UNDEPLOY": _undeploy_hard,
+    },
+    "resched": {"RUNNING": _resched, "UNKNOWN": _resched, "POWEROFF": _resched},
+    "unresched": {"RUNNING": _unresched, "UNKNOWN": _unresched, "POWEROFF": _unresched},
     "poweroff": {"RUNNING": _poweroff, "UNKNOWN": _poweroff},
     "poweroff-hard": {
         "RUNNING": _poweroff_hard, "UNKNOWN": _poweroff_hard, "SHUTDOWN_POWEROFF": _poweroff_hard,
@@ -78,20 +125,19 @@ ACTIONS: dict[str, dict[str, Start]] = {
     "reboot-hard": {"RUNNING": _reboot_hard},
     "terminate": {
         "RUNNING": _terminate, "UNKNOWN": _terminate, "POWEROFF": _terminate, "SUSPENDED": _terminate,
+        "STOPPED": _terminate, "UNDEPLOYED": _terminate,
         **_NO_PLACE, **_FAILED, "DONE": _nothing,
     },
     "terminate-hard": {
         "RUNNING": _terminate_hard, "UNKNOWN": _terminate_hard, "SHUTDOWN": _terminate_hard,
         "POWEROFF": _terminate_hard, "SUSPENDED": _terminate_hard,
+        "STOPPED": _terminate_hard, "UNDEPLOYED": _terminate_hard,
         **_NO_PLACE, **_FAILED, "DONE": _nothing,
     },
 }  # fmt: skip
 
-#: Actions that OpenNebula has and that this release does not carry out yet.
-NOT_YET = frozenset({"stop", "undeploy", "undeploy-hard", "resched", "unresched"})
-
 #: Phases in which an action may come although an operation is open (it takes its place).
-_INTERRUPTS = frozenset({"SHUTDOWN", "SHUTDOWN_POWEROFF"})
+_INTERRUPTS = frozenset({"SHUTDOWN", "SHUTDOWN_POWEROFF", "SHUTDOWN_UNDEPLOY"})
 
 
 def act(tx: Transaction, vm: Vm, action: str, caller: Caller) -> None:
@@ -113,7 +159,7 @@ def act(tx: Transaction, vm: Vm, action: str, caller: Caller) -> None:
             f'Error performing action "{action}": VM is busy ({under_way.name})', vm.id
         )
     tx.log(vm, "action", name=action, by=caller.uid)
-    start(tx, vm, caller)
+    start(tx, tx.change(vm, resched=False) if vm.resched else vm, caller)
 
 
 def recover(tx: Transaction, vm: Vm, how: int, caller: Caller) -> None:
@@ -121,7 +167,7 @@ def recover(tx: Transaction, vm: Vm, how: int, caller: Caller) -> None:
     if how not in _RECOVERIES:
         raise wrong_state(f"Recovery operation {how} is not one of 0 to 5", vm.id)
     tx.log(vm, "action", name="recover", how=how, by=caller.uid)
-    _RECOVERIES[how](tx, vm, caller)
+    _RECOVERIES[how](tx, tx.change(vm, resched=False) if vm.resched else vm, caller)
 
 
 def _active(vm: Vm) -> None:
@@ -134,6 +180,8 @@ def _recover_failure(tx: Transaction, vm: Vm, caller: Caller) -> None:
     operation = tx.world.operation_on(vm)
     if operation is not None:
         engine.give_up(tx, operation, "given up by an administrator")
+    elif cold.failed(vm):
+        cold.go_back(tx, vm, caller)
 
 
 def _recover_success(tx: Transaction, vm: Vm, caller: Caller) -> None:
@@ -150,6 +198,10 @@ def _recover_retry(tx: Transaction, vm: Vm, caller: Caller) -> None:
     now = phase(vm)
     if tx.world.operation_on(vm) is not None:
         engine.retry(tx, tx.world.operation_on(vm))
+    elif cold.failed(vm):
+        cold.retry(tx, vm, caller)
+    elif now in redeploy.FAILED:
+        redeploy.retry(tx, vm, caller)
     elif now in ("PROLOG_FAILURE", "BOOT_FAILURE"):
         deploy.retry(tx, vm, caller)
     elif now == "CLONING_FAILURE":
@@ -172,8 +224,8 @@ def _recover_recreate(tx: Transaction, vm: Vm, caller: Caller) -> None:
         raise wrong_state("Recover delete-recreate is not available for state DONE", vm.id)
     if vm.place is not None and phase(vm) not in ("CLEANUP_DELETE", "CLEANUP_RESUBMIT"):
         cleanup.begin(tx, vm, caller, recreate=True)
-    elif vm.state is VmState.HOLD:
-        _release(tx, vm, caller)
+    elif vm.state in (VmState.HOLD, VmState.STOPPED, VmState.UNDEPLOYED):
+        _release(tx, let_go(tx, vm), caller)
 
 
 def _recover_forget(tx: Transaction, vm: Vm, caller: Caller) -> None:

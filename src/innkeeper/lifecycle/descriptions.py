@@ -5,7 +5,7 @@ from typing import Any
 
 from innkeeper.model.context import context_sh
 from innkeeper.model.objects import Network, Operation, Vm
-from innkeeper.model.template import Vector, as_bool, as_float, as_int
+from innkeeper.model.template import Template, Vector, as_bool, as_float, as_int
 from innkeeper.model.world import World
 
 from . import network_uplinks
@@ -21,9 +21,22 @@ def about(operation: Operation) -> Described:
 
 def ask(operation: Operation, verb: str, timeout: float = 60.0, **args: Any) -> Instruction:
     """An instruction for the operation's host about its VM."""
-    return Instruction(
-        place=operation.host_id, verb=verb, args={**about(operation), **args}, timeout=timeout
-    )
+    return ask_at(operation.host_id, operation, verb, timeout, **args)
+
+
+def ask_at(
+    place: int, operation: Operation, verb: str, timeout: float = 60.0, **args: Any
+) -> Instruction:
+    """An instruction for some host about the operation's VM."""
+    return Instruction(place=place, verb=verb, args={**about(operation), **args}, timeout=timeout)
+
+
+def store(world: World, vm: Vm) -> Described:
+    """The argument that says where the VM's disks lie, when that is a folder that hosts share; else none."""
+    datastore = world.datastores.get(vm.history[-1].ds_id) if vm.history else None
+    if datastore is None or datastore.tm_mad != "shared":
+        return {}
+    return {"store": datastore.base_path}
 
 
 def networks(world: World, vm: Vm) -> list[Described]:
@@ -82,6 +95,7 @@ def _disk(world: World, disk: Vector) -> Described:
             described["fs"] = disk["FS"]
         return described
     image = world.images.get(int(disk["IMAGE_ID"]))
+    cdrom = disk.get("TYPE") == "CDROM"
     base = f"bases/{image.checksum}" if image and image.checksum else disk["SOURCE"]
     described |= {"base": base, "origin": disk["SOURCE"], "base_format": disk.get("FORMAT", "raw")}
     if disk.get("CLONE") == "YES":
@@ -90,7 +104,9 @@ def _disk(world: World, disk: Vector) -> Described:
             "format": "qcow2",
             "size_mib": as_int(disk["SIZE"]) or None,
         }
-    return described | {"kind": "link", "base": disk["SOURCE"], "format": disk.get("FORMAT", "raw")}
+    described |= {"kind": "link", "format": disk.get("FORMAT", "raw")}
+    # Nobody writes to a CD-ROM: a copy of it will do. A persistent image is the file itself.
+    return described | ({"readonly": True} if cdrom else {"base": disk["SOURCE"]})
 
 
 def context(vm: Vm) -> Described | None:
@@ -125,6 +141,8 @@ def domain(vm: Vm) -> Described:
             "apic": as_bool(features.get("APIC", "YES")),
             "pae": as_bool(features.get("PAE", "NO")),
             "guest_agent": as_bool(features.get("GUEST_AGENT", "YES")),
+            "hyperv": as_bool(features.get("HYPERV", "NO")),
+            "localtime": as_bool(features.get("LOCALTIME", "NO")),
         },
         "inputs": [
             {"type": i["TYPE"], "bus": i.get("BUS", "usb")}
@@ -133,9 +151,7 @@ def domain(vm: Vm) -> Described:
         ],
     }
     described |= _limits(vm)
-    for key, name in (("KERNEL", "kernel"), ("INITRD", "initrd"), ("KERNEL_CMD", "cmdline")):
-        if system.get(key):
-            described[name] = system[key]
+    described |= _booted(system)
     if in_container(vm):
         described["hypervisor"] = "lxc"
     described |= _optional(vm)
@@ -162,14 +178,42 @@ def _limits(vm: Vm) -> Described:
     return {key: limit for key, limit in limits.items() if limit is not None}
 
 
+def _booted(system: Vector) -> Described:
+    """Kernel and initial RAM disk: files of images by their names in the VM's folder, others by their paths."""
+    found: Described = {
+        name: name if system.get(f"{key}_DS_ID") else system[key]
+        for key, name in (("KERNEL", "kernel"), ("INITRD", "initrd"))
+        if system.get(f"{key}_DS_ID") or system.get(key)
+    }
+    root = f"root=/dev/{system['ROOT']}" if system.get("ROOT") else ""
+    command = f"{root} {system.get('KERNEL_CMD', '')}".strip()
+    return found | ({"cmdline": command} if command and "kernel" in found else {})
+
+
+def cpu_features(template: Template) -> list[str]:
+    """Features that the guest's processor must have."""
+    listed = (template.vector("CPU_MODEL") or {}).get("FEATURES", "")
+    return [name.strip() for name in listed.split(",") if name.strip()]
+
+
 def _optional(vm: Vm) -> Described:
     found: Described = {}
     model = vm.template.vector("CPU_MODEL")
     if model and model.get("MODEL"):
         found["cpu_model"] = model["MODEL"]
-    video = vm.template.vector("VIDEO")
-    if video and video.get("TYPE"):
-        found["video"] = video["TYPE"]
+    if names := cpu_features(vm.template):
+        found["cpu_features"] = names
+    if topology := vm.template.vector("TOPOLOGY"):
+        shape = ("SOCKETS", "CORES", "THREADS")
+        found["topology"] = {name.lower(): int(topology[name]) for name in shape}
+    video = vm.template.vector("VIDEO") or {}
+    for name, key in (("TYPE", "video"), ("RESOLUTION", "resolution")):
+        if video.get(name):
+            found[key] = video[name]
+    if vram := as_int(video.get("VRAM", "")):
+        found["vram"] = vram
+    if emulator := vm.template.get("EMULATOR"):
+        found["emulator"] = emulator
     raw = vm.template.vector("RAW")
     if raw and raw.get("TYPE", "").lower() in ("kvm", "qemu") and raw.get("DATA"):
         found["raw"] = raw["DATA"]
@@ -187,9 +231,17 @@ def _domain_disk(disk: Vector) -> Described:
         "readonly": cdrom or as_bool(disk.get("READONLY", "NO")),
         "boot": as_int(disk.get("ORDER", "")),
     }
-    if disk.get("CACHE"):
-        described["cache"] = disk["CACHE"]
-    return described
+    for name in ("CACHE", "IO", "DISCARD"):
+        if disk.get(name):
+            described[name.lower()] = disk[name].lower()
+    if disk.get("SERIAL"):
+        described["serial"] = disk["SERIAL"]
+    throttles = {name.lower(): int(disk[name]) for name in disk if _is_throttle(name, disk[name])}
+    return described | ({"throttles": throttles} if throttles else {})
+
+
+def _is_throttle(name: str, value: str) -> bool:
+    return ("_BYTES_SEC" in name or "_IOPS_SEC" in name) and value not in ("", "0")
 
 
 def _domain_nic(vm: Vm, nic: Vector) -> Described:

@@ -23,11 +23,13 @@ from typing import Any
 
 from innkeeper.model.objects import Host, Vm
 from innkeeper.model.permissions import SYSTEM
-from innkeeper.model.states import HostState, VmAction
+from innkeeper.model.states import FAILURES, HostState, VmAction, VmState
 from innkeeper.model.template import Template
 from innkeeper.model.world import Transaction, World
 
 from . import engine
+from .descriptions import store
+from .kept import let_go
 from .machine import move, phase
 from .mending import mend
 from .messages import (
@@ -46,6 +48,11 @@ from .stays import again, stamped
 SETTLING = 30.0
 #: What an agent calls a guest that has stopped.
 STOPPED = frozenset({"off", "crashed"})
+#: Failures before anything could run, and of what was to run.
+UNMADE = frozenset(state.name for state in FAILURES if state.name.startswith("PROLOG_"))
+UNSTARTED = frozenset(
+    {"BOOT_FAILURE", "BOOT_MIGRATE_FAILURE", "BOOT_STOPPED_FAILURE", "BOOT_UNDEPLOY_FAILURE"}
+)
 #: In these nothing runs: what lies there can wait for the next inventory.
 RESTING = STOPPED | {"saved"}
 
@@ -103,7 +110,8 @@ def mistaken(world: World, host: Host, root: str | None) -> str:
         if other.id != host.id and other.facts.get("root") == root:
             return f"it is the same machine as host {other.id} ({other.name})"
     known = host.facts.get("root")
-    if known and known != root and world.occupancy.of(host.id).vms:
+    has_vms = world.occupancy.of(host.id).vms or world.kept.of(host.id)
+    if known and known != root and has_vms:
         return "it is another machine (or another folder there) than the one that has its VMs"
     return ""
 
@@ -154,7 +162,7 @@ def _out_of_reach(tx: Transaction, host: Host, why: str) -> None:
     set_state(tx, host, now, why)
     for number in list(tx.world.occupancy.of(host.id).vms):
         vm = tx.world.vms[number]
-        if vm.running and tx.world.operation_on(vm) is None:
+        if vm.running and tx.world.operation_on(vm) is None and not _elsewhere(vm, host):
             move(tx, vm, "UNKNOWN")
 
 
@@ -164,7 +172,8 @@ def _settle(tx: Transaction, host: Host, inventory: dict[str, Any]) -> None:
         int(entry["vm"]): (int(entry["generation"]), str(entry["state"]))
         for entry in inventory.get("vms", ())
     }
-    for number in sorted(there.keys() - tx.world.occupancy.of(host.id).vms.keys()):
+    ours = tx.world.occupancy.of(host.id).vms.keys() | set(tx.world.kept.of(host.id))
+    for number in sorted(there.keys() - ours):
         _remove(tx, host, number, there[number][0], "stranger removed")
     for number in sorted(there.keys() & tx.world.occupancy.of(host.id).vms.keys()):
         _remove_leftover(tx, host, number, *there[number])
@@ -176,7 +185,7 @@ def _compare(tx: Transaction, host: Host, there: dict[int, tuple[int, str]], rea
     """Corrects what we believed about the guests of a host by a list of what it has."""
     for number in list(tx.world.occupancy.of(host.id).vms):
         vm = tx.world.vms[number]
-        if tx.world.operation_on(vm) is not None:
+        if tx.world.operation_on(vm) is not None or _elsewhere(vm, host):
             continue
         generation, state = there.get(number, (vm.guest_generation, "off"))
         if tx.now - max(vm.history[-1].rstime, vm.history[-1].retime) >= SETTLING:
@@ -184,10 +193,18 @@ def _compare(tx: Transaction, host: Host, there: dict[int, tuple[int, str]], rea
             _lost_memory(tx, vm, state)
 
 
+def _elsewhere(vm: Vm, host: Host) -> bool:
+    """Is the VM only kept here, and its place another?"""
+    return vm.place is None or vm.place.host_id != host.id
+
+
 def _remove_leftover(tx: Transaction, host: Host, number: int, generation: int, state: str) -> None:
     """Of a VM whose deployment failed nothing should be there, unless its guest runs after all."""
-    now = phase(tx.world.vms[number])
-    if now == "PROLOG_FAILURE" or (now == "BOOT_FAILURE" and state != "running"):
+    vm = tx.world.vms[number]
+    now = phase(vm)
+    if _elsewhere(vm, host) or vm.kept_on == host.id:
+        return
+    if now in UNMADE or (now in UNSTARTED and state != "running"):
         _remove(tx, host, number, generation, "leftover removed")
 
 
@@ -203,17 +220,21 @@ def _remove(tx: Transaction, host: Host, number: int, seen: int, what: str) -> N
     vm = tx.world.vms.get(number)
     generation = max(seen, vm.generation if vm is not None else 0)
     tx.log(host, what, vm=number, generation=seen)
-    tx.tell(
-        Instruction(place=host.id, verb="vm.remove", args={"vm": number, "generation": generation})
-    )
+    ended = vm is not None and vm.state is VmState.DONE
+    args = {"vm": number, "generation": generation, **(store(tx.world, vm) if ended and vm else {})}
+    tx.tell(Instruction(place=host.id, verb="vm.remove", args=args))
 
 
 def _domain_seen(tx: Transaction, event: DomainSeen) -> None:
     vm = tx.world.vms.get(event.vm)
-    if vm is None or vm.place is None or vm.place.host_id != event.host_id:
+    if vm is None or vm.place is None:
         return
     operation = tx.world.operation_on(vm)
     if not vm.guest_generation <= event.generation <= vm.generation:
+        return
+    if vm.place.host_id != event.host_id:
+        if vm.kept_on == event.host_id and operation is not None:
+            tx.change(operation, results={**operation.results, "left": event.state})
         return
     if operation is not None:
         tx.change(operation, results={**operation.results, "seen": event.state})
@@ -226,7 +247,7 @@ def _sampled(tx: Transaction, event: Sampled) -> None:
     if host is None or host.state is HostState.OFFLINE or host.error:
         return
     there = {number: (generation, state) for number, generation, state in event.vms}
-    ours = tx.world.occupancy.of(host.id).vms
+    ours = tx.world.occupancy.of(host.id).vms.keys() | set(tx.world.kept.of(host.id))
     for number, (generation, state) in there.items():
         if number not in ours and state not in RESTING:
             _remove(tx, host, number, generation, "stranger removed")
@@ -248,11 +269,12 @@ def _observed(tx: Transaction, vm: Vm, generation: int, state: str, reason: str)
 
 
 def _runs(tx: Transaction, vm: Vm, now: str, generation: int, reason: str) -> None:
-    if now not in ("UNKNOWN", "POWEROFF", "SUSPENDED", "BOOT_FAILURE"):
+    if now not in ("UNKNOWN", "POWEROFF", "SUSPENDED") and now not in UNSTARTED:
         return
     _log(tx, vm, "running", reason)
     if now in ("POWEROFF", "SUSPENDED"):
         vm = tx.change(vm, history=again(tx, vm, VmAction.MONITOR, SYSTEM))
+    vm = let_go(tx, vm)
     history = stamped(vm, rstime=vm.history[-1].rstime or tx.second, retime=0)
     deploy_id = vm.deploy_id or f"one-{vm.id}"
     move(tx, vm, "RUNNING", history=history, deploy_id=deploy_id, guest_generation=generation)

@@ -57,6 +57,38 @@ def copied(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> tuple[H
     return (*history[:-1], msgspec.structs.replace(history[-1], rstime=tx.second if runs else 0))
 
 
+def moved(
+    tx: Transaction, vm: Vm, host: Host, datastore_id: int, action: VmAction, caller: Caller
+) -> tuple[History, ...]:
+    """Closes the open record and opens one on another host, to which the VM goes."""
+    last = vm.history[-1]
+    history = closed(tx, vm, action, caller)
+    record = History(
+        seq=last.seq + 1,
+        host_id=host.id,
+        hostname=host.name,
+        cluster_id=host.cluster_id,
+        vm_mad=last.vm_mad,
+        tm_mad=last.tm_mad,
+        ds_id=datastore_id,
+        stime=tx.second,
+        pstime=tx.second,
+    )
+    return (*history, record)
+
+
+def returned(tx: Transaction, vm: Vm, host_id: int) -> tuple[History, ...]:
+    """Closes the open record of a move that failed; the VM is back where it came from, in a copy of that record."""
+    origin = next(r for r in reversed(vm.history[:-1]) if r.host_id == host_id)
+    history = stamped(vm, etime=tx.second, petime=vm.history[-1].petime or tx.second)
+    return (
+        *history,
+        msgspec.structs.replace(
+            origin, seq=vm.history[-1].seq + 1, etime=0, action=0, stime=tx.second
+        ),
+    )
+
+
 def again(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> tuple[History, ...]:
     """Closes the open record and opens the next one on the same host (resume from POWEROFF or SUSPENDED)."""
     last = vm.history[-1]

@@ -6,7 +6,7 @@ Each index has `change(old, new)`: the record as it was and as it will be (None:
 from collections.abc import Callable, Collection, Mapping
 
 from .objects import Network, Operation, Record, User, Vm
-from .states import VmState
+from .states import MIGRATIONS, VmState
 from .template import as_int
 
 #: Kinds whose names are unique for an owner; users, groups, hosts, clusters and datastores are unique in the zone.
@@ -59,6 +59,21 @@ class Room:
 NOTHING = Room()
 
 
+def taken_on(vm: Vm | None) -> frozenset[int]:
+    """The hosts on which a VM takes capacity: its place, and while it is on its way the host that it leaves.
+
+    One that gave its place up takes none where it is kept.
+    """
+    place = None if vm is None else vm.place
+    if vm is None or place is None:
+        return NOWHERE
+    leaving = vm.kept_on >= 0 and len(vm.history) > 1 and vm.history[-2].action in MIGRATIONS
+    return frozenset((place.host_id, vm.kept_on) if leaving else (place.host_id,))
+
+
+NOWHERE: frozenset[int] = frozenset()
+
+
 class Occupancy:
     """Capacity taken on each host: by VMs with an open history record, powered-off ones included."""
 
@@ -66,20 +81,21 @@ class Occupancy:
         self._hosts: dict[int, Room] = {}
 
     def change(self, old: Vm | None, new: Vm | None) -> None:
-        before, after = old.place if old else None, new.place if new else None
-        left = before.host_id if before else None
-        came = after.host_id if after else None
-        if left == came and (left is None or (old and new and old.template is new.template)):
+        same_place = old and new and old.history is new.history and old.kept_on == new.kept_on
+        if same_place and old and new and old.template is new.template:
             return
-        if old and left is not None:
-            room = self._hosts[left]
-            cpu, memory = room.vms.pop(old.id)
+        before, after = taken_on(old), taken_on(new)
+        if before == after and (not before or (old and new and old.template is new.template)):
+            return
+        for host in before:
+            room = self._hosts[host]
+            cpu, memory = room.vms.pop(old.id if old else -1)
             room.cpu -= cpu
             room.memory -= memory
-        if new and came is not None:
-            room = self._hosts.setdefault(came, Room())
-            taken = round(new.cpu * 100), new.memory * 1024
-            room.vms[new.id] = taken
+        for host in after if new else ():
+            room = self._hosts.setdefault(host, Room())
+            taken = round(new.cpu * 100), new.memory * 1024  # type: ignore[union-attr]
+            room.vms[new.id] = taken  # type: ignore[union-attr]
             room.cpu += taken[0]
             room.memory += taken[1]
 
@@ -222,18 +238,47 @@ class Members:
         return self._users.get(group_id, set())
 
 
+class Kept:
+    """The VMs whose files lie on a host that is not, or not only, their place."""
+
+    def __init__(self) -> None:
+        self._vms: dict[int, set[int]] = {}
+
+    def change(self, old: Vm | None, new: Vm | None) -> None:
+        before = old.kept_on if old else -1
+        after = new.kept_on if new else -1
+        if before == after:
+            return
+        if old and before >= 0:
+            self._vms[before].discard(old.id)
+        if new and after >= 0:
+            self._vms.setdefault(after, set()).add(new.id)
+
+    def of(self, host_id: int) -> Collection[int]:
+        """The VMs of which a host keeps files."""
+        return self._vms.get(host_id, ())
+
+
 class Pending:
-    """VMs that wait for placement, and VMs that wait for images, in the order in which they came."""
+    """VMs that wait for placement, for another place, and for images, in the order in which they came."""
 
     def __init__(self) -> None:
         self.vms: dict[int, None] = {}
+        self.moving: dict[int, None] = {}
         self.cloning: dict[int, None] = {}
 
     def change(self, old: Vm | None, new: Vm | None) -> None:
+        vm = new or old
+        if vm is None:
+            return
+        number = vm.id
+        if new is not None and new.resched:
+            self.moving[number] = None
+        elif old is not None and old.resched:
+            self.moving.pop(number, None)
         before, after = (None if vm is None else vm.state for vm in (old, new))
         if before is after:
             return
-        number = (new or old).id  # type: ignore[union-attr]
         for state, waiting in ((VmState.PENDING, self.vms), (VmState.CLONING, self.cloning)):
             if before is state:
                 waiting.pop(number, None)

@@ -139,11 +139,35 @@ class Datastore(Owned, frozen=True, omit_defaults=True, kw_only=True):
     @property
     def simulated(self) -> bool:
         """True when it holds images without bytes."""
-        return self.tm_mad == "dummy"
+        return "dummy" in (self.tm_mad, self.ds_mad)
+
+
+class BackupFile(msgspec.Struct, frozen=True):
+    """The copy of a disk in a backup: where it lies, what it must be; bytes."""
+
+    disk: int
+    path: str
+    sha256: str
+    size: int
+
+
+class Increment(msgspec.Struct, frozen=True, kw_only=True):
+    """One backup of a chain: FULL, or the INCREMENT over its parent. `checkpoint` is its name on the VM's host."""
+
+    id: int
+    parent: int
+    kind: str
+    date: int
+    checkpoint: str
+    source: str
+    files: tuple[BackupFile, ...]
 
 
 class Image(Owned, frozen=True, omit_defaults=True, kw_only=True):
-    """A disk image or file. `state` is its own; what its users add is derived (`World.image_state`)."""
+    """A disk image or file. `state` is its own; what its users add is derived (`World.image_state`).
+
+    A backup has `increments`, and the VM that it is of, as that was.
+    """
 
     KIND: ClassVar[str] = "image"
     LABEL: ClassVar[str] = "image"
@@ -163,6 +187,9 @@ class Image(Owned, frozen=True, omit_defaults=True, kw_only=True):
     datastore_id: int = 1
     cloning_id: int = -1
     checksum: str = ""
+    increments: tuple[Increment, ...] = ()
+    vm_id: int = -1
+    vm_template: Template = EMPTY
     lock: Lock | None = None
 
 
@@ -309,9 +336,12 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     `template` is what the hypervisor needs (CPU, MEMORY, DISK, NIC, ... with what we filled in),
     `user_template` everything else. `generation` grows with each placement: an agent refuses a stale one.
     `guest_generation` is the one that its guest was last seen to run with: it stays behind when a resume fails.
+    `kept_on` is the host where its files lie besides its place (it is on its way from there, and takes capacity on
+    both) or without one (it was stopped or undeployed there); -1: nowhere else.
     `unsettled`: undoing a change of it is owed by its host, which is told again how it is to be.
     `used_disks`, `used_nics` and `used_snapshots` are the numbers after the highest that a disk or NIC of it was
     attached with, or a snapshot taken: they are not used again.
+    `backups` are its backups' images, oldest first; `backup_config` says how they are made, and where the last ended.
     `decision` tells why the last placement chose its host, or why there is none yet.
     """
 
@@ -333,7 +363,11 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     used_nics: int = 0
     used_snapshots: int = 0
     disk_snapshots: tuple[DiskSnapshots, ...] = ()
+    kept_on: int = -1
     user_template: Template = EMPTY
+    backup_config: Vector = {}
+    backups: tuple[int, ...] = ()
+    backups_made: int = 0
     history: tuple[History, ...] = ()
     lock: Lock | None = None
     decision: dict[str, Any] = {}

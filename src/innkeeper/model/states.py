@@ -147,7 +147,20 @@ class VmAction(IntEnum):
     DISK_SNAPSHOT_RENAME = 45
     ALIAS_ATTACH = 46
     ALIAS_DETACH = 47
+    POWEROFF_MIGRATE = 48
+    POWEROFF_HARD_MIGRATE = 49
     NIC_UPDATE = 51
+
+
+#: Actions that close a record because the VM goes to another host.
+MIGRATIONS = frozenset(
+    {
+        VmAction.MIGRATE,
+        VmAction.LIVE_MIGRATE,
+        VmAction.POWEROFF_MIGRATE,
+        VmAction.POWEROFF_HARD_MIGRATE,
+    }
+)
 
 
 class HostState(IntEnum):

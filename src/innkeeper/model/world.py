@@ -18,6 +18,7 @@ import msgspec
 
 from .errors import InvariantBroken, not_found
 from .indexes import (
+    Kept,
     Leases,
     Members,
     Names,
@@ -101,6 +102,7 @@ class World:
         self.counters: dict[str, int] = {}
         self.names = Names()
         self.occupancy = Occupancy()
+        self.kept = Kept()
         self.leases = Leases()
         self.image_users = Users(images_of)
         self.group_users = Users(security_groups_of)
@@ -113,6 +115,7 @@ class World:
         self._indexes: dict[str, tuple[Callable[[Any, Any], None], ...]] = {
             Vm.KIND: (
                 self.occupancy.change,
+                self.kept.change,
                 self.leases.change,
                 self.image_users.change,
                 self.group_users.change,

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from innkeeper.model.objects import Datastore, Host, Vm
+from innkeeper.model.states import HostState
 from innkeeper.model.world import World
 
 from . import units
@@ -55,7 +56,9 @@ Rows = npt.NDArray[np.intp]
 def place(
     world: World, now: float, policy: Policy = STRIPING, limit: int | None = None
 ) -> list[Decision]:
-    """Decides for the waiting VMs, in the order in which they are served; the world is not changed.
+    """Decides for the waiting VMs, in the order in which they are served, then for those that are to go elsewhere.
+
+    The world is not changed.
 
     The decisions are consistent with each other. A VM that fits nowhere gets one with host None. With a
     `limit`, the pass ends when that many VMs were placed; those behind get no decision.
@@ -63,7 +66,8 @@ def place(
     waiting = sorted(
         (world.vms[number] for number in world.pending.vms), key=lambda vm: (-priority(vm), vm.id)
     )
-    if not waiting:
+    moving = [vm for number in world.pending.moving if _free_to_go(world, vm := world.vms[number])]
+    if not waiting and not moving:
         return []
     run = _Pass(snapshot_of(world), policy, now)
     decisions = []
@@ -71,8 +75,16 @@ def place(
         if limit is not None and run.placed >= limit:
             break
         decisions.append(run.decide(vm))
-    run.snapshot.forget_others(world.pending.vms)
+    decisions += [run.decide_elsewhere(vm) for vm in moving]
+    run.snapshot.forget_others((*world.pending.vms, *world.pending.moving))
     return decisions
+
+
+def _free_to_go(world: World, vm: Vm) -> bool:
+    """Has it a place that can give it away, and nothing under way?"""
+    host = world.hosts.get(vm.place.host_id) if vm.place else None
+    here = host is not None and not host.error and host.state is not HostState.OFFLINE
+    return here and world.operation_on(vm) is None
 
 
 def fits(world: World, vm: Vm, host: Host) -> tuple[Check, ...]:
@@ -127,6 +139,20 @@ class _Pass:
         story["hosts"] = _nearest_misses(self.snapshot, request)
         self._stuck[request] = era, reason, story
         return Decision(vm.id, None, None, reason, story)
+
+    def decide_elsewhere(self, vm: Vm) -> Decision:
+        """The best host but the one where it is."""
+        request = self.snapshot.request(vm)
+        everywhere = np.ones(len(self.snapshot), dtype=np.bool_)
+        row = self.snapshot.rows.get(vm.place.host_id) if vm.place else None
+        if row is not None:
+            everywhere[row] = False
+        mask, refused = _narrowed(self.snapshot, request, everywhere, BY_DEMAND + BY_AMOUNT)
+        rows, story = mask.nonzero()[0], self._story(request, refused)
+        if rows.size:
+            return self._placed(vm, request, rows, story)
+        reason = _why_nowhere(request, refused, len(self.snapshot))
+        return Decision(vm.id, None, None, f"to go elsewhere: {reason}", story)
 
     def _era(self, demand: Demand) -> int:
         """What is known about a demand holds until this changes."""

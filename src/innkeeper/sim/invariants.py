@@ -19,7 +19,7 @@ from innkeeper.fleet.simulated import Guest
 from innkeeper.lifecycle.machine import TRANSITIONS, phase
 from innkeeper.lifecycle.operations.saving import saving
 from innkeeper.model.objects import Image, Operation, Vm
-from innkeeper.model.states import ImageState, VmState
+from innkeeper.model.states import FAILURES, ImageState, VmState
 from innkeeper.model.world import World
 from innkeeper.placement.capacity import capacity
 from innkeeper.store.journal import Batch
@@ -30,7 +30,8 @@ from .machines import Machine
 RESTING = frozenset(
     {
         "INIT", "PENDING", "HOLD", "CLONING", "CLONING_FAILURE", "PROLOG_FAILURE", "BOOT_FAILURE",
-        "EPILOG_FAILURE", "RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED", "DONE",
+        "EPILOG_FAILURE", "RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED", "DONE", "STOPPED", "UNDEPLOYED",
+        *(state.name for state in FAILURES),
     }
 )  # fmt: skip
 WORKING = frozenset(TRANSITIONS) - RESTING
@@ -156,19 +157,14 @@ class Checker:
         return sum(1 for other in addresses(vm) if other == address) > 1
 
     def _placed(self, number: int, old: Vm | None, new: Vm) -> int | None:
-        if old is not None and old.history is new.history and old.template is new.template:
-            return None
-        left, came = old.place if old is not None else None, new.place
-        before = left.host_id if left is not None else None
-        after = came.host_id if came is not None else None
-        if before == after and (old is None or old.template is new.template):
-            return None
-        if before is not None:
-            del self._taken[before][number]
-        if after is not None:
+        before = set() if old is None else hosts_of(old)
+        after = hosts_of(new)
+        for host in before:
+            del self._taken[host][number]
+        for host in after:
             taken = round(new.cpu * 100), new.memory * 1024
-            self._taken.setdefault(after, {})[number] = taken
-        return after if after != before else None
+            self._taken.setdefault(host, {})[number] = taken
+        return next(iter(after - before), None)
 
     def _fits(self, host_id: int, number: int) -> None:
         """No host is over-committed by a placement."""
@@ -251,6 +247,14 @@ def _releases_first(write: tuple[str, int, Any]) -> bool:
     return record is not None
 
 
+def hosts_of(vm: Vm) -> set[int]:
+    """The hosts that hold capacity for a VM: where it is, and where it came from as long as it is on its way."""
+    if not vm.history or vm.history[-1].etime:
+        return set()
+    migrates = len(vm.history) > 1 and vm.history[-2].action in (1, 2, 48, 49)
+    return {vm.history[-1].host_id, vm.kept_on if migrates else -1} - {-1}
+
+
 def addresses(vm: Vm) -> Iterator[Address]:
     """What nobody else may have, of a VM's NICs: (network, address)."""
     for nic in (*vm.nics, *vm.aliases):
@@ -269,6 +273,7 @@ def contents(world: World) -> dict[str, Any]:
             for host, room in world.occupancy._hosts.items()
             if room.vms or room.cpu or room.memory
         },
+        "kept": {host: set(vms) for host, vms in _filled(world.kept._vms).items()},
         "leases": _filled(world.leases._ranges),
         "image users": {image: set(vms) for image, vms in _filled(world.image_users._vms).items()},
         "group users": {group: set(vms) for group, vms in _filled(world.group_users._vms).items()},
@@ -278,6 +283,7 @@ def contents(world: World) -> dict[str, Any]:
         },
         "members": _filled(world.members._users),
         "pending": set(world.pending.vms),
+        "moving": set(world.pending.moving),
         "cloning": set(world.pending.cloning),
         "open": world.open._operations,
     }

@@ -23,6 +23,10 @@ class Machine(SimulatedHost):
         self.held: list[Callable[[], None]] = []
         self._watch = watch
 
+    def answers_hosts(self) -> bool:
+        """Do other hosts reach it?"""
+        return self.reachable and not self.frozen
+
     def changed(self, number: int, guest: Guest, reason: str) -> None:
         """A guest started or stopped."""
         self._watch(self, number, guest)

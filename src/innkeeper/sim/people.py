@@ -5,11 +5,15 @@ What is refused must have no effect: not one transaction.
 
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from innkeeper.commands import (
+    backups,
+    datastores,
     hosts,
     images,
+    migration,
     networks,
     reservations,
     schedules,
@@ -40,7 +44,7 @@ SENSIBLE = {
     for now in TRANSITIONS
 }
 #: Actions after which there is something to resume.
-STOPPING = frozenset({"poweroff", "poweroff-hard", "suspend"})
+STOPPING = frozenset({"poweroff", "poweroff-hard", "suspend", "stop", "undeploy", "undeploy-hard"})
 #: How often each recover operation is asked for.
 RECOVERIES = (0, 0, 1, 2, 2, 2, 3, 4, 4, 5)
 NETWORKS = 4
@@ -83,7 +87,10 @@ class People:
             (60, self._act),
             (8, self._change),
             (8, self._recover),
+            (4, self._back_up),
             (3, self._deploy),
+            (6, self._migrate),
+            (1, self._flush),
             (4, self._mistake),
             (2, self._meddle),
             (3, self._host_status),
@@ -113,6 +120,7 @@ class People:
                 _make_network(tx, admin, number, self.addresses)
             for number in range(3):
                 _make_image(tx, admin, f"base-{number}", False)
+            datastores.allocate(tx, admin, "NAME=backups\nTYPE=BACKUP_DS\nDS_MAD=dummy", -1, "/ds")
 
         await self.zone.do(change)
 
@@ -222,6 +230,8 @@ class People:
             text += "\nDISK=[TYPE=fs,SIZE=100]"
         if chance.random() < 0.4:
             text += "\nCONTEXT=[NETWORK=YES]"
+        if chance.random() < 0.5:
+            text += f"\nBACKUP_CONFIG=[MODE=INCREMENT,KEEP_LAST={chance.choice((0, 1, 2))},BACKUP_VOLATILE=YES]"
         return text
 
     async def _act(self) -> None:
@@ -248,6 +258,30 @@ class People:
     def _owner(self, vm: Vm) -> Caller:
         return caller_of(self.zone.world.users[vm.uid])
 
+    async def _back_up(self) -> None:
+        """A backup is made, given up, put back, or turned into images, most often by an administrator."""
+        vm, image = self._any_vm(), self._any_backup()
+        caller = self.zone.admin if self.chance.random() < 0.8 else self._somebody()
+        if vm is None:
+            return
+        changes: list[Callable[[Transaction], int | str]] = [
+            lambda tx: backups.backup(tx, caller, vm.id, -1, self.chance.random() < 0.1),
+            lambda tx: backups.backup(tx, caller, vm.id, -1, False),
+            lambda tx: backups.cancel(tx, caller, vm.id),
+        ]
+        if image is not None:
+            increment = self.chance.choice((-1, -1, 0, 1))
+            options = f"INCREMENT_ID={increment}"
+            changes += [
+                lambda tx: backups.restore_vm(tx, caller, image.vm_id, image.id, increment, -1),
+                lambda tx: backups.restore_image(tx, caller, image.id, 1, options),
+            ]
+        await self._ask(self.chance.choice(changes))
+
+    def _any_backup(self) -> Image | None:
+        found = [image for image in self.zone.world.images if image.increments]
+        return self.chance.choice(found) if found else None
+
     async def _recover(self) -> None:
         vm, how = self._in_trouble(), self.chance.choice(RECOVERIES)
         caller = self.zone.admin if self.chance.random() < 0.9 else self._somebody()
@@ -264,6 +298,24 @@ class People:
         vm = self.zone.world.vms[self.chance.choice(waiting)] if waiting else self._any_vm()
         if vm is not None and host is not None:
             await self._ask(lambda tx: vms.deploy_on(tx, caller, vm.id, host.id, True, -1))
+
+    async def _migrate(self) -> None:
+        """To any host, as it runs or not; also where it is already, and in states in which it cannot."""
+        vm, host, caller = self._any_vm(), self._any(self.zone.world.hosts), self.zone.admin
+        lively, how = self.chance.random() < 0.6, self.chance.choice((0, 0, 1, 2))
+        if vm is not None and host is not None:
+            await self._ask(
+                lambda tx: migration.migrate(tx, caller, vm.id, host.id, lively, True, -1, how)
+            )
+
+    async def _flush(self) -> None:
+        """A host is emptied: nothing new comes to it, and what is there is to go elsewhere."""
+        host, admin = self._any(self.zone.world.hosts), self.zone.admin
+        if host is None:
+            return
+        await self._ask(lambda tx: hosts.status(tx, admin, host.id, 1))
+        for number in list(self.zone.world.occupancy.of(host.id).vms):
+            await self._ask(partial(vms.act, caller=admin, action="resched", vm_id=number))
 
     async def _update(self) -> None:
         vm, caller = self._any_vm(), self._somebody()

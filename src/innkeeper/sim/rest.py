@@ -8,7 +8,7 @@ from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.mending import disks_of
 from innkeeper.model.indexes import security_groups_of
 from innkeeper.model.objects import Vm
-from innkeeper.model.states import HostState, VmState
+from innkeeper.model.states import FAILURES, HostState, VmState
 from innkeeper.model.world import World
 from innkeeper.placement.decide import place
 from innkeeper.store.journal import EventRow
@@ -25,6 +25,10 @@ SHOWN = {
     "CLONING_FAILURE": "gone",
     "PROLOG_FAILURE": "gone",
     "BOOT_FAILURE": "gone",
+    **dict.fromkeys((state.name for state in FAILURES if state.name.startswith("PROLOG_")), "gone"),
+    "BOOT_MIGRATE_FAILURE": "gone",
+    "BOOT_STOPPED_FAILURE": "gone",
+    "BOOT_UNDEPLOY_FAILURE": "gone",
     "RUNNING": "running",
     "POWEROFF": "off saved",  # saved when a suspension was believed to have failed
     "SUSPENDED": "saved",
@@ -52,7 +56,7 @@ def disagreements(
         place = vm.place
         if place is not None and place.host_id in names:
             guest = machines[names[place.host_id]].guests.get(vm.id)
-            if guest is None and vm.id in vouched:
+            if (guest is None and vm.id in vouched) or vm.kept_on == place.host_id:
                 continue
             yield from _differs(vm, guest)
             if guest is not None and vm.id not in vouched:
@@ -62,8 +66,8 @@ def disagreements(
                     yield from _unguarded(world, vm, guest)
     for name in heard:
         for number, guest in machines[name].guests.items():
-            place = world.vms[number].place
-            if place is None or place.host_id != heard[name]:
+            place, kept_on = world.vms[number].place, world.vms[number].kept_on
+            if (place is None or place.host_id != heard[name]) and kept_on != heard[name]:
                 yield Violation(
                     ("vm", number), f"lies on {name}, where it is not: {describe(guest)}"
                 )

@@ -1,12 +1,16 @@
 """How to come to the start of each operation, start it, and end everything afterwards."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from innkeeper.commands import (
+    backups,
     capacity,
+    datastores,
     disks,
     images,
+    migration,
     networks,
     nics,
     saving,
@@ -14,7 +18,9 @@ from innkeeper.commands import (
     snapshots,
     vms,
 )
+from innkeeper.lifecycle.engine import PROCEDURES
 from innkeeper.lifecycle.machine import phase
+from innkeeper.lifecycle.operations import cold
 from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Image, SecurityGroup, Vm
 from innkeeper.model.states import ImageState, VmState
@@ -34,7 +40,9 @@ MEMORY_MAX=1024
 NIC=[NETWORK=net]
 DISK=[IMAGE=img]
 DISK=[TYPE=fs,SIZE=10]
-CONTEXT=[NETWORK=YES]"""
+CONTEXT=[NETWORK=YES]
+BACKUP_CONFIG=[MODE=INCREMENT,KEEP_LAST=1]"""
+BACKUPS = "NAME=backups\nTYPE=BACKUP_DS\nDS_MAD=dummy"
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,54 @@ async def _running(zone: Zone) -> Target:
     await zone.do(lambda tx: vms.act(tx, zone.admin, "release", target[1]))
     await until_phase(zone, target[1], "RUNNING")
     return target
+
+
+async def _backed_up(zone: Zone) -> Target:
+    """A VM that runs, with one backup of all that it will keep."""
+    await zone.do(lambda tx: datastores.allocate(tx, zone.admin, BACKUPS, -1, "/ds"))
+    target = await _running(zone)
+    await _back_up(zone, target[1])
+    await zone.until(zone.idle, 600, "the VM is backed up")
+    return target
+
+
+async def _with_backups(zone: Zone) -> Target:
+    await zone.do(lambda tx: datastores.allocate(tx, zone.admin, BACKUPS, -1, "/ds"))
+    return await _running(zone)
+
+
+async def _back_up(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: backups.backup(tx, zone.admin, number, -1, False))
+
+
+async def _chain(zone: Zone) -> Target:
+    vm = (await _backed_up(zone))[1]
+    return Image.KIND, zone.world.vms[vm].backups[-1]
+
+
+async def _second(zone: Zone, image: int) -> None:
+    await _back_up(zone, zone.world.images[image].vm_id)
+
+
+async def _before_restored(zone: Zone) -> Target:
+    await _backed_up(zone)
+    return await _nothing_yet(zone)
+
+
+async def _restore_image(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: backups.restore_image(tx, zone.admin, number - 1, 1, ""))
+
+
+async def _off_with_backup(zone: Zone) -> Target:
+    target = await _backed_up(zone)
+    await zone.do(lambda tx: vms.act(tx, zone.admin, "poweroff", target[1]))
+    await until_phase(zone, target[1], "POWEROFF")
+    return target
+
+
+async def _put_back(zone: Zone, number: int) -> None:
+    image = zone.world.vms[number].backups[-1]
+    await zone.do(lambda tx: backups.restore_vm(tx, zone.admin, number, image, -1, -1))
 
 
 async def until_phase(zone: Zone, vm: int, wanted: str) -> None:
@@ -120,6 +176,52 @@ def _change(change: Callable[..., object], *args: object) -> Callable[[Zone, int
         await zone.do(lambda tx: change(tx, zone.admin, number, *args))
 
     return start
+
+
+def _migrate(*, lively: bool, how: int = cold.SAVE) -> Callable[[Zone, int], Awaitable[None]]:
+    async def start(zone: Zone, number: int) -> None:
+        await zone.do(lambda tx: migration.migrate(tx, zone.admin, number, 0, lively, how=how))
+
+    return start
+
+
+async def _stranded(zone: Zone) -> Target:
+    """A VM whose migration has failed: its files are on one host, its place on another."""
+    target = await _running(zone)
+    await _migrate(lively=False)(zone, target[1])
+    machine = zone.machine_of(0)
+    machine.power_off()
+    await until_phase(zone, target[1], "PROLOG_MIGRATE_FAILURE")
+    machine.come_back()
+    await zone.until(zone.all_up, 600, "the other host is back")
+    return target
+
+
+async def _deploy_on_the_other(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: vms.deploy_on(tx, zone.admin, number, 0, True, -1))
+
+
+async def _sent_to_a_deaf_host(zone: Zone, number: int) -> None:
+    """The guest is sent, and an administrator does not want to wait for it."""
+    await _migrate(lively=True)(zone, number)
+    await zone.until(lambda: _at_step(zone, number, "send"), 600, "the guest is sent")
+    await asyncio.sleep(1.0)  # it is on its way
+    await _recover(0)(zone, number)
+
+
+async def _sent_and_cut_off(zone: Zone, number: int) -> None:
+    """The host that the guest leaves is cut off in the middle, and nobody waits for it."""
+    await _sent_to_a_deaf_host(zone, number)
+    source = zone.world.vms[number].kept_on
+    await zone.until(lambda: _at_step(zone, number, "stay"), 600, "its old host is asked")
+    machine = zone.machine_of(source)
+    machine.cut_off(agent_ends=True)
+    zone.loop.call_later(200.0, machine.come_back)
+
+
+def _at_step(zone: Zone, number: int, name: str) -> bool:
+    operation = zone.world.operation_on(zone.world.vms[number])
+    return operation is None or PROCEDURES[operation.name].steps[operation.step].name == name
 
 
 async def _import(zone: Zone, _: int) -> None:
@@ -243,8 +345,26 @@ def _is_saved(world: World, number: int) -> bool:
     return world.vms[number].running and states == [ImageState.READY]
 
 
+def _moved(world: World, number: int) -> bool:
+    vm = world.vms[number]
+    return phase(vm) == "RUNNING" and vm.history[-1].host_id == 0
+
+
+def _anywhere(world: World, number: int) -> bool:
+    return phase(world.vms[number]) in ("RUNNING", "POWEROFF", "UNKNOWN")
+
+
 def _ready(world: World, number: int) -> bool:
     return world.images[number].state is ImageState.READY
+
+
+def _has_backup(world: World, number: int) -> bool:
+    return world.vms[number].running and len(world.vms[number].backups) == 1
+
+
+def _merged(world: World, number: int) -> bool:
+    image = world.images[number]
+    return image.state is ImageState.READY and [i.id for i in image.increments] == [1]
 
 
 def _gone(world: World, number: int) -> bool:
@@ -262,12 +382,17 @@ SCENARIOS: dict[str, Scenario] = {
     "poweroff": Scenario(_running, _act("poweroff"), _in("POWEROFF")),
     "reboot": Scenario(_running, _act("reboot"), _in("RUNNING")),
     "suspend": Scenario(_running, _act("suspend"), _in("SUSPENDED")),
+    "live migrate": Scenario(_running, _migrate(lively=True), _moved),
+    "settle": Scenario(_running, _sent_to_a_deaf_host, _in("RUNNING")),
+    "look": Scenario(_running, _sent_and_cut_off, _anywhere),
+    "migrate": Scenario(_running, _migrate(lively=False, how=cold.SHUT_DOWN), _moved),
+    "stop": Scenario(_running, _act("stop"), _in("STOPPED")),
+    "undeploy": Scenario(_running, _act("undeploy"), _in("UNDEPLOYED")),
+    "redeploy": Scenario(_after("undeploy", "UNDEPLOYED"), _deploy_on_the_other, _moved),
     "boot": Scenario(_after("poweroff", "POWEROFF"), _act("resume"), _in("RUNNING")),
     "restore": Scenario(_after("suspend", "SUSPENDED"), _act("resume"), _in("RUNNING")),
     "terminate": Scenario(_running, _act("terminate"), _in("DONE")),
     "epilog": Scenario(_after("poweroff", "POWEROFF"), _act("terminate"), _in("DONE")),
-    "delete": Scenario(_running, _recover(3), _in("DONE")),
-    "recreate": Scenario(_running, _recover(4), _in("RUNNING")),
     "disk attach": Scenario(
         _running, _change(disks.attach, "DISK=[IMAGE=img]"), _has_disks(0, 1, 3)
     ),
@@ -296,7 +421,13 @@ SCENARIOS: dict[str, Scenario] = {
     "snapshot": Scenario(_running, _change(snapshots.take, "one"), _has_saved(0)),
     "snapshot revert": Scenario(_saved, _change(snapshots.revert, 0), _has_saved(0)),
     "snapshot delete": Scenario(_saved, _change(snapshots.drop, 0), _has_saved()),
+    "delete": Scenario(_stranded, _recover(3), _in("DONE")),
+    "recreate": Scenario(_stranded, _recover(4), _in("RUNNING")),
     "guard": Scenario(_guarded, _new_rules, _has_rules),
+    "backup": Scenario(_with_backups, _back_up, _has_backup),
+    "backup merge": Scenario(_chain, _second, _merged),
+    "backup restore": Scenario(_off_with_backup, _put_back, _in("POWEROFF")),
+    "image restore": Scenario(_before_restored, _restore_image, _ready),
     "image import": Scenario(_nothing_yet, _import, _ready),
     "image clone": Scenario(_origin, _clone, _ready),
     "image delete": Scenario(_image, _delete_image, _gone),

@@ -87,6 +87,8 @@ class Trap:
     sprung: int = 0
     target: tuple[str, int] = ("", -1)
     repeated: Sequence[float] = ()
+    #: Which machine was asked when it sprang: the VM's host, or the one with the images.
+    machine: Machine | None = None
     good: NoFaults = field(default_factory=lambda: NoFaults(VERB_TIME))
 
     def seconds(self, verb: str) -> float:
@@ -106,6 +108,7 @@ class Trap:
         if self.sprung >= self.times:
             return None
         self.sprung += 1
+        self.machine = machine
         return self.befalls(self)
 
     def _operation(self, args: dict[str, Any]) -> Operation | None:

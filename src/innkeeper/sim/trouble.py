@@ -139,7 +139,9 @@ def _straggles(trap: "Trap") -> Fault:
 
 
 def _machine(trap: "Trap") -> Machine:
-    """The machine that the operation works on."""
+    """The machine that the step is carried out on, or that the operation works on."""
+    if trap.machine is not None:
+        return trap.machine
     kind, number = trap.target
     if kind == Image.KIND:
         return trap.zone.machines[IMAGES]

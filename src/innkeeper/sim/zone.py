@@ -163,6 +163,7 @@ class Zone:
         """Puts up a machine; it becomes a host when it is added as one."""
         machine = Machine(name, cpus, memory_kib, self.checker.guest_changed)
         self.machines[name] = machine
+        machine.neighbours = self.machines
         return machine
 
     async def add_host(self, name: str, cpus: int = 8, memory_kib: int = 16 * GIB) -> int:

@@ -50,14 +50,20 @@ events = Table(
     Index("events_of", "kind", "id", "seq"),
 )
 
-#: Monitoring: one row for an object a round; `ts` in epoch seconds, `body` is JSON in bytes.
-#: The time leads the key, so a round is written in one place and the old end is cut off cheaply.
-samples = Table(
-    "samples",
-    metadata,
-    Column("ts", BigInteger, primary_key=True, autoincrement=False),
-    Column("kind", Text, primary_key=True),
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("body", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
-)
+
+def _samples(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("ts", BigInteger, primary_key=True, autoincrement=False),
+        Column("kind", Text, primary_key=True),
+        Column("id", BigInteger, primary_key=True, autoincrement=False),
+        Column("body", LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+#: Monitoring, thinned out (see `tiers`): one row for an object a step; `ts` is when the step began, in epoch seconds,
+#: `body` is JSON in bytes. The time leads the key, so what comes together is written in one place and the old end is
+#: cut off cheaply.
+samples = tuple(_samples(name) for name in ("samples", "samples_medium", "samples_coarse"))

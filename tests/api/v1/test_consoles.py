@@ -10,6 +10,7 @@ import pytest
 
 from innkeeper.api.console.pages import Pages
 from innkeeper.api.server import Application
+from innkeeper.api.v1.commands import Commands
 from innkeeper.api.v1.consoles import LIFE, MOST, Consoles, Tokens
 from innkeeper.api.v1.ports import GuestUnreachable
 from innkeeper.commands import users, vms
@@ -49,6 +50,10 @@ class Screens:
         self.opened.append((vm, kind, Screen()))
         return self.opened[-1][2]
 
+    async def execute(self, vm: int, command: str, stdin: bytes, seconds: float) -> dict[str, Any]:
+        self._reach(vm)
+        return {"code": 0, "stdout": f"{command} {stdin!r} {seconds}", "stderr": "", "cut": False}
+
     async def screenshot(self, vm: int) -> bytes:
         self._reach(vm)
         return b"\x89PNG"
@@ -71,10 +76,12 @@ class Door:
         self.guests = Screens()
         auth = Authenticator(self.realm.world, self.realm.clock, FastPasswords(), _at_once)
         self.consoles = Consoles(self.realm.core, auth, self.guests)  # type: ignore[arg-type]
-        self.app = Application(None, [*self.consoles.routes(), *Pages().routes()])
+        commands = Commands(self.realm.core, auth, self.guests)  # type: ignore[arg-type]
+        parts = (self.consoles, commands, Pages())
+        self.app = Application(None, [route for part in parts for route in part.routes()])
 
     def http(
-        self, verb: str, target: str, who: Caller | None = ALICE
+        self, verb: str, target: str, who: Caller | None = ALICE, body: bytes = b""
     ) -> tuple[int, dict[str, str], bytes]:
         """A request's status, headers and body."""
         sent: list[Any] = []
@@ -83,7 +90,10 @@ class Door:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        asyncio.run(self.app(scope, _nothing, send))
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body}
+
+        asyncio.run(self.app(scope, receive, send))
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         return sent[0]["status"], headers, b"".join(m.get("body", b"") for m in sent[1:])
 
@@ -133,10 +143,6 @@ def _scope(kind: str, target: str, who: Caller | None) -> dict[str, Any]:
 
 async def _at_once(work: Any, *arguments: Any) -> Any:
     return work(*arguments)
-
-
-async def _nothing() -> Any:
-    return {"type": "http.request", "body": b""}
 
 
 TALK = [("accept", "binary"), ("send", b"hello"), ("send", b"keys"), ("close", None)]
@@ -210,6 +216,35 @@ def test_a_screenshot(door: Door) -> None:
     assert door.http("GET", path, BOB)[0] == 403
     status, _, body = door.http("GET", "/api/v1/vms/1/screenshot")
     assert (status, b"it has not been on a host yet" in body) == (409, True)
+
+
+def test_a_command_in_the_guest(door: Door) -> None:
+    path, body = "/api/v1/vms/0/exec", b'{"command": "ls", "stdin": "aW4="}'
+    status, _, answer = door.http("POST", path, ALICE, body)
+    assert (status, json.loads(answer)["stdout"]) == (200, "ls b'in' 60.0")
+    [row] = [row for _, row in door.realm.core.journal.events(0, 1000) if row.what == "command run"]
+    assert (row.id, row.detail) == (0, {"by": ALICE.uid})
+    assert [door.http("POST", path, who, body)[0] for who in (None, BOB)] == [401, 403]
+    assert door.http("POST", "/api/v1/vms/1/exec", ALICE, body)[0] == 409
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"", b"a command is expected"),
+        (b"[]", b"object"),
+        (b"{}", b"command"),
+        (b'{"command": ""}', b"command"),
+        (b'{"command": "a\\u0000"}', b"NUL"),
+        (b'{"command": "a", "seconds": 3601}', b"seconds must be up to 3600, not 3601"),
+        (b'{"command": "a", "seconds": 0}', b"seconds"),
+        (b'{"command": "a", "stdin": "!"}', b"base64"),
+        (b'{"command": "a", "shell": "x"}', b"shell"),
+    ],
+)
+def test_what_is_no_command(door: Door, body: bytes, says: bytes) -> None:
+    status, _, text = door.http("POST", "/api/v1/vms/0/exec", ALICE, body)
+    assert (status, says in text) == (400, True), text
 
 
 def test_the_page_lets_in_nothing_but_its_own_files(door: Door) -> None:

@@ -136,6 +136,34 @@ def system_datastore(_: Cloud) -> int:
     return 0
 
 
+def backing_up(cloud: Cloud) -> int:
+    """A VM that runs, and can be backed up."""
+    cloud.do("one.datastore.allocate", "NAME=backups\nTYPE=BACKUP_DS\nDS_MAD=dummy", -1)
+    image = cloud.add_image()
+    return cloud.add_running(f"{VM}\nDISK=[IMAGE_ID={image}]\nBACKUP_CONFIG=[MODE=INCREMENT]")
+
+
+def being_backed_up(cloud: Cloud) -> int:
+    """A VM whose backup has not been answered yet."""
+    number = backing_up(cloud)
+    cloud.do("one.vm.backup", number)
+    return number
+
+
+def backed_up(cloud: Cloud) -> int:
+    """The image of a VM's backup; the VM is powered off."""
+    number = being_backed_up(cloud)
+    cloud.settle()
+    cloud.do("one.vm.action", "poweroff", number)
+    cloud.settle()
+    return cloud.world.vms[number].backups[0]
+
+
+def _with_its_vm(cloud: Cloud) -> list[Any]:
+    image = backed_up(cloud)
+    return [cloud.world.images[image].vm_id, image]
+
+
 def on(make: Callable[[Cloud], int], *more: Any) -> Make:
     """The number of what is made, and more parameters."""
     return lambda cloud: [make(cloud), *more]
@@ -212,6 +240,7 @@ EXAMPLES: dict[str, Make] = {
     "one.image.enable": on(Cloud.add_image, False),
     "one.image.persistent": on(Cloud.add_image, True),
     "one.image.chtype": on(Cloud.add_image, "OS"),
+    "one.image.restore": on(backed_up, 1, "NAME=again"),
     **everything("image", Cloud.add_image),
     **locking("image", Cloud.add_image),
     "one.imagepool.info": just(-2, -1, -1),
@@ -254,6 +283,7 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.allocate": just(VM),
     "one.vm.action": lambda cloud: ["hold", cloud.add_vm()],
     "one.vm.deploy": lambda cloud: [cloud.add_vm(), cloud.add_host()],
+    "one.vm.migrate": lambda cloud: [cloud.add_running(), cloud.add_host("elsewhere"), True],
     "one.vm.recover": on(Cloud.add_vm, 3),
     "one.vm.attach": on(Cloud.add_running, "DISK=[TYPE=fs,SIZE=5]"),
     "one.vm.detach": on(with_disk, 0),
@@ -274,6 +304,9 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.schedadd": on(Cloud.add_vm, SCHEDULED),
     "one.vm.schedupdate": lambda cloud: [*scheduled(cloud), SCHEDULED],
     "one.vm.scheddelete": lambda cloud: scheduled(cloud),
+    "one.vm.backup": on(backing_up),
+    "one.vm.backupcancel": on(being_backed_up),
+    "one.vm.restore": _with_its_vm,
     "one.vm.monitoring": on(Cloud.add_vm),
     **everything("vm", Cloud.add_vm),
     **locking("vm", Cloud.add_vm),
@@ -285,7 +318,7 @@ EXAMPLES: dict[str, Make] = {
 
 #: Methods that answer a text or a document; all others answer a number.
 ANSWERS_TEXT = frozenset(
-    name for name in EXAMPLES if name.rpartition(".")[2] in
+    name for name in EXAMPLES if name == "one.image.restore" or name.rpartition(".")[2] in
     ("info", "infoextended", "infoset", "monitoring", "version", "config", "login")
 )  # fmt: skip
 #: Methods whose answer is the number of something new.

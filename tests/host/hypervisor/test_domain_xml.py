@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from innkeeper.host.arguments import Arguments
-from innkeeper.host.errors import BadArgsError
+from innkeeper.host.errors import BadArgsError, RefusedError
 from innkeeper.host.hypervisor.domain_xml import NAMESPACE, Setting, domain_xml, vm_of_name
 
 FOLDER = Path("/srv/root/vms/12")
@@ -56,6 +56,24 @@ def attributes(root: ET.Element, path: str) -> dict[str, str]:
 
 #: Descriptions that touch every part; libvirt's schema is held against them in test_real_schema.py.
 UEFI = {**SMALL, "firmware": "uefi", "machine": "q35", "cpu_model": "host-passthrough"}
+TUNED = {
+    **SMALL,
+    "vcpus": 4,
+    "kernel": "kernel",
+    "initrd": "initrd",
+    "emulator": "/usr/bin/qemu-system-x86_64",
+    "cpu_model": "Nehalem",
+    "cpu_features": ["aes"],
+    "topology": {"sockets": 1, "cores": 2, "threads": 2},
+    "video": "virtio",
+    "vram": 4096,
+    "resolution": "800x600",
+    "features": {"localtime": True},
+    "disks": [
+        {"disk": 0, "target": "vda", "format": "raw", "io": "threads", "discard": "ignore",
+         "serial": "12-0", "throttles": {"total_iops_sec": 500, "write_bytes_sec_max": 4096}},
+    ],
+}  # fmt: skip
 DIRECT = {**SMALL, "kernel": "/k", "initrd": "/i", "cmdline": "root=/dev/vda", "video": "virtio"}
 
 
@@ -105,6 +123,30 @@ def test_the_cpu_is_one_that_can_be_had(
     assert root.get("type") == ("kvm" if accelerator == "kvm" else "qemu")
     assert attributes(root, "cpu")["mode"] == mode
     assert root.findtext("cpu/model") == model
+
+
+def test_what_is_tuned() -> None:
+    root = rendered(TUNED)
+    assert root.findtext("os/kernel") == f"{FOLDER}/kernel"
+    assert root.findtext("os/initrd") == f"{FOLDER}/initrd"
+    assert root.findtext("devices/emulator") == TUNED["emulator"]
+    assert attributes(root, "cpu/topology") == {"sockets": "1", "cores": "2", "threads": "2"}
+    assert attributes(root, "cpu/feature") == {"policy": "require", "name": "aes"}
+    assert attributes(root, "clock") == {"offset": "localtime"}
+    driver = attributes(root, "devices/disk/driver")
+    assert (driver["io"], driver["discard"]) == ("threads", "ignore")
+    assert root.findtext("devices/disk/serial") == "12-0"
+    assert root.findtext("devices/disk/iotune/total_iops_sec") == "500"
+    assert attributes(root, "devices/video/model") == {"type": "virtio", "vram": "4096"}
+    assert attributes(root, "devices/video/model/resolution") == {"x": "800", "y": "600"}
+
+
+def test_enlightenments_for_windows_need_kvm() -> None:
+    wanted = {**SMALL, "features": {"hyperv": True}}
+    root = rendered(wanted, accelerator="kvm")
+    assert attributes(root, "features/hyperv/relaxed") == {"state": "on"}
+    with pytest.raises(RefusedError, match="HYPERV needs KVM"):
+        rendered(wanted)
 
 
 def test_disks_lie_in_the_vms_folder_on_the_bus_of_their_target() -> None:
@@ -201,3 +243,33 @@ def test_what_is_wrong_is_named(wrong: dict[str, Any], named: str) -> None:
 def test_only_our_names_are_vms() -> None:
     assert vm_of_name("one-12") == 12
     assert vm_of_name("one-12-0") is vm_of_name("zone-1") is vm_of_name("one-x") is None
+
+
+ARM = {**FULL, "arch": "aarch64"}
+del ARM["cpu_shares"]
+
+
+def test_another_architecture_is_emulated_whatever_the_host_has() -> None:
+    root = rendered(ARM, accelerator="kvm")
+    assert root.get("type") == "qemu"
+    assert attributes(root, "os/type") == {"arch": "aarch64", "machine": "virt"}
+    assert attributes(root, "os")["firmware"] == "efi"
+    assert root.findtext("cpu/model") == "cortex-a57"
+    assert root.find("features/acpi") is not None and root.find("features/tcg") is not None
+    assert root.find("features/apic") is None and root.find("features/pae") is None
+    assert attributes(root, "devices/video/model") == {"type": "virtio"}
+    native = rendered(ARM, accelerator="kvm", arch="aarch64")
+    assert native.get("type") == "kvm"
+
+
+def test_arms_machine_has_no_ide() -> None:
+    targets = {t.get("dev"): t.get("bus") for t in rendered(ARM).findall("devices/disk/target")}
+    assert targets == {"vda": "virtio", "sdb": "scsi", "vdz": "virtio"}
+    cd = rendered(ARM).find("devices/disk/target[@dev='vdz']/..")
+    assert cd.get("device") == "disk" and cd.find("readonly") is not None
+
+
+def test_a_kernel_of_its_own_needs_no_firmware() -> None:
+    root = rendered({**SMALL, "arch": "aarch64", "kernel": "/k"})
+    assert "firmware" not in attributes(root, "os")
+    assert root.find("features/acpi") is None

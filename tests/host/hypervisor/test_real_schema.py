@@ -9,13 +9,13 @@ import pytest
 
 from innkeeper.host.arguments import Arguments
 from innkeeper.host.hypervisor.domain_xml import domain_xml
-from tests.host.hypervisor.test_domain_xml import DIRECT, FULL, SMALL, UEFI, setting
+from tests.host.hypervisor.test_domain_xml import ARM, DIRECT, FULL, SMALL, TUNED, UEFI, setting
 from tests.host.lab import Lab
 
 pytestmark = pytest.mark.real
 
 
-@pytest.mark.parametrize("description", [FULL, SMALL, UEFI, DIRECT])
+@pytest.mark.parametrize("description", [FULL, SMALL, UEFI, DIRECT, TUNED, ARM])
 @pytest.mark.parametrize("accelerator", ["kvm", "tcg"])
 def test_libvirt_accepts_what_is_made(
     lab: Lab, description: dict[str, Any], accelerator: str, tmp_path: Path

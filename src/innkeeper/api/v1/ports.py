@@ -42,6 +42,10 @@ class Guests(Protocol):
         """What the guest's screen shows, as PNG."""
         ...
 
+    async def execute(self, vm: int, command: str, stdin: bytes, seconds: float) -> dict[str, Any]:
+        """Runs a command in the guest, at most once: {"code", "stdout", "stderr" (base64), "cut"}."""
+        ...
+
 
 class ContentUnavailable(Exception):
     """An image's content cannot be had; the text says why."""
@@ -95,4 +99,8 @@ class Contents(Protocol):
 
         Raises NoRoom.
         """
+        ...
+
+    async def verify(self, image: Image, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Which files of a backup are not what they were: {"name", "why"}. Raises ContentUnavailable."""
         ...

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from innkeeper.api.latencies import Latencies
 from innkeeper.api.xmlrpc import introspection
 from innkeeper.api.xmlrpc.methods import (
     Answer,
@@ -49,6 +50,7 @@ class XmlRpc:
     ) -> None:
         settings = Settings(datastore_root, image_folders, image_networks)
         self.desk: Final = Desk(core, authenticator, monitoring, settings)
+        self.latencies: Final = Latencies()
 
     async def __call__(self, method: str, params: list[XmlRpcValue]) -> Document:
         """The response to a call: whole, or in pieces when it is long. Raises CallError for faults."""
@@ -58,7 +60,8 @@ class XmlRpc:
         if found is None:
             raise introspection.unknown(method)
         try:
-            answer = await self._carry_out(found, params)
+            with self.latencies.timed(method):
+                answer = await self._carry_out(found, params)
         except Refusal as refusal:
             log.info("%s refused: %d %r", method, refusal.code, refusal.text)
             return failure(f"[{method}] {refusal.text}", int(refusal.code), refusal.object_id)

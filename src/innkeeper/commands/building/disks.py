@@ -9,6 +9,7 @@ from innkeeper.model.states import ImageState, ImageType
 from innkeeper.model.template import Template, Vector, as_int
 
 from ..common import usable
+from . import tuning
 from .draft import Draft, problem
 
 USABLE = frozenset({ImageState.READY, ImageState.LOCKED})
@@ -42,6 +43,7 @@ def fill(draft: Draft) -> None:
 
 def _made(draft: Draft, vector: Vector, number: int) -> Vector:
     disk = {name: value for name, value in vector.items() if name not in _GIVEN}
+    disk = tuning.checked(draft.number, number, disk)
     made = _volatile(draft, disk) if _is_volatile(disk) else _from_image(draft, disk)
     return {**made, "DISK_ID": str(number)}
 
@@ -99,7 +101,7 @@ def _volatile(draft: Draft, disk: Vector) -> Vector:
 
 
 def _from_image(draft: Draft, disk: Vector) -> Vector:
-    image = usable(draft.world, Image, _image_id(draft, disk), draft.caller)
+    image = usable(draft.world, Image, image_id(draft, disk), draft.caller)
     datastore = draft.world.datastores[image.datastore_id]
     if image.type not in DISK_TYPES:
         raise problem(f"Image {image.id} is of type {image.type.name} and cannot be a DISK.")
@@ -132,7 +134,8 @@ def _from_image(draft: Draft, disk: Vector) -> Vector:
     return made
 
 
-def _image_id(draft: Draft, disk: Vector) -> int:
+def image_id(draft: Draft, disk: Vector) -> int:
+    """The number of the image that a DISK, or what is written like one, names."""
     if "IMAGE_ID" in disk:
         number = as_int(disk["IMAGE_ID"])
         if number is None:

@@ -32,6 +32,7 @@ class Draft:
     disks: list[Vector] = field(default_factory=list)
     nics: list[Vector] = field(default_factory=list)
     aliases: list[Vector] = field(default_factory=list)
+    backup: Vector = field(default_factory=dict)
 
     @property
     def world(self) -> World:

@@ -24,8 +24,8 @@ def files_of(request: Arguments) -> dict[str, str]:
     return files
 
 
-def write(target: Path, files: dict[str, str]) -> None:
-    """Replaces ``target`` with a CD that holds these files.
+def write(target: Path, files: dict[str, str], attachments: dict[str, Path] | None = None) -> None:
+    """Replaces ``target`` with a CD that holds these files, and copies of others under their names.
 
     A CD that is plugged into a running guest keeps its content until the guest is shown the new one: its file is
     replaced, not changed.
@@ -36,6 +36,8 @@ def write(target: Path, files: dict[str, str]) -> None:
         folder = Path(name)
         for file_name, text in files.items():
             (folder / file_name).write_text(text, encoding="utf-8", newline="")
+        for file_name, origin in (attachments or {}).items():
+            shutil.copyfile(origin, folder / file_name)
         with written_beside(target) as part:
             run("genisoimage", "-quiet", "-o", str(part), "-V", VOLUME, "-J", "-R", str(folder))
             part.chmod(0o600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -105,14 +106,15 @@ def described(disk: Arguments, bases: Path) -> Disk:
         number=disk.integer("disk"),
         kind=kind,
         format="qcow2" if kind == "overlay" else disk.choice("format", FORMATS, "raw"),
-        base=_base_path(disk, bases) if has_base else None,
+        base=base_path(disk, bases) if has_base else None,
         base_format=disk.choice("base_format", FORMATS) if "base_format" in disk else None,
         size_mib=disk.maybe_integer("size_mib", least=1),
         fs=fs,
     )
 
 
-def _base_path(disk: Arguments, bases: Path) -> Path:
+def base_path(disk: Arguments, bases: Path) -> Path:
+    """Where a base lies: in the cache of bases, or, when it is not there, at its origin if that is here."""
     name = disk.text("base")
     if not name.startswith("bases/"):
         return Path(disk.path("base"))
@@ -151,6 +153,34 @@ def remove(target: Path) -> None:
     remove_durably(target)
 
 
+def put_back(disk: Disk, target: Path) -> None:
+    """Gives a disk another content, whole or not at all. A persistent image's is its own file's."""
+    if disk.base is None or not disk.base.exists():
+        raise MissingError(str(disk.base))
+    place = target.resolve()
+    with written_beside(place) as part:
+        convert(disk.base, part, disk.format, disk.base_format)
+        part.chmod(0o600 if place == target else 0o644)
+
+
+def ensure_in(store: Path | None, vm: int, disk: Disk, target: Path) -> None:
+    """Makes a disk; with a `store`, a folder that hosts share, there, and a link to it in the VM's own folder."""
+    if store is None or disk.kind == "link":
+        ensure(disk, target)
+        return
+    if not store.is_dir():
+        raise RefusedError(f"this host lacks {store}, which hosts share for disks")
+    shared = store / str(vm) / target.name
+    shared.parent.mkdir(mode=0o711, exist_ok=True)
+    ensure(disk, shared)
+    ensure(Disk(disk.number, "link", disk.format, base=shared), target)
+
+
+def remove_shared(store: Path, vm: int) -> None:
+    """Removes a VM's disks from a folder that hosts share."""
+    shutil.rmtree(store / str(vm), ignore_errors=True)
+
+
 def _overlay(disk: Disk, part: Path) -> None:
     assert disk.base is not None
     base_format = disk.base_format or info(disk.base).format
@@ -180,6 +210,16 @@ def grow(image: Path, image_format: str, size_mib: int | None) -> None:
     """Grows an image to a size; one that is larger stays as it is."""
     if size_mib is not None and info(image, image_format).virtual < size_mib * MIB:
         run("qemu-img", "resize", "-q", "-f", image_format, str(image), f"{size_mib}M")
+
+
+def lay_on(image: Path, base: str, base_format: str) -> None:
+    """Says where the file lies on this host that an image is a layer on; its content is the same."""
+    run("qemu-img", "rebase", "-u", "-f", "qcow2", "-b", base, "-F", base_format, str(image))
+
+
+def set_size(image: Path, image_format: str, size: int) -> None:
+    """Makes an image that nobody uses as large as another is."""
+    run("qemu-img", "resize", "-q", "--shrink", "-f", image_format, str(image), str(size))
 
 
 def make_empty(

@@ -74,16 +74,18 @@ def ensure(disk: Disk, target: Path) -> None:
         _move_owners(part)
 
 
-def write(target: Path, files: dict[str, str]) -> None:
+def write(target: Path, files: dict[str, str], attachments: dict[str, Path] | None = None) -> None:
     """Replaces the folder of a context; a container that runs sees the new files."""
     target.mkdir(mode=0o755, exist_ok=True)
-    for name, text in files.items():
+    contents = {name: text.encode() for name, text in files.items()}
+    contents |= {name: origin.read_bytes() for name, origin in (attachments or {}).items()}
+    for name, content in contents.items():
         part = target / f".{name}{PART_SUFFIX}"
-        part.write_text(text, encoding="utf-8", newline="")
+        part.write_bytes(content)
         os.chown(part, FIRST_ID, FIRST_ID)
         part.chmod(0o400)
         part.replace(target / name)
-    for left in {entry.name for entry in target.iterdir()} - files.keys():
+    for left in {entry.name for entry in target.iterdir()} - contents.keys():
         (target / left).unlink()
 
 

@@ -120,7 +120,7 @@ def _go_on(folder: VmFolder, domain: Any) -> None:
     remove_durably(folder.checkpoint)
     if state_of(domain) == "paused":
         domain.resume()
-    state.restoring = None
+    state.restoring = state.sending = None
     folder.write(state)
 
 

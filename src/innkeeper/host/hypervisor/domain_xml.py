@@ -3,7 +3,8 @@
 The format is libvirt's, https://libvirt.org/formatdomain.html. What the emulation needs is decided
 here: TCG gets a small translation cache (its default of 1 GiB a guest would be the largest part of
 its memory), a CPU model that it can emulate, and machine ``pc``, on which the kernels of cloud
-images see an IDE CD-ROM.
+images see an IDE CD-ROM. An architecture that is not the host's is emulated also where there is KVM;
+ARM's machine ``virt`` has UEFI alone, no IDE and no graphics card of the PC.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..arguments import Arguments
+from ..errors import RefusedError
 from ..xmltree import parse
 
 #: Our own elements in a domain's XML: which VM, which generation, whose.
@@ -23,7 +25,11 @@ QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 _BUSES = {"vd": "virtio", "sd": "scsi", "hd": "ide", "xvd": "xen"}
 _TARGET = re.compile(r"(vd|sd|hd|xvd)[a-z]{1,2}")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_LIMIT = re.compile(r"(total|read|write)_(bytes|iops)_sec(_max(_length)?)?|size_iops_sec")
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: What a guest gets that asks for nothing, by architecture: machine, CPU under TCG, graphics card.
+_PC, _ARM = ("pc", "qemu64", "cirrus"), ("virt", "cortex-a57", "virtio")
+_USUAL = {"x86_64": _PC, "i686": _PC, "aarch64": _ARM}
 #: Mebibytes of TCG's cache of translated code, at least and at most.
 _TCG_CACHE = (32, 512)
 
@@ -37,6 +43,8 @@ class Setting:
     zone: str
     folder: Path
     accelerator: str = "tcg"
+    #: The host's own architecture.
+    arch: str = "x86_64"
     #: The cache mode of disks that ask for none: ``none`` where the file system does direct I/O.
     cache: str = "none"
     #: By disk number, the files (with their formats) that a qcow2 disk is layered on, nearest first.
@@ -58,11 +66,14 @@ def domain_xml(domain: Arguments, setting: Setting) -> str:
     """The libvirt XML of a domain; BadArgsError names what is wrong in the description."""
     ET.register_namespace("inn", NAMESPACE)
     ET.register_namespace("qemu", QEMU_NAMESPACE)
+    if _arch(domain) != setting.arch:
+        setting = dataclasses.replace(setting, accelerator="tcg")
     root = head_xml("kvm" if setting.accelerator == "kvm" else "qemu", domain, setting)
     _operating_system(root, domain, setting)
     _features(root, domain, setting)
     _cpu(root, domain, setting)
-    _leaf(root, "clock", offset="utc")
+    localtime = _wanted_features(domain).flag("localtime")
+    _leaf(root, "clock", offset="localtime" if localtime else "utc")
     for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
         _leaf(root, f"on_{event}", action)
     _devices(root, domain, setting)
@@ -108,11 +119,19 @@ def _identity(root: ET.Element, setting: Setting) -> None:
 
 def machine_of(domain: Arguments) -> str:
     """The machine type; on ``pc`` the kernels of cloud images see an IDE CD-ROM."""
-    return domain.maybe_text("machine") or ("pc" if _arch(domain) == "x86_64" else "virt")
+    return domain.maybe_text("machine") or _usual(domain)[0]
 
 
 def _arch(domain: Arguments) -> str:
     return domain.text("arch", "x86_64")
+
+
+def _usual(domain: Arguments) -> tuple[str, str | None, str]:
+    return _USUAL.get(_arch(domain), ("virt", None, "virtio"))
+
+
+def _is_pc(domain: Arguments) -> bool:
+    return _USUAL.get(_arch(domain)) is _PC
 
 
 def _capacity(root: ET.Element, domain: Arguments) -> None:
@@ -134,13 +153,19 @@ def _capacity(root: ET.Element, domain: Arguments) -> None:
 def _operating_system(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     system = _leaf(root, "os")
     _leaf(system, "type", "hvm", arch=_arch(domain), machine=machine_of(domain))
-    if domain.choice("firmware", ("bios", "uefi"), "bios") == "uefi":
+    wanted = domain.choice("firmware", ("bios", "uefi"), "bios")
+    if wanted == "uefi" or not (_is_pc(domain) or "kernel" in domain):
         system.set("firmware", "efi")
+        # Otherwise libvirt may choose one that starts nothing but what Microsoft or Debian has signed.
+        for feature in ("enrolled-keys", "secure-boot"):
+            _leaf(_only(system, "firmware"), "feature", enabled="no", name=feature)
         # In the VM's folder, so that it goes when the VM goes.
         _leaf(system, "nvram", str(setting.folder / "nvram"))
     for key in ("kernel", "initrd"):
         if key in domain:
-            _leaf(system, key, domain.path(key))
+            # By its mere name it is the file in the VM's folder, which came with the disks.
+            own = domain.raw(key) == key
+            _leaf(system, key, str(setting.folder / key) if own else domain.path(key))
     if cmdline := domain.maybe_text("cmdline"):
         _leaf(system, "cmdline", cmdline)
 
@@ -148,13 +173,27 @@ def _operating_system(root: ET.Element, domain: Arguments, setting: Setting) -> 
 def _features(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     wanted = _wanted_features(domain)
     features = _leaf(root, "features")
+    pc = _is_pc(domain)
+    # Without firmware, ARM's machine has no ACPI tables.
+    known = {"acpi": pc or "kernel" not in domain, "apic": pc, "pae": pc}
     for name, default in (("acpi", True), ("apic", True), ("pae", False)):
-        if wanted.flag(name, default):
+        if known[name] and wanted.flag(name, default):
             _leaf(features, name)
+    if wanted.flag("hyperv"):
+        _hyperv(features, setting)
     if setting.accelerator != "kvm":
         least, most = _TCG_CACHE
         size = max(least, min(domain.integer("memory_mib") // 2, most))
         _leaf(_leaf(features, "tcg"), "tb-cache", str(size), unit="MiB")
+
+
+def _hyperv(features: ET.Element, setting: Setting) -> None:
+    if setting.accelerator != "kvm":
+        raise RefusedError("HYPERV needs KVM, which does not work on this host")
+    hyperv = _leaf(features, "hyperv")
+    for name in ("relaxed", "vapic"):
+        _leaf(hyperv, name, state="on")
+    _leaf(hyperv, "spinlocks", state="on", retries="4096")
 
 
 def _wanted_features(domain: Arguments) -> Arguments:
@@ -163,22 +202,37 @@ def _wanted_features(domain: Arguments) -> Arguments:
 
 def _cpu(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     model = domain.maybe_text("cpu_model")
+    cpu: ET.Element | None = None
     host_like = model in (None, "host-passthrough", "host-model")
     if setting.accelerator == "kvm" and host_like:
-        _leaf(root, "cpu", mode=model or "host-passthrough")
+        cpu = _leaf(root, "cpu", mode=model or "host-passthrough")
     elif model == "maximum" or (model and host_like):
-        _leaf(root, "cpu", mode="maximum")
-    elif _arch(domain) == "x86_64" or model:
+        cpu = _leaf(root, "cpu", mode="maximum")
+    elif name := model or _usual(domain)[1]:
         cpu = _leaf(root, "cpu", mode="custom", match="exact", check="none")
-        _leaf(cpu, "model", model or "qemu64", fallback="forbid")
+        _leaf(cpu, "model", name, fallback="forbid")
+    if "topology" in domain:
+        cpu = _leaf(root, "cpu") if cpu is None else cpu
+        shape = domain.part("topology")
+        parts = ("sockets", "cores", "threads")
+        _leaf(cpu, "topology", **{name: str(shape.integer(name, least=1)) for name in parts})
+    if names := domain.raw("cpu_features"):
+        cpu = _leaf(root, "cpu") if cpu is None else cpu
+        for name in names:
+            _leaf(cpu, "feature", policy="require", name=str(name))
 
 
 def _devices(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     devices = _leaf(root, "devices")
+    if "emulator" in domain:
+        _leaf(devices, "emulator", domain.path("emulator"))
     q35 = "q35" in machine_of(domain)
     disks = domain.parts("disks", required=False)
     for disk in disks:
-        devices.append(disk_xml(disk, setting, q35))
+        element = disk_xml(disk, setting, q35)
+        if not _is_pc(domain):
+            _without_ide(element)
+        devices.append(element)
     if any(element.find("target[@bus='scsi']") is not None for element in devices):
         _leaf(devices, "controller", type="scsi", model="virtio-scsi")
     for nic in domain.parts("nics", required=False):
@@ -190,6 +244,16 @@ def _devices(root: ET.Element, domain: Arguments, setting: Setting) -> None:
     _screen(devices, domain)
     _leaf(_leaf(devices, "rng", model="virtio"), "backend", "/dev/urandom", model="random")
     _leaf(_leaf(devices, "memballoon", model="virtio"), "stats", period="10")
+
+
+def _without_ide(element: ET.Element) -> None:
+    """A disk for a machine that has no IDE: what would be a CD drive there is a disk that cannot be written to."""
+    target = element.find("target[@bus='ide']")
+    if target is not None:
+        # hda becomes vdz, hdb vdy: names from the other end are free, and libvirt counts by them.
+        target.set("dev", f"vd{chr(ord('a') + ord('z') - ord(target.attrib['dev'][-1]))}")
+        target.set("bus", "virtio")
+        element.set("device", "disk")
 
 
 def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element:
@@ -204,21 +268,34 @@ def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element
     driver = _leaf(element, "driver", name="qemu", type=disk.choice("format", ("raw", "qcow2")))
     driver.set("cache", disk.text("cache", setting.cache))
     if not readonly:
-        driver.set("discard", "unmap")
+        driver.set("discard", disk.choice("discard", ("unmap", "ignore"), "unmap"))
+    if "io" in disk:
+        driver.set("io", disk.choice("io", ("native", "threads", "io_uring")))
     number = disk.integer("disk")
     _leaf(element, "source", file=str(setting.folder / f"disk.{number}"))
     if number in setting.backing:
-        _backing(element, setting.backing[number])
+        backing_xml(element, setting.backing[number])
     bus = _BUSES[found[1]]
     _leaf(element, "target", dev=target, bus="sata" if q35 and bus == "ide" else bus)
     if readonly:
         _leaf(element, "readonly")
+    if "serial" in disk:
+        _leaf(element, "serial", disk.text("serial"))
+    if "throttles" in disk:
+        _throttle(_leaf(element, "iotune"), disk.part("throttles"))
     _boot(element, disk)
     _leaf(element, "alias", name=f"ua-disk-{number}")
     return element
 
 
-def _backing(element: ET.Element, layers: Sequence[tuple[str, str]]) -> None:
+def _throttle(element: ET.Element, limits: Arguments) -> None:
+    for name in limits.as_dict():
+        if not _LIMIT.fullmatch(name):
+            raise limits.bad(name, "a limit such as total_bytes_sec")
+        _leaf(element, name, str(limits.integer(name)))
+
+
+def backing_xml(element: ET.Element, layers: Sequence[tuple[str, str]]) -> None:
     """The layers under a disk, which libvirt is not to give to QEMU's user: guests share them."""
     for file, layer_format in layers:
         element = _leaf(element, "backingStore", type="file")
@@ -263,11 +340,18 @@ def _serial(devices: ET.Element, setting: Setting) -> None:
 def _screen(devices: ET.Element, domain: Arguments) -> None:
     for item in domain.parts("inputs", required=False):
         _leaf(devices, "input", type=item.text("type"), bus=item.text("bus", "usb"))
+    if not _is_pc(domain) and devices.find("input[@bus='usb']") is not None:
+        _leaf(devices, "controller", type="usb", model="qemu-xhci")
     model = domain.maybe_text("video")
     if "graphics" in domain:
         _graphics(devices, domain.part("graphics"))
-        model = model or "cirrus"
-    _leaf(_leaf(devices, "video"), "model", type=model or "none")
+        model = model or _usual(domain)[2]
+    shown = _leaf(_leaf(devices, "video"), "model", type=model or "none")
+    if vram := domain.maybe_integer("vram", least=1024):
+        shown.set("vram", str(vram))
+    if resolution := domain.maybe_text("resolution"):
+        across, _, down = resolution.partition("x")
+        _leaf(shown, "resolution", x=across, y=down)
 
 
 def _graphics(devices: ET.Element, graphics: Arguments) -> None:
@@ -292,6 +376,12 @@ def _parse_raw(raw: str, domain: Arguments) -> ET.Element:
 
 #: Elements of which a domain has one: what comes raw is put into the one that is there.
 _SINGLE = frozenset({"devices", "features", "os", "cputune", "metadata"})
+
+
+def _only(parent: ET.Element, tag: str) -> ET.Element:
+    """The one child with this tag, made if it is missing."""
+    found = parent.find(tag)
+    return _leaf(parent, tag) if found is None else found
 
 
 def _merge(root: ET.Element, raw: ET.Element) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import platform
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
@@ -80,7 +81,8 @@ class Hypervisor:
     ) -> None:
         self._zone = zone
         self._vms = vms
-        self._accelerator = accelerator
+        self.root = vms.parent
+        self.accelerator = accelerator
         self._machines: dict[str, list[str]] | None = None
         self.watcher = Watcher(report, self._live_generation, self.generations)
         self.connection = Connection(self.URI, self.watcher.occurred, self.watcher.resync)
@@ -219,15 +221,20 @@ class Hypervisor:
             raise RefusedError(f"QEMU here has no machine {wanted!r} of architecture {arch}")
 
     def setting(
-        self, folder: VmFolder, generation: int, backing: Mapping[int, Sequence[tuple[str, str]]]
+        self,
+        folder: VmFolder,
+        generation: int,
+        backing: Mapping[int, Sequence[tuple[str, str]]],
+        there: Path | None = None,
     ) -> Setting:
-        """What this host adds to a description of a domain."""
+        """What this host adds to a description of a domain; `there` is its folder on another host."""
         return Setting(
             vm=folder.vm,
             generation=generation,
             zone=self._zone,
-            folder=folder.path,
-            accelerator=self._accelerator(),
+            folder=there or folder.path,
+            accelerator=self.accelerator(),
+            arch=platform.machine(),
             cache="none" if direct_io_works(folder.path) else "writeback",
             backing=backing,
         )
@@ -238,7 +245,7 @@ class Hypervisor:
         state = folder.state()
         state.domain = description.as_dict()
         state.domain_generation = generation
-        state.restoring = None
+        state.restoring = state.sending = None
         folder.write(state)
 
     def when_started(self, vm: int) -> Any:

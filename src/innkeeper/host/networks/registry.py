@@ -89,14 +89,18 @@ class Networks:
         found = [read_json(file) for file in self._folder.glob("*.json")]
         return sorted((Network(**item) for item in found if item), key=lambda net: net.network)
 
-    def ensure(self, vm: int, described: list[Arguments], nics: list[Arguments]) -> None:
-        """Makes each network, notes that the VM uses it, and sets up what guards the VM's NICs."""
+    def ensure(self, vm: int, described: list[Arguments], nics: list[Arguments] | None) -> None:
+        """Makes each network, notes that the VM uses it, and sets up what guards the VM's NICs.
+
+        Without ``nics`` that stays as it is.
+        """
         networks = [wanted(item) for item in described]
-        guarded = [wanted_nic(nic) for nic in nics]
+        guarded = None if nics is None else [wanted_nic(nic) for nic in nics]
         with self._lock:
             for network in networks:
                 self._ensure(vm, network)
-            self._guard(vm, guarded)
+            if guarded is not None:
+                self._guard(vm, guarded)
 
     def guard(self, vm: int, nics: list[Arguments]) -> None:
         """Changes what guards the VM's NICs; nothing where it uses no network."""

@@ -6,14 +6,19 @@ and what is owed is removed when the host comes back; for all others it ends in 
 needs the host's word, because the same VM will run elsewhere.
 """
 
+from typing import Any
+
 from innkeeper.lifecycle import engine
+from innkeeper.lifecycle.descriptions import ask_at
 from innkeeper.lifecycle.engine import Procedure, Step, register
+from innkeeper.lifecycle.kept import let_go
 from innkeeper.lifecycle.machine import move
+from innkeeper.lifecycle.messages import Instruction
 from innkeeper.lifecycle.stays import closed
 from innkeeper.model.objects import Operation, Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmAction
-from innkeeper.model.world import Transaction
+from innkeeper.model.world import Transaction, World
 
 from . import common
 from .common import vm_of
@@ -34,7 +39,7 @@ def _owed(tx: Transaction, operation: Operation) -> None:
 
 
 def _resubmitted(tx: Transaction, operation: Operation) -> None:
-    vm = vm_of(tx.world, operation)
+    vm = let_go(tx, vm_of(tx.world, operation))
     history = closed(tx, vm, VmAction.DELETE_RECREATE, _caller(operation))
     template = vm.template.without("SNAPSHOT")
     move(tx, vm, "PENDING", history=history, deploy_id="", template=template, disk_snapshots=())
@@ -54,8 +59,30 @@ def _caller(operation: Operation) -> Caller:
 def _removal(shown: str, *, proof: bool) -> Step:
     return Step(
         "remove",
-        why="the only one: it works from any half-made state",
+        why="it works from any half-made state",
         do=common.remove_all,
+        enter=common.show(shown),
+        proof=proof,
+    )
+
+
+def _remove_there(world: World, operation: Operation) -> Instruction | None:
+    kept_on = vm_of(world, operation).kept_on
+    if kept_on in (-1, operation.host_id):
+        return None
+    return ask_at(kept_on, operation, "vm.remove")
+
+
+def _removed_there(tx: Transaction, operation: Operation, _: dict[str, Any]) -> None:
+    tx.change(vm_of(tx.world, operation), kept_on=-1)
+
+
+def _removal_there(shown: str, *, proof: bool) -> Step:
+    return Step(
+        "remove there",
+        why="first: a guest that is on its way may still be where it came from",
+        do=_remove_there,
+        done=_removed_there,
         enter=common.show(shown),
         proof=proof,
     )
@@ -64,8 +91,11 @@ def _removal(shown: str, *, proof: bool) -> Step:
 DELETE = register(
     Procedure(
         "delete",
-        steps=(_removal("CLEANUP_DELETE", proof=False),),
-        no_return="remove",
+        steps=(
+            _removal_there("CLEANUP_DELETE", proof=False),
+            _removal("CLEANUP_DELETE", proof=False),
+        ),
+        no_return="remove there",
         finish=_deleted,
         fail=_owed,
     )
@@ -73,8 +103,11 @@ DELETE = register(
 RECREATE = register(
     Procedure(
         "recreate",
-        steps=(_removal("CLEANUP_RESUBMIT", proof=True),),
-        no_return="remove",
+        steps=(
+            _removal_there("CLEANUP_RESUBMIT", proof=True),
+            _removal("CLEANUP_RESUBMIT", proof=True),
+        ),
+        no_return="remove there",
         finish=_resubmitted,
         fail=_unproven,
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from innkeeper.lifecycle import descriptions, guarding
+from innkeeper.lifecycle import descriptions, files, guarding
 from innkeeper.lifecycle.descriptions import ask
 from innkeeper.lifecycle.engine import Note, Step, target_of
 from innkeeper.lifecycle.machine import move
@@ -50,13 +50,16 @@ def release_networks(world: World, operation: Operation) -> Instruction | None:
 
 def ensure_disks(world: World, operation: Operation) -> Instruction:
     """The VM's folder and disks."""
-    wanted = descriptions.disks(world, vm_of(world, operation))
-    return ask(operation, "disk.ensure", timeout=600.0, disks=wanted)
+    vm = vm_of(world, operation)
+    wanted, store = descriptions.disks(world, vm), descriptions.store(world, vm)
+    booted = files.booted(world, vm)
+    more = {"attachments": booted} if booted else {}
+    return ask(operation, "disk.ensure", timeout=600.0, disks=wanted, **more, **store)
 
 
 def ensure_context(world: World, operation: Operation) -> Instruction | None:
     """The CD that tells the guest who it is."""
-    wanted = descriptions.context(vm_of(world, operation))
+    wanted = files.context(world, vm_of(world, operation))
     return ask(operation, "context.ensure", **wanted) if wanted else None
 
 
@@ -76,8 +79,8 @@ def destroy_domain(world: World, operation: Operation) -> Instruction:
 
 
 def remove_all(world: World, operation: Operation) -> Instruction:
-    """Nothing of the VM left on the host."""
-    return ask(operation, "vm.remove")
+    """Nothing of the VM left on the host, nor where hosts share its disks."""
+    return ask(operation, "vm.remove", **descriptions.store(world, vm_of(world, operation)))
 
 
 def note_domain(tx: Transaction, operation: Operation, result: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from innkeeper.model.objects import Datastore, Host, Operation, Vm
 from innkeeper.model.permissions import SYSTEM, Caller
 from innkeeper.model.world import Transaction
 
-from . import common
+from . import common, redeploy
 from .common import vm_of
 
 
@@ -71,6 +71,9 @@ def begin(
     decision: dict[str, Any] | None = None,
 ) -> None:
     """Places the VM: its capacity is taken on the host, its generation grows, its deployment starts."""
+    if vm.kept_on >= 0:
+        redeploy.begin(tx, vm, host, datastore, caller, decision)
+        return
     vm = move(
         tx,
         vm,

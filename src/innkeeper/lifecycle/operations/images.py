@@ -11,7 +11,7 @@ from innkeeper.lifecycle.machine import move
 from innkeeper.lifecycle.messages import FRONT_END, SIMULATED, Instruction
 from innkeeper.model.objects import Datastore, Image, Operation, Vm
 from innkeeper.model.permissions import SYSTEM, Caller
-from innkeeper.model.states import FILE_TYPES, ImageState, VmState
+from innkeeper.model.states import FILE_TYPES, ImageState, ImageType, VmState
 from innkeeper.model.template import as_int
 from innkeeper.model.world import Transaction, World
 
@@ -70,7 +70,8 @@ def _clone(world: World, operation: Operation) -> Instruction:
 
 def _remove(world: World, operation: Operation) -> Instruction | None:
     image: Image = target_of(world, operation)
-    return _ask(world, operation, "image.remove", path=image.source) if image.source else None
+    verb = "backup.remove" if image.type is ImageType.BACKUP else "image.remove"
+    return _ask(world, operation, verb, path=image.source) if image.source else None
 
 
 def _arrived(tx: Transaction, operation: Operation, result: dict[str, Any]) -> None:
@@ -83,12 +84,14 @@ def _arrived(tx: Transaction, operation: Operation, result: dict[str, Any]) -> N
     )
 
 
-def _ready(tx: Transaction, operation: Operation) -> None:
+def ready(tx: Transaction, operation: Operation) -> None:
+    """The image can be used."""
     image: Image = target_of(tx.world, operation)
     settle(tx, tx.change(image, state=ImageState.READY, prev_state=image.state, cloning_id=-1))
 
 
-def _error(tx: Transaction, operation: Operation) -> None:
+def failed(tx: Transaction, operation: Operation) -> None:
+    """The image says why it cannot be used."""
     image: Image = target_of(tx.world, operation)
     template = image.template.with_("ERROR", operation.failure)
     settle(tx, tx.change(image, state=ImageState.ERROR, prev_state=image.state, template=template))
@@ -148,8 +151,8 @@ IMPORT = register(
                 done=_arrived,
             ),
         ),
-        finish=_ready,
-        fail=_error,
+        finish=ready,
+        fail=failed,
     )
 )
 CLONE = register(
@@ -164,8 +167,8 @@ CLONE = register(
                 done=_arrived,
             ),
         ),
-        finish=_ready,
-        fail=_error,
+        finish=ready,
+        fail=failed,
     )
 )
 
@@ -173,7 +176,19 @@ CLONE = register(
 def _gone(tx: Transaction, operation: Operation) -> None:
     image: Image = target_of(tx.world, operation)
     tx.log(image, "deleted")
+    vm = tx.world.vms.get(image.vm_id)
+    if vm is not None and image.id in vm.backups:
+        _forget_backup(tx, vm, image.id)
     tx.delete(image)
+
+
+def _forget_backup(tx: Transaction, vm: Vm, image_id: int) -> None:
+    """A chain that is deleted is not gone on with."""
+    config = dict(vm.backup_config)
+    if config.get("INCREMENTAL_BACKUP_ID") == str(image_id):
+        config["LAST_INCREMENT_ID"] = "-1"
+    backups = tuple(number for number in vm.backups if number != image_id)
+    tx.change(vm, backups=backups, backup_config=config)
 
 
 DELETE = register(
@@ -182,7 +197,7 @@ DELETE = register(
         steps=(Step("remove", why="the file goes before the record that owns it", do=_remove),),
         no_return="remove",
         finish=_gone,
-        fail=_error,
+        fail=failed,
     )
 )
 

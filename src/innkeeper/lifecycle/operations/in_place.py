@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from innkeeper.lifecycle import descriptions, engine
+from innkeeper.lifecycle import descriptions, engine, files
 from innkeeper.lifecycle.changes import CHANGES
 from innkeeper.lifecycle.engine import Procedure
 from innkeeper.lifecycle.machine import move, phase
@@ -128,7 +128,7 @@ def adjust(world: World, operation: Operation) -> Instruction | None:
 
 def context(world: World, operation: Operation) -> Instruction | None:
     """The CD that tells the guest who it is to be; a guest that runs is shown it at once."""
-    described = descriptions.context(wanted(world, operation))
+    described = files.context(world, wanted(world, operation))
     return ask(operation, "context.ensure", **described) if described else None
 
 

@@ -15,12 +15,9 @@ from .common import vm_of
 
 
 def _ensure_networks(world: World, operation: Operation) -> Instruction | None:
-    """The bridges that the VM is to have; what guards its NICs stays as it is."""
+    """The bridges that the VM is to have; what guards its NICs stays as it is, also when this comes late and again."""
     networks = descriptions.networks(world, in_place.wanted(world, operation))
-    if not networks:
-        return None
-    nics = guarding.nics(world, in_place.before(world, operation))
-    return in_place.ask(operation, "network.ensure", networks=networks, nics=nics)
+    return in_place.ask(operation, "network.ensure", networks=networks) if networks else None
 
 
 def _guard(world: World, operation: Operation) -> Instruction | None:

@@ -5,6 +5,7 @@ RUNNING or UNKNOWN -> SHUTDOWN -> EPILOG -> DONE; POWEROFF or SUSPENDED -> EPILO
 
 from innkeeper.lifecycle import engine
 from innkeeper.lifecycle.engine import Procedure, Step, register
+from innkeeper.lifecycle.kept import let_go
 from innkeeper.lifecycle.machine import move, phase
 from innkeeper.lifecycle.stays import closed, stamped
 from innkeeper.model.objects import Operation, Vm
@@ -26,6 +27,7 @@ def _epilog(tx: Transaction, operation: Operation) -> None:
 def done(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> Vm:
     """The VM is DONE: its addresses, images and capacity are free in the same transaction."""
     history = closed(tx, vm, action, caller)
+    vm = let_go(tx, vm, ended=True)
     tx.wake = True
     return move(tx, vm, "DONE", history=history, etime=tx.second, deploy_id="")
 
@@ -84,7 +86,7 @@ def begin(tx: Transaction, vm: Vm, caller: Caller, *, hard: bool) -> None:
         origin = under_way.args["from"]
         engine.abandon(tx, under_way, "terminate-hard")
     vm = common.anew(tx, vm)
-    off = origin in ("POWEROFF", "SUSPENDED", "EPILOG_FAILURE")
+    off = origin in ("POWEROFF", "SUSPENDED", "EPILOG_FAILURE", "STOPPED", "UNDEPLOYED")
     engine.start(
         tx,
         EPILOG if off else TERMINATE,

@@ -415,7 +415,7 @@ def test_histories_of_samples(cloud: Cloud) -> None:
     for _ in range(2):
         cloud.clock.now += 30
         cloud.measure(0)
-    inside = re.search(r"MONITORING(\{.*?\}),SCHED_ACTIONS", schema.VM)
+    inside = re.search(r"MONITORING(\{.*\}),SCHED_ACTIONS", schema.VM)
     assert inside
     one = cloud.xml("one.vm.monitoring", number)
     pool = cloud.xml("one.vmpool.monitoring", -2, -1)

@@ -13,7 +13,8 @@ from innkeeper.api.xmlrpc.documents.elements import (
     text,
 )
 from innkeeper.api.xmlrpc.documents.view import View
-from innkeeper.model.objects import Image
+from innkeeper.lifecycle.backups import over
+from innkeeper.model.objects import Image, Increment
 from innkeeper.model.states import ImageState
 from innkeeper.model.world import World
 
@@ -49,8 +50,21 @@ def image(
         f"<DATASTORE_ID>{image.datastore_id}</DATASTORE_ID>{text('DATASTORE', datastore)}"
         f"{ids('VMS', vms)}{ids('CLONES', clones)}<APP_CLONES></APP_CLONES>"
         f"{image.template.to_xml()}{_NO_SNAPSHOTS}"
-        "<BACKUP_INCREMENTS></BACKUP_INCREMENTS><BACKUP_DISK_IDS></BACKUP_DISK_IDS></IMAGE>",
+        f"<BACKUP_INCREMENTS>{''.join(map(_increment, image.increments))}</BACKUP_INCREMENTS>"
+        f"{ids('BACKUP_DISK_IDS', _backed_up(image))}</IMAGE>",
     )
+
+
+def _increment(increment: Increment) -> str:
+    return (
+        f"<INCREMENT><DATE>{increment.date}</DATE><ID>{increment.id}</ID>"
+        f"<PARENT_ID>{increment.parent}</PARENT_ID><SIZE>{over((increment,))}</SIZE>"
+        f"{cdata('SOURCE', increment.source)}{text('TYPE', increment.kind)}</INCREMENT>"
+    )
+
+
+def _backed_up(image: Image) -> tuple[int, ...]:
+    return tuple(file.disk for file in image.increments[-1].files) if image.increments else ()
 
 
 IMAGE = Form("image", image)

@@ -20,7 +20,15 @@ _OPEN, _CLOSE = escape("<MONITORING>"), escape("</MONITORING>")
 
 @lru_cache(maxsize=256)
 def _pattern(names: tuple[str, ...]) -> bytes:
-    return escape("".join([f"<{name}><![CDATA[%b]]></{name}>" for name in names]))
+    return escape("".join([_place(name) for name in names]))
+
+
+def _place(name: str) -> str:
+    """An element with a place for its figure. `DISK_SIZE.0` is that of disk 0."""
+    tag, _, number = name.partition(".")
+    if number:
+        return f"<{tag}><ID>{number}</ID><SIZE>%b</SIZE></{tag}>"
+    return f"<{tag}><![CDATA[%b]]></{tag}>"
 
 
 @lru_cache(maxsize=256)

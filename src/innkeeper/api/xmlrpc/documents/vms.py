@@ -11,6 +11,7 @@ from innkeeper.api.xmlrpc.documents.elements import (
     cdata,
     children,
     identity,
+    ids,
     lock,
     owners,
     permissions,
@@ -54,8 +55,9 @@ def long(vm: Vm, uname: str, gname: str) -> tuple[str, ...]:
         f"{_END}{vm.user_template.to_xml('USER_TEMPLATE')}<HISTORY_RECORDS>",
         "".join(records),
         "".join(records[-1:]),
-        f"</HISTORY_RECORDS>{''.join(map(_disk_snapshots, vm.disk_snapshots))}<BACKUPS><BACKUP_CONFIG></BACKUP_CONFIG>"
-        "<BACKUP_IDS></BACKUP_IDS></BACKUPS></VM>",
+        f"</HISTORY_RECORDS>{''.join(map(_disk_snapshots, vm.disk_snapshots))}"
+        f"<BACKUPS><BACKUP_CONFIG>{children(vm.backup_config)}</BACKUP_CONFIG>"
+        f"{ids('BACKUP_IDS', vm.backups)}</BACKUPS></VM>",
     )
 
 

@@ -21,7 +21,7 @@ from innkeeper.api.xmlrpc.methods import (
 )
 from innkeeper.api.xmlrpc.nouns import generic
 from innkeeper.api.xmlrpc.wire import Raw
-from innkeeper.commands import images
+from innkeeper.commands import backups, images
 from innkeeper.commands.common import need
 from innkeeper.model.objects import Image
 from innkeeper.model.permissions import Caller, Right
@@ -63,6 +63,8 @@ METHODS: Final = (
     Method("one.image.persistent", (ID, b("persistent")), change(images.persistent),
            "Makes VMs write to the image itself, or to copies."),
     Method("one.image.chtype", (ID, s("type")), change(images.chtype), "Changes the type within its family."),
+    Method("one.image.restore", (ID, i("datastore"), s("options", "")), change(backups.restore_image),
+           "Makes images and a template of a backup; tells their numbers."),
     generic.rename("one.image", Image),
     generic.chmod("one.image", Image),
     generic.chown("one.image", Image),

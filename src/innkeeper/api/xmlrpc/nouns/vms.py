@@ -26,9 +26,11 @@ from innkeeper.api.xmlrpc.methods import (
 from innkeeper.api.xmlrpc.nouns import generic, samples
 from innkeeper.api.xmlrpc.wire import Raw
 from innkeeper.commands import (
+    backups,
     capacity,
     configuration,
     disks,
+    migration,
     nics,
     saving,
     schedules,
@@ -144,11 +146,20 @@ METHODS: Final = (
     Method("one.vm.allocate", (s("template"), b("hold", False)), change(vms.allocate), "Makes a VM."),
     Method("one.vm.info", (ID, DECRYPT), read(info), "A VM's document."),
     Method("one.vm.action", (s("action"), ID), change(vms.act),
-           "Carries out an action: terminate(-hard), poweroff(-hard), reboot(-hard), suspend, resume, hold, release."),
+           "Carries out an action: terminate(-hard), poweroff(-hard), undeploy(-hard), reboot(-hard), suspend, "
+           "stop, resume, hold, release, resched, unresched."),
     Method("one.vm.deploy", (ID, i("host"), b("enforce", False), i("datastore", -1), s("extra", "")), change(deploy),
            "Places a waiting VM on a host; enforce checks its capacity."),
+    Method("one.vm.migrate", (ID, i("host"), b("live"), b("enforce", False), i("datastore", -1), i("type", 0)),
+           change(migration.migrate),
+           "Takes a VM to another host: live, or stopped on the way (0 saved, 1 shut down, 2 powered off)."),
     Method("one.vm.recover", (ID, i("operation")), change(vms.recover),
            "Recovers: 0 failure, 1 success, 2 retry, 3 delete, 4 delete and recreate, 5 delete from the database."),
+    Method("one.vm.backup", (ID, i("datastore", -1), b("reset", False)), change(backups.backup),
+           "Backs a VM up; reset begins a new chain."),
+    Method("one.vm.backupcancel", (ID,), change(backups.cancel), "Gives up a backup that is being made."),
+    Method("one.vm.restore", (ID, i("image"), i("increment", -1), i("disk", -1)), change(backups.restore_vm),
+           "Puts a powered-off VM's disks back to what they were in a backup."),
     Method("one.vm.update", UPDATE, change(vms.update), "Replaces (0) or merges (1) the user template."),
     Method("one.vm.rename", RENAME, change(vms.rename), "Gives another name."),
     Method("one.vm.attach", (ID, s("template")), change(disks.attach), "Attaches a disk: DISK=[...]."),

@@ -1,0 +1,146 @@
+"""Redeploy: a VM that was stopped or undeployed goes on, on the host that placement has chosen for it.
+
+PENDING -> PROLOG_RESUME -> BOOT_STOPPED -> RUNNING with its memory; PENDING -> PROLOG_UNDEPLOY -> BOOT_UNDEPLOY ->
+RUNNING without. Its files come from the host that kept them, and are removed there only when the guest runs. A failure
+leaves them there and nothing on the new host; `recover` tries again.
+"""
+
+from typing import Any
+
+from innkeeper.lifecycle import engine
+from innkeeper.lifecycle.descriptions import ask
+from innkeeper.lifecycle.engine import Procedure, Step, register
+from innkeeper.lifecycle.kept import let_go
+from innkeeper.lifecycle.machine import move, phase
+from innkeeper.lifecycle.messages import Instruction
+from innkeeper.lifecycle.stays import opened, stamped
+from innkeeper.model.objects import Datastore, Host, Operation, Vm
+from innkeeper.model.permissions import Caller
+from innkeeper.model.states import VmAction
+from innkeeper.model.world import Transaction, World
+
+from . import common, moving
+from .common import vm_of
+
+_PROLOG = {True: "PROLOG_RESUME", False: "PROLOG_UNDEPLOY"}
+_BOOT = {True: "BOOT_STOPPED", False: "BOOT_UNDEPLOY"}
+#: Failure state -> whether the guest's memory is kept.
+FAILED = {f"{name}_FAILURE": saved for table in (_PROLOG, _BOOT) for saved, name in table.items()}
+
+
+def _show_prolog(tx: Transaction, operation: Operation) -> None:
+    move(tx, vm_of(tx.world, operation), _PROLOG[operation.args["saved"]])
+
+
+def _show_boot(tx: Transaction, operation: Operation) -> None:
+    vm = vm_of(tx.world, operation)
+    history = stamped(vm, petime=tx.second)
+    move(tx, vm, _BOOT[operation.args["saved"]], history=history)
+
+
+def _context(world: World, operation: Operation) -> Instruction | None:
+    return None if operation.args["saved"] else common.ensure_context(world, operation)
+
+
+def _start(world: World, operation: Operation) -> Instruction:
+    if operation.args["saved"]:
+        return ask(operation, "domain.restore", timeout=300.0)
+    return common.ensure_domain(world, operation)
+
+
+def _end(world: World, operation: Operation) -> Instruction | None:
+    """One that was saved has its memory on the host until it runs: if it does after all, that is well."""
+    return None if operation.args["saved"] else common.destroy_domain(world, operation)
+
+
+def _finish(tx: Transaction, operation: Operation) -> None:
+    let_go(tx, vm_of(tx.world, operation))
+    common.now_running(tx, operation)
+
+
+def _fail(tx: Transaction, operation: Operation) -> None:
+    vm = common.note_error(tx, vm_of(tx.world, operation), operation.failure)
+    move(tx, vm, f"{phase(vm)}_FAILURE", deploy_id="")
+
+
+REDEPLOY = register(
+    Procedure(
+        "redeploy",
+        steps=(
+            Step(
+                moving.NETWORKS.name,
+                why=moving.NETWORKS.why,
+                do=moving.NETWORKS.do,
+                undo=moving.NETWORKS.undo,
+                enter=_show_prolog,
+            ),
+            moving.DISKS,
+            moving.DOOR,
+            moving.FETCH,
+            Step(
+                "context",
+                why="after the files, among which an older one came; before the guest, which reads it as it boots",
+                do=_context,
+            ),
+            Step(
+                "guest",
+                why="last: from here on it may write there; should it fail, it begins again with what was kept",
+                do=_start,
+                undo=_end,
+                enter=_show_boot,
+                done=common.note_domain,
+            ),
+        ),
+        finish=_finish,
+        fail=_fail,
+    )
+)
+
+
+def begin(
+    tx: Transaction,
+    vm: Vm,
+    host: Host,
+    datastore: Datastore,
+    caller: Caller,
+    decision: dict[str, Any] | None,
+) -> None:
+    """Places the VM again; its disks stay in the datastore where they are."""
+    saved = vm.history[-1].action == VmAction.STOP
+    datastore = tx.world.datastores.get(vm.history[-1].ds_id) or datastore
+    _open(
+        tx,
+        vm,
+        caller,
+        saved,
+        history=opened(tx, vm, host, datastore, host.cluster_id),
+        template=vm.template.with_("TM_MAD_SYSTEM", datastore.tm_mad),
+        decision=decision if decision is not None else vm.decision,
+    )
+
+
+def retry(tx: Transaction, vm: Vm, caller: Caller) -> None:
+    """Tries again, on the host where it failed."""
+    _open(tx, vm, caller, FAILED[phase(vm)])
+
+
+def _open(tx: Transaction, vm: Vm, caller: Caller, saved: bool, **fields: Any) -> None:
+    vm = move(
+        tx,
+        vm,
+        _PROLOG[saved],
+        generation=vm.generation + 1,
+        guest_generation=vm.generation + 1,
+        user_template=vm.user_template.without("SCHED_MESSAGE", "ERROR"),
+        **fields,
+    )
+    engine.start(
+        tx,
+        REDEPLOY,
+        vm,
+        caller,
+        host_id=vm.history[-1].host_id,
+        generation=vm.generation,
+        source=vm.kept_on,
+        saved=saved,
+    )

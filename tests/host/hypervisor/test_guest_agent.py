@@ -1,0 +1,84 @@
+"""Commands in guests, with an agent that says what a test wants; real ones are in tests/real."""
+
+from __future__ import annotations
+
+import json
+import sys
+from base64 import b64encode
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from innkeeper.host.errors import AgentError, FailedError, GuestTimeoutError
+from innkeeper.host.hypervisor import guest_agent
+
+
+class Guest:
+    """Answers requests one after the other."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = [json.dumps({"return": answer}) for answer in answers]
+        self.asked: list[Any] = []
+
+    def name(self) -> str:
+        return "one-1"
+
+
+@pytest.fixture(autouse=True)
+def binding(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Error(Exception):
+        pass
+
+    def command(guest: Guest, line: str, _timeout: int, _flags: int) -> str:
+        guest.asked.append(json.loads(line))
+        return guest.answers.pop(0) if len(guest.answers) > 1 else guest.answers[0]
+
+    module = SimpleNamespace(libvirtError=Error, VIR_ERR_AGENT_UNRESPONSIVE=86)
+    monkeypatch.setattr(guest_agent, "libvirt", lambda: module)
+    monkeypatch.setitem(sys.modules, "libvirt_qemu", SimpleNamespace(qemuAgentCommand=command))
+
+
+def b64(text: bytes) -> str:
+    return b64encode(text).decode()
+
+
+def test_a_command_that_takes_a_while() -> None:
+    end = {"exited": True, "exitcode": 3, "out-data": b64(b"out"), "err-data": b64(b"err")}
+    guest = Guest({"pid": 7}, {"exited": False}, {"exited": False}, end)
+    found = guest_agent.execute(guest, "ls 'a b'", b64(b"in"), 60)
+    assert found == {"code": 3, "cut": False, "stdout": b64(b"out"), "stderr": b64(b"err")}
+    assert guest.asked[0] == {
+        "execute": "guest-exec",
+        "arguments": {
+            "path": "/bin/sh", "arg": ["-c", "ls 'a b'"], "capture-output": True, "input-data": b64(b"in"),
+        },
+    }  # fmt: skip
+    assert [asked["arguments"] for asked in guest.asked[1:]] == [{"pid": 7}] * 3
+
+
+def test_a_command_that_a_signal_ended() -> None:
+    guest = Guest({"pid": 7}, {"exited": True, "signal": 9, "out-truncated": True})
+    found = guest_agent.execute(guest, "x", "", 60)
+    assert (found["code"], found["cut"], found["stdout"]) == (137, True, "")
+
+
+def test_a_command_that_does_not_end() -> None:
+    with pytest.raises(GuestTimeoutError, match="it goes on"):
+        guest_agent.execute(Guest({"pid": 7}, {"exited": False}), "x", "", 0.01)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        [],
+        "x",
+        {"exited": True, "exitcode": "x"},
+        {"exited": True, "out-data": "!"},
+        {"exited": True, "signal": []},
+    ],
+)
+def test_nonsense_is_told_as_such(end: Any) -> None:
+    with pytest.raises(AgentError) as caught:
+        guest_agent.execute(Guest({"pid": 7}, end), "x", "", 60)
+    assert isinstance(caught.value, FailedError)
