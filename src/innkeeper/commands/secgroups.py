@@ -65,7 +65,7 @@ def update(tx: Transaction, caller: Caller, group_id: int, text: str, append: in
     except RuleProblem as problem:
         raise invalid(f"{problem}.", group_id) from None
     tx.log(group, "update", by=caller.uid)
-    group = tx.change(group, template=made)
+    group = tx.change(group, template=made, revision=group.revision + 1)
     guard.begin(tx, group, tx.world.group_users.of(group_id))
     return group_id
 

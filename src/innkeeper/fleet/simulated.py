@@ -30,7 +30,7 @@ class Guest:
 
     __slots__ = (
         "checkpoints", "cpu", "disks", "folder", "generation", "memory", "networks", "nics", "plugged", "saved",
-        "sending", "started", "state",
+        "sending", "started", "state", "told",
     )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
@@ -45,6 +45,7 @@ class Guest:
         self.checkpoints: set[str] = set()
         self.networks: dict[int, str] = {}
         self.nics: list[dict[str, Any]] = []
+        self.told = (0, 0)
         self.cpu = 0.0
         self.memory = 0
 
@@ -188,12 +189,13 @@ class SimulatedHost(Moves):
         wanted = {network["network"]: network["bridge"] for network in args["networks"]}
         guest = self._made(args)
         guest.networks.update(wanted)
-        guest.nics = args.get("nics", guest.nics)
+        if "nics" in args:
+            _guard(guest, args)
 
     def _network_guard(self, args: dict[str, Any]) -> None:
-        guest, nics = self._admit(args), args["nics"]
+        guest = self._admit(args)
         if guest is not None and guest.networks:
-            guest.nics = nics
+            _guard(guest, args)
 
     def _network_release(self, args: dict[str, Any]) -> None:
         guest = self._admit(args)
@@ -456,6 +458,14 @@ class SimulatedHost(Moves):
 
     def _guest_exec(self, args: dict[str, Any]) -> None:
         raise AgentError("refused", f"VM {args['vm']} runs no commands: its host is simulated")
+
+
+def _guard(guest: Guest, args: dict[str, Any]) -> None:
+    """What guards the NICs, unless later rules are there already."""
+    nics, generation = args["nics"], _whole(args, "generation")
+    told = (generation, sum(nic.get("revision", 0) for nic in nics))
+    if not nics or told >= guest.told:
+        guest.nics, guest.told = nics, told
 
 
 def _whole(args: dict[str, Any], name: str) -> int:

@@ -146,13 +146,15 @@ def _libvirt_stop(request: Request) -> Result:
 def _network_ensure(request: Request) -> Result:
     described = request.args.parts("networks")
     nics = request.args.parts("nics") if "nics" in request.args else None
-    request.service.networks.ensure(request.made_folder().vm, described, nics)
+    vm = request.made_folder().vm
+    request.service.networks.ensure(vm, request.generation(), described, nics)
     return _NOTHING
 
 
 @_verb("network.guard", _per_vm)
 def _network_guard(request: Request) -> Result:
-    request.service.networks.guard(request.vm(), request.args.parts("nics"))
+    nics = request.args.parts("nics")
+    request.service.networks.guard(request.vm(), request.generation(), nics)
     return _NOTHING
 
 

@@ -23,6 +23,7 @@ def nics(world: World, vm: Vm) -> list[Described]:
 
 
 def _nic(world: World, vm: Vm, nic: Vector) -> Described:
+    groups = numbers(nic.get("SECURITY_GROUPS", ""))
     return {
         "nic": int(nic["NIC_ID"]),
         "network": int(nic["NETWORK_ID"]),
@@ -32,10 +33,17 @@ def _nic(world: World, vm: Vm, nic: Vector) -> Described:
         "addresses": _addresses(vm, nic),
         "filter_mac": as_bool(nic.get("FILTER_MAC_SPOOFING") or "NO"),
         "filter_ip": as_bool(nic.get("FILTER_IP_SPOOFING") or "NO"),
-        "rules": rules(world, numbers(nic.get("SECURITY_GROUPS", ""))),
+        "rules": rules(world, groups),
+        "revision": _revision(world, groups),
         "inbound": _limit(nic, "INBOUND"),
         "outbound": _limit(nic, "OUTBOUND"),
     }
+
+
+def _revision(world: World, groups: list[int]) -> int:
+    """How many changes of the groups' rules are in these: what a host was told later has more."""
+    known = (world.security_groups.get(number) for number in groups)
+    return sum(group.revision for group in known if group is not None)
 
 
 def _limit(nic: Vector, direction: str) -> Described | None:

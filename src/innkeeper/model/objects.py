@@ -240,7 +240,7 @@ class SecurityGroup(Owned, frozen=True, omit_defaults=True, kw_only=True):
     """Rules for what may come to and from a NIC (RULE vectors). Its VMs follow from their NICs.
 
     Of these, `outdated` wait for changed rules, `failed` could not be told; the one that is being told is in the
-    open operation. All others have the rules.
+    open operation. All others have the rules. `revision` counts the changes of the rules.
     """
 
     KIND: ClassVar[str] = "secgroup"
@@ -248,6 +248,7 @@ class SecurityGroup(Owned, frozen=True, omit_defaults=True, kw_only=True):
 
     outdated: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
+    revision: int = 0
 
 
 class VmTemplate(Owned, frozen=True, omit_defaults=True, kw_only=True):

@@ -42,6 +42,9 @@ class Nic:
     #: Whether it is on an Open vSwitch, which has rules of its own.
     switched: bool = False
     nic: int = 0
+    #: The VM's generation when this was told, and how many changes of rules are in it.
+    generation: int = 0
+    revision: int = 0
     #: How much may pass to the guest and from it (``shaping.Limit``); None: all that comes.
     inbound: dict[str, Any] | None = None
     outbound: dict[str, Any] | None = None

@@ -50,6 +50,7 @@ def wanted(described: Arguments) -> Nic:
         filter_ip=described.flag("filter_ip"),
         rules=None if rules is None else [_rule(rule) for rule in rules],
         nic=described.integer("nic"),
+        revision=described.integer("revision", default=0),
         inbound=shaping.wanted(described, "inbound"),
         outbound=shaping.wanted(described, "outbound"),
     )
@@ -92,6 +93,12 @@ def _ports(described: Arguments, span: object) -> list[int]:
     raise described.bad("ports", "pairs of a first and a last port")
 
 
+def _age(nics: list[Nic]) -> tuple[int, int]:
+    """Of two descriptions of a VM's NICs the later one has more of this."""
+    generations = [nic.generation for nic in nics]
+    return max(generations, default=0), sum(nic.revision for nic in nics)
+
+
 class Guards:
     """The guards of one root. ``identity`` is the root's: each has tables of its own."""
 
@@ -99,6 +106,10 @@ class Guards:
         self._folder = folder
         self._table = f"innkeeper-{identity[:8]}"
         self._applied: str | None = None
+
+    def overtaken(self, vm: int, nics: list[Nic]) -> bool:
+        """Whether this comes late: a request that was sent before the rules that are here were changed."""
+        return bool(nics) and _age(nics) < _age(self._read(self._file(vm)))
 
     def put(self, vm: int, nics: list[Nic]) -> None:
         """These are the VM's NICs."""

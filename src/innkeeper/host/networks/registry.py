@@ -89,7 +89,9 @@ class Networks:
         found = [read_json(file) for file in self._folder.glob("*.json")]
         return sorted((Network(**item) for item in found if item), key=lambda net: net.network)
 
-    def ensure(self, vm: int, described: list[Arguments], nics: list[Arguments] | None) -> None:
+    def ensure(
+        self, vm: int, generation: int, described: list[Arguments], nics: list[Arguments] | None
+    ) -> None:
         """Makes each network, notes that the VM uses it, and sets up what guards the VM's NICs.
 
         Without ``nics`` that stays as it is.
@@ -100,26 +102,28 @@ class Networks:
             for network in networks:
                 self._ensure(vm, network)
             if guarded is not None:
-                self._guard(vm, guarded)
+                self._guard(vm, generation, guarded)
 
-    def guard(self, vm: int, nics: list[Arguments]) -> None:
+    def guard(self, vm: int, generation: int, nics: list[Arguments]) -> None:
         """Changes what guards the VM's NICs; nothing where it uses no network."""
         guarded = [wanted_nic(nic) for nic in nics]
         with self._lock:
             if any(vm in network.vms for network in self.all()):
-                self._guard(vm, guarded)
+                self._guard(vm, generation, guarded)
 
-    def _guard(self, vm: int, nics: list[Nic]) -> None:
+    def _guard(self, vm: int, generation: int, nics: list[Nic]) -> None:
         routed = {network.bridge for network in self.all() if network.address}
         switched = {network.bridge for network in self.all() if network.driver in SWITCHED}
         for nic in nics:
             nic.routed, nic.switched = nic.bridge in routed, nic.bridge in switched
+            nic.generation = generation
             if nic.switched and nic.rules is not None:
                 raise RefusedError(
                     f"{nic.interface} is on the Open vSwitch {nic.bridge}, where security groups that do"
                     " not allow everything are not kept in this release"
                 )
-        self._guards.put(vm, nics)
+        if not self._guards.overtaken(vm, nics):
+            self._guards.put(vm, nics)
 
     def shape(self, vm: int) -> None:
         """Sets up the limits of the VM's interfaces, now that they exist."""
