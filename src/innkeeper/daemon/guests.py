@@ -17,7 +17,7 @@ PIECE = 256 << 10
 WINDOW = 256 << 10
 
 #: Seconds that starting a command in a guest, and telling its end, may take beside the command.
-EXEC_SLACK = 30.0
+EXEC_SLACK = 60.0
 
 
 class FleetGuests:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from innkeeper.host.errors import AgentError, FailedError, GuestTimeoutError
+from innkeeper.host.errors import AgentError, FailedError, GuestTimeoutError, RefusedError
 from innkeeper.host.hypervisor import guest_agent
 
 
@@ -20,6 +20,8 @@ class Guest:
     def __init__(self, *answers: Any) -> None:
         self.answers = [json.dumps({"return": answer}) for answer in answers]
         self.asked: list[Any] = []
+        #: How often its agent, which has only just started, does not answer.
+        self.silent = 0
 
     def name(self) -> str:
         return "one-1"
@@ -28,14 +30,21 @@ class Guest:
 @pytest.fixture(autouse=True)
 def binding(monkeypatch: pytest.MonkeyPatch) -> None:
     class Error(Exception):
-        pass
+        def get_error_code(self) -> int:
+            return 86
 
     def command(guest: Guest, line: str, _timeout: int, _flags: int) -> str:
+        if json.loads(line)["execute"] == "guest-ping":
+            guest.silent -= 1
+            if guest.silent >= 0:
+                raise Error
+            return '{"return": {}}'
         guest.asked.append(json.loads(line))
         return guest.answers.pop(0) if len(guest.answers) > 1 else guest.answers[0]
 
     module = SimpleNamespace(libvirtError=Error, VIR_ERR_AGENT_UNRESPONSIVE=86)
     monkeypatch.setattr(guest_agent, "libvirt", lambda: module)
+    monkeypatch.setattr(guest_agent, "_LAST_PAUSE", 0.01)
     monkeypatch.setitem(sys.modules, "libvirt_qemu", SimpleNamespace(qemuAgentCommand=command))
 
 
@@ -55,6 +64,22 @@ def test_a_command_that_takes_a_while() -> None:
         },
     }  # fmt: skip
     assert [asked["arguments"] for asked in guest.asked[1:]] == [{"pid": 7}] * 3
+
+
+def test_a_guest_that_has_just_started_is_waited_for_and_asked_once() -> None:
+    guest = Guest({"pid": 7}, {"exited": True, "exitcode": 0})
+    guest.silent = 3
+    assert guest_agent.execute(guest, "x", "", 60)["code"] == 0
+    assert [asked["execute"] for asked in guest.asked] == ["guest-exec", "guest-exec-status"]
+
+
+def test_a_guest_without_an_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guest_agent, "_PATIENCE", 0.05)
+    guest = Guest({"pid": 7})
+    guest.silent = 10**6
+    with pytest.raises(RefusedError, match="no agent that answers"):
+        guest_agent.execute(guest, "x", "", 60)
+    assert not guest.asked
 
 
 def test_a_command_that_a_signal_ended() -> None:

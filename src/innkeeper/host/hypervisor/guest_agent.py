@@ -15,6 +15,8 @@ from .binding import libvirt
 
 #: Seconds that the guest's agent may take to answer.
 _ANSWER = 10
+#: Seconds that a guest which has just started has until its agent answers.
+_PATIENCE = 20.0
 #: Seconds between looks whether a command has ended: at first, and at last.
 _FIRST_PAUSE, _LAST_PAUSE = 0.05, 1.0
 #: Characters of base64 that are told of what a command wrote to each of its outputs.
@@ -29,6 +31,7 @@ def execute(domain: Any, command: str, stdin: str, seconds: float) -> dict[str, 
     arguments = {"path": "/bin/sh", "arg": ["-c", command], "capture-output": True}
     if stdin:
         arguments["input-data"] = stdin
+    _await_agent(domain)
     pid = _ask(domain, "guest-exec", arguments).get("pid")
     deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE
     while True:
@@ -39,6 +42,19 @@ def execute(domain: Any, command: str, stdin: str, seconds: float) -> dict[str, 
             raise GuestTimeoutError(f"the command has not ended in {seconds:g} s; it goes on")
         time.sleep(pause)
         pause = min(2 * pause, _LAST_PAUSE)
+
+
+def _await_agent(domain: Any) -> None:
+    """Asked before the command, which must not be sent twice."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            _ask(domain, "guest-ping", {})
+            return
+        except RefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LAST_PAUSE)
 
 
 def _ask(domain: Any, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
