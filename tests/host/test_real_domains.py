@@ -334,7 +334,9 @@ def test_metrics_come_at_the_interval_and_tell_each_state(agent: AgentClient, ba
     assert 0 <= running["cpu"] <= 100 * os.cpu_count()  # type: ignore[operator]
     assert by_vm[115] == {"vm": 115, "generation": 1, "state": "off"}
     host = sample["host"]
-    assert host["cpu_used"] + host["cpu_free"] == pytest.approx(len(os.sched_getaffinity(0)))
+    cores = len(os.sched_getaffinity(0))
+    assert host["cpu_used"] + host["cpu_free"] == pytest.approx(100 * cores, abs=1)
+    assert type(host["cpu_used"]) is type(host["cpu_free"]) is int
     agent.ask("monitor", interval=0)
 
 

@@ -75,14 +75,14 @@ def is_hardware(name: str) -> bool:
 
 
 def host_sample(rates: Rates, at: float) -> Sample:
-    """What the host uses. Processor in cores, memory in KiB, traffic in bytes since boot."""
+    """What the host uses. Processor in whole hundredths of a core, memory in KiB, traffic in bytes since boot."""
     cpus = len(os.sched_getaffinity(0))
     used = min(rates.cores("host", busy_seconds(Path("/proc/stat").read_text()), at), cpus)
     mem = memory()
     received, sent = traffic(Path("/proc/net/dev").read_text(), is_hardware)
     return {
-        "cpu_used": round(used, 2),
-        "cpu_free": round(cpus - used, 2),
+        "cpu_used": round(100 * used),
+        "cpu_free": round(100 * (cpus - used)),
         "memory_used_kib": mem["MemTotal"] - mem["MemAvailable"],
         "memory_free_kib": mem["MemAvailable"],
         "net_rx": received,

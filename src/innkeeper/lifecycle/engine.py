@@ -86,6 +86,8 @@ class Procedure:
 
 
 PROCEDURES: dict[str, Procedure] = {}
+#: What else wants to know that no operation works on an object any more.
+AT_REST: list[Callable[[Transaction, Record], None]] = []
 
 
 def register(procedure: Procedure) -> Procedure:
@@ -283,3 +285,7 @@ def _end(tx: Transaction, operation: Operation, then: Note, how: str) -> None:
     tx.delete(operation)
     tx.log(target, "operation", name=operation.name, stage=how, why=operation.failure)
     then(tx, operation)
+    rests = tx.world.tables[operation.target_kind].get(operation.target)
+    if rests is not None and tx.world.operation_on(rests) is None:
+        for look in AT_REST:
+            look(tx, rests)

@@ -240,7 +240,8 @@ class SecurityGroup(Owned, frozen=True, omit_defaults=True, kw_only=True):
     """Rules for what may come to and from a NIC (RULE vectors). Its VMs follow from their NICs.
 
     Of these, `outdated` wait for changed rules, `failed` could not be told; the one that is being told is in the
-    open operation. All others have the rules. `revision` counts the changes of the rules.
+    open operation. All others have the rules; `again`: those that were told while their VM was worked on, so that an
+    older request of that work may still be under way. `revision` counts the changes of the rules.
     """
 
     KIND: ClassVar[str] = "secgroup"
@@ -248,6 +249,7 @@ class SecurityGroup(Owned, frozen=True, omit_defaults=True, kw_only=True):
 
     outdated: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
+    again: tuple[int, ...] = ()
     revision: int = 0
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from innkeeper.lifecycle import engine, guarding
 from innkeeper.lifecycle.engine import Procedure, Step, register
 from innkeeper.lifecycle.messages import Instruction
-from innkeeper.model.objects import Operation, SecurityGroup
+from innkeeper.model.indexes import security_groups_of
+from innkeeper.model.objects import Operation, Record, SecurityGroup, Vm
 from innkeeper.model.world import Transaction, World
 
 
@@ -22,7 +23,22 @@ def _tell(world: World, operation: Operation) -> Instruction | None:
 
 
 def _told(tx: Transaction, operation: Operation) -> None:
-    _next(tx, tx.world.security_groups[operation.target])
+    group, vm = tx.world.security_groups[operation.target], tx.world.vms[operation.args["vm"]]
+    if tx.world.operation_on(vm) is not None:
+        group = tx.change(group, again=tuple(sorted({*group.again, vm.id})))
+    _next(tx, group)
+
+
+def _tell_again(tx: Transaction, rests: Record) -> None:
+    """What was sent to a host while a VM was worked on may have been overtaken by changed rules, and come behind."""
+    for number in sorted(security_groups_of(rests)) if isinstance(rests, Vm) else ():
+        group = tx.world.security_groups.get(number)
+        if group is not None and rests.id in group.again:
+            left = tuple(vm for vm in group.again if vm != rests.id)
+            begin(tx, tx.change(group, again=left), [rests.id])
+
+
+engine.AT_REST.append(_tell_again)
 
 
 def _not_told(tx: Transaction, operation: Operation) -> None:
@@ -65,8 +81,8 @@ def _next(tx: Transaction, group: SecurityGroup) -> None:
     """Goes on with the first VM that waits; those without a host, or without the group, need nothing."""
     users = tx.world.group_users.of(group.id)
     waiting = [vm for vm in group.outdated if vm in users and tx.world.vms[vm].place]
-    failed = tuple(vm for vm in group.failed if vm in users)
-    group = tx.change(group, outdated=tuple(waiting[1:]), failed=failed)
+    failed, again = (tuple(v for v in vms if v in users) for vms in (group.failed, group.again))
+    group = tx.change(group, outdated=tuple(waiting[1:]), failed=failed, again=again)
     if waiting:
         vm = tx.world.vms[waiting[0]]
         host_id = -1 if vm.place is None else vm.place.host_id
