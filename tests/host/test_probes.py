@@ -6,12 +6,12 @@ import os
 import socket
 
 from innkeeper.host.hypervisor.libvirt_qemu import machines
+from innkeeper.host.hypervisor.ownership import qemu_user
 from innkeeper.host.probes import (
     cpu_facts,
     cpu_model,
     machine_facts,
     offers_kvm,
-    qemu_user,
     version_text,
 )
 from innkeeper.host.xmltree import parse

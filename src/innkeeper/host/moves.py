@@ -11,9 +11,9 @@ from .disks import qcow2
 from .errors import MissingError, RefusedError
 from .folders import VmFolder
 from .hypervisor import migration
+from .hypervisor.ownership import qemu_user
 from .peers import fetch, tunnel
 from .peers.tunnel import Tunnel
-from .probes import qemu_user
 from .verbs import Request, Result, per_vm, verb
 
 

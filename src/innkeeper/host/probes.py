@@ -98,16 +98,6 @@ def cpu_facts(capabilities: ET.Element) -> dict[str, list[str]]:
     }
 
 
-def qemu_user(capabilities_xml: str) -> tuple[int, int] | None:
-    """The user and group numbers that libvirt runs QEMU as (its DAC base label); None: as itself."""
-    root = parse(capabilities_xml)
-    for model in root.findall("host/secmodel"):
-        if model.findtext("model") == "dac":
-            found = re.fullmatch(r"\+(\d+):\+(\d+)", model.findtext("baselabel") or "")
-            return (int(found[1]), int(found[2])) if found else None
-    return None
-
-
 def offers_kvm(capabilities_xml: str) -> bool:
     """Whether libvirt says that guests of this machine's kind can run under KVM."""
     root = parse(capabilities_xml)

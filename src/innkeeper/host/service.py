@@ -20,6 +20,7 @@ from .hypervisor import devices
 from .hypervisor.checkpoint import is_whole
 from .hypervisor.libvirt_lxc import Containers
 from .hypervisor.libvirt_qemu import Hypervisor
+from .hypervisor.ownership import qemu_user
 from .metrics import Monitor, Rates, domain_samples, host_sample
 from .networks import bridge, firewall
 from .networks.registry import Networks
@@ -110,7 +111,7 @@ class Service:
                 self._accelerator = choose(
                     self.root.path / "accelerator.json",
                     qemu_version(),
-                    probes.qemu_user(capabilities),
+                    qemu_user(capabilities),
                     probes.offers_kvm(capabilities),
                 )
             return self._accelerator

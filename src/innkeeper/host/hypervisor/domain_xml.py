@@ -49,6 +49,8 @@ class Setting:
     cache: str = "none"
     #: By disk number, the files (with their formats) that a qcow2 disk is layered on, nearest first.
     backing: Mapping[int, Sequence[tuple[str, str]]] = dataclasses.field(default_factory=dict)
+    #: The disks that hosts share: libvirt is to leave their owner alone.
+    shared: frozenset[int] = frozenset()
 
 
 def domain_name(vm: int) -> str:
@@ -272,7 +274,9 @@ def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element
     if "io" in disk:
         driver.set("io", disk.choice("io", ("native", "threads", "io_uring")))
     number = disk.integer("disk")
-    _leaf(element, "source", file=str(setting.folder / f"disk.{number}"))
+    source = _leaf(element, "source", file=str(setting.folder / f"disk.{number}"))
+    if number in setting.shared:
+        _leaf(source, "seclabel", model="dac", relabel="no")
     if number in setting.backing:
         backing_xml(element, setting.backing[number])
     bus = _BUSES[found[1]]

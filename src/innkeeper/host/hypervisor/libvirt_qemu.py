@@ -28,6 +28,7 @@ from .binding import libvirt
 from .connection import Connection
 from .domain_xml import NAMESPACE, Setting, domain_name, domain_xml, vm_of_name
 from .events import Watcher
+from .ownership import give_away, qemu_user, shared_disks
 from .screens import with_free_ports
 
 #: Seconds until a domain that is being started must be there, or one that was ended gone.
@@ -228,6 +229,9 @@ class Hypervisor:
         there: Path | None = None,
     ) -> Setting:
         """What this host adds to a description of a domain; `there` is its folder on another host."""
+        shared = shared_disks(folder)
+        if shared:
+            give_away(shared, qemu_user(self.connection.get().getCapabilities()))
         return Setting(
             vm=folder.vm,
             generation=generation,
@@ -237,6 +241,7 @@ class Hypervisor:
             arch=platform.machine(),
             cache="none" if direct_io_works(folder.path) else "writeback",
             backing=backing,
+            shared=frozenset(shared),
         )
 
     def _note_start(self, folder: VmFolder, generation: int, description: Arguments) -> None:

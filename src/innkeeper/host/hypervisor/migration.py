@@ -29,12 +29,12 @@ from ..folders import VmFolder
 from ..libvirtd import socket_path
 from ..peers import fetch, tunnel
 from ..peers.tunnel import Tunnel
-from ..probes import qemu_user
 from ..xmltree import parse
 from .binding import libvirt
 from .checkpoint import remarked
 from .domain_xml import backing_xml
 from .libvirt_qemu import Hypervisor, state_of
+from .ownership import qemu_user
 
 #: Seconds that a guest's way may take.
 LONGEST = 6 * 3600.0
