@@ -95,14 +95,16 @@ class Terminal:
         os.close(theirs)
         self.shown = b""
 
-    def until(self, text: bytes, seconds: float = 60.0) -> None:
-        """Reads until a text is shown that was not there before."""
+    def until(self, text: bytes, seconds: float = 60.0, again: bytes = b"") -> None:
+        """Reads until a text is shown that was not there before; types `again` whenever nothing comes for a second."""
         deadline, start = time.monotonic() + seconds, len(self.shown)
         while text not in self.shown[start:]:
             left = deadline - time.monotonic()
             assert left > 0, (text, self.shown)
-            if select.select([self.ours], [], [], left)[0]:
+            if select.select([self.ours], [], [], min(left, 1.0) if again else left)[0]:
                 self.shown += os.read(self.ours, 4096)
+            elif again:
+                self.type(again)
 
     def is_raw(self) -> bool:
         local_modes: int = termios.tcgetattr(self.ours)[3]
@@ -127,8 +129,7 @@ def test_a_person_talks_to_the_serial_console(
         terminal.type(b"echo console-$((6*7))\r")
         terminal.until(b"console-42")
         terminal.type(b"cat\r")
-        terminal.type(b"mirror\r")
-        terminal.until(b"mirror\r\nmirror")  # by now it runs, and not the shell
+        terminal.until(b"mirror\r\nmirror", again=b"mirror\r")  # now it has the keys, not the shell
         terminal.type(CTRL_C)  # ends what runs in the guest, not the session
         terminal.type(b"echo still-$((2+3))\r")
         terminal.until(b"still-5")
