@@ -22,7 +22,7 @@ class ChangingZone(Zone):
     """A zone whose guest takes commands by ssh."""
 
     def __init__(self) -> None:
-        super().__init__("inntest2", "10.113.9")
+        super().__init__("inntest4", "10.113.11")
         self.key = self.data / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
 
@@ -295,7 +295,7 @@ def test_what_a_guest_is_told_of_a_nic_can_be_changed(field: ChangingZone, guest
     wait_for(
         lambda: told in field.tell(guest, "cat /run/context/files/context.sh || true"), "it is told"
     )
-    field.changed(guest, lambda: api.vm.updatenic(guest, 0, "NIC=[DNS=10.113.9.1]", 0), RUNNING)
+    field.changed(guest, lambda: api.vm.updatenic(guest, 0, "NIC=[DNS=10.113.11.1]", 0), RUNNING)
     assert "METRIC" not in field.nics(guest)[0]
     with pytest.raises(pyone.OneActionException, match="MAC of a NIC cannot be changed"):
         api.vm.updatenic(guest, 0, "NIC=[MAC=02:00:00:00:00:01]", 1)

@@ -92,6 +92,11 @@ class Fleet:
         for host in self.world.hosts:
             self.refresh(host.id)
 
+    @property
+    def busy(self) -> bool:
+        """Is any instruction on its way, also one that nobody waits for?"""
+        return bool(self._tasks)
+
     def refresh(self, host_id: int) -> None:
         """Looks at a host again: it may be new, gone, renamed, taken offline or brought back."""
         host = self.world.hosts.get(host_id)

@@ -304,8 +304,9 @@ class Zone:
         self.check_alive()
 
     def idle(self) -> bool:
-        """No operation is open, and a front end lives that says so."""
-        return self.front is not None and not len(self.front.world.operations)
+        """No operation is open, nothing is on its way to a host, and a front end lives that says so."""
+        front = self.front
+        return front is not None and not len(front.world.operations) and not front.fleet.busy
 
     def all_up(self) -> bool:
         """Every host that is not offline has answered."""
