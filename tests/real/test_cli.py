@@ -131,6 +131,7 @@ def test_a_person_talks_to_the_serial_console(
         terminal.type(b"cat\r")
         terminal.until(b"mirror\r\nmirror", again=b"mirror\r")  # now it has the keys, not the shell
         terminal.type(CTRL_C)  # ends what runs in the guest, not the session
+        terminal.until(b"# ")  # what is typed before the shell is back may get lost
         terminal.type(b"echo still-$((2+3))\r")
         terminal.until(b"still-5")
         terminal.type(CTRL_BRACKET)
