@@ -244,8 +244,9 @@ def _context_ensure(request: Request) -> Result:
     files, number = iso.files_of(request.args), request.args.integer("disk")
     attached = attachments.described(request.args, request.service.root.bases)
     as_folder, folder = request.args.flag("tree"), request.made_folder()
+    known = folder.disk(number).exists()  # else no guest can have it
     (tree if as_folder else iso).write(folder.disk(number), files, attached)
-    if not as_folder:
+    if known and not as_folder:
         devices.show_cd(request.hypervisor(), folder, number)
     return _NOTHING
 
