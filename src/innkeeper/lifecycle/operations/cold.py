@@ -6,6 +6,8 @@ What the old host has is touched only when all has arrived and, if it is to run,
 nothing on the new host and the VM in a failure state, from where `recover` tries again, or goes back.
 """
 
+from dataclasses import replace
+
 from innkeeper.lifecycle import engine
 from innkeeper.lifecycle.descriptions import ask, ask_at
 from innkeeper.lifecycle.engine import Procedure, Step, register
@@ -137,13 +139,7 @@ COLD = register(
                 retries=0,
                 proof=True,
             ),
-            Step(
-                moving.NETWORKS.name,
-                why=moving.NETWORKS.why,
-                do=moving.NETWORKS.do,
-                undo=moving.NETWORKS.undo,
-                enter=_show_moving,
-            ),
+            replace(moving.NETWORKS, enter=_show_moving),
             moving.DISKS,
             moving.DOOR,
             moving.FETCH,

@@ -5,6 +5,7 @@ RUNNING without. Its files come from the host that kept them, and are removed th
 leaves them there and nothing on the new host; `recover` tries again.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from innkeeper.lifecycle import engine
@@ -67,13 +68,7 @@ REDEPLOY = register(
     Procedure(
         "redeploy",
         steps=(
-            Step(
-                moving.NETWORKS.name,
-                why=moving.NETWORKS.why,
-                do=moving.NETWORKS.do,
-                undo=moving.NETWORKS.undo,
-                enter=_show_prolog,
-            ),
+            replace(moving.NETWORKS, enter=_show_prolog),
             moving.DISKS,
             moving.DOOR,
             moving.FETCH,
