@@ -143,7 +143,7 @@ COMMANDS: tuple[tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]], .
     (secgroups.clone, (ids, names)),
     (secgroups.delete, (ids,)),
     (templates.allocate, (of_templates,)),
-    (templates.update, (ids, of_vms, appends)),
+    (common.update, (st.just(VmTemplate), ids, of_vms, appends)),
     (template_images.clone, (ids, names, flags)),
     (template_images.delete, (ids, flags)),
     (template_images.instantiate, (ids, names, flags, of_any, flags)),

@@ -14,7 +14,7 @@ from innkeeper.commands import (
     vms,
 )
 from innkeeper.model.errors import Code
-from innkeeper.model.objects import Network, User
+from innkeeper.model.objects import Network, User, VmTemplate
 from innkeeper.model.permissions import Caller
 from tests.commands.realm import ADMIN, ALICE, VM, Realm
 
@@ -43,7 +43,8 @@ def test_templates_of_users_have_none_of_it(realm: Realm, text: str) -> None:
     mine = realm.do(lambda tx: templates.allocate(tx, ALICE, f"{VM}\nNAME=t"))
     for append in (0, 1):
         realm.refused(
-            Code.AUTHORIZATION, lambda tx, a=append: templates.update(tx, ALICE, mine, text, a)
+            Code.AUTHORIZATION,
+            lambda tx, a=append: common.update(tx, ALICE, VmTemplate, mine, text, a),
         )
     realm.refused(
         Code.AUTHORIZATION, lambda tx: templates.instantiate(tx, ALICE, mine, "", True, text)
@@ -80,13 +81,15 @@ def test_what_is_there_may_be_said_again_and_is_not_lost(realm: Realm) -> None:
     number = realm.do(lambda tx: templates.allocate(tx, ADMIN, f"{RAW}\nCPU_COST=2"))
     give(realm, "template", number)
     again = "RAW=[TYPE=kvm,DATA=\"<x/>\"]\nMEMORY=1"  # fmt: skip
-    realm.do(lambda tx: templates.update(tx, ALICE, number, again, 0))
+    realm.do(lambda tx: common.update(tx, ALICE, VmTemplate, number, again, 0))
     kept = realm.world.templates[number].template
     assert (kept.get("MEMORY"), kept.get("CPU_COST"), "CPU" in kept) == ("1", "2", False)
     realm.refused(
-        Code.AUTHORIZATION, lambda tx: templates.update(tx, ALICE, number, "CPU_COST=1", 1)
+        Code.AUTHORIZATION, lambda tx: common.update(tx, ALICE, VmTemplate, number, "CPU_COST=1", 1)
     )
-    realm.refused(Code.AUTHORIZATION, lambda tx: templates.update(tx, ALICE, number, "RAW=[]", 1))
+    realm.refused(
+        Code.AUTHORIZATION, lambda tx: common.update(tx, ALICE, VmTemplate, number, "RAW=[]", 1)
+    )
 
 
 def test_images_keep_what_administrators_set(realm: Realm) -> None:

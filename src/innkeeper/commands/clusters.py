@@ -8,7 +8,7 @@ from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction, World
 
 from .bootstrap import RESERVATIONS
-from .common import check_create, check_free_name, need, rename, update
+from .common import check_create, check_free_name, drop, need, rename, update
 
 M = TypeVar("M", bound=Datastore | Network)
 
@@ -46,9 +46,7 @@ def delete(tx: Transaction, caller: Caller, cluster_id: int) -> int:
             raise wrong_state(
                 f"Cannot delete cluster. Cluster {cluster_id} has {what}: {numbers}", cluster_id
             )
-    tx.delete(cluster)
-    tx.log(cluster, "deleted", by=caller.uid)
-    return cluster_id
+    return drop(tx, caller, cluster)
 
 
 def update_cluster(tx: Transaction, caller: Caller, cluster_id: int, text: str, append: int) -> int:

@@ -6,7 +6,6 @@ import msgspec
 
 from innkeeper.model import permissions
 from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
-from innkeeper.model.indexes import NAMED_BY_OWNER
 from innkeeper.model.names import NameProblem, check_name
 from innkeeper.model.objects import EMPTY, Group, Owned, Record, User
 from innkeeper.model.permissions import Caller, Right, locked_for, may
@@ -18,16 +17,10 @@ from .restricted import check_restricted, replacement
 R = TypeVar("R", bound=Record)
 O = TypeVar("O", bound=Owned)  # noqa: E741
 
-#: Kinds as access messages and rules name them.
-ACL_NAMES = {
-    "vm": "VM", "host": "HOST", "network": "NET", "image": "IMAGE", "user": "USER", "template": "TEMPLATE",
-    "group": "GROUP", "datastore": "DATASTORE", "cluster": "CLUSTER", "secgroup": "SECGROUP",
-}  # fmt: skip
-
 
 def forbidden(caller: Caller, right: Right, record: Record) -> Refusal:
     """The caller lacks a right on an object."""
-    what = f"{right.name} {ACL_NAMES[record.KIND]} [{record.id}]"
+    what = f"{right.name} {record.ACL} [{record.id}]"
     return Refusal(
         Code.AUTHORIZATION, f"User [{caller.uid}] : Not authorized to perform {what}.", record.id
     )
@@ -38,7 +31,7 @@ def check_right(caller: Caller, right: Right, record: Record, *, ignore_lock: bo
     if not may(caller, right, record):
         raise forbidden(caller, right, record)
     if not ignore_lock and locked_for(record, right):
-        text = f"User [{caller.uid}] : {ACL_NAMES[record.KIND]} is locked. [{record.id}]"
+        text = f"User [{caller.uid}] : {record.ACL} is locked. [{record.id}]"
         raise Refusal(Code.AUTHORIZATION, text, record.id)
 
 
@@ -59,7 +52,7 @@ def usable(world: World, kind: type[R], object_id: int, caller: Caller) -> R:
 def check_create(caller: Caller, kind: type[Record]) -> None:
     """Refuses when the caller may not create objects of a kind."""
     if not permissions.may_create(caller, kind.KIND):
-        text = f"User [{caller.uid}] : Not authorized to perform CREATE {ACL_NAMES[kind.KIND]}."
+        text = f"User [{caller.uid}] : Not authorized to perform CREATE {kind.ACL}."
         raise Refusal(Code.AUTHORIZATION, text)
 
 
@@ -71,17 +64,23 @@ def parse(text: str) -> Template:
         raise invalid(f"Parse error: {problem}") from None
 
 
-def check_free_name(world: World, kind: type[Record], name: str, owner: int = -1) -> None:
-    """Refuses a name that cannot be or that is taken."""
+def check_possible_name(kind: type[Record], name: str) -> None:
+    """Refuses a name that cannot be."""
     try:
         check_name(name, kind.KIND)
     except NameProblem as problem:
         raise invalid(str(problem)) from None
-    taken = world.names.find(kind.KIND, name, owner)
-    if taken is not None:
-        raise cannot_allocate(
-            kind.LABEL, f"NAME is already taken by {ACL_NAMES[kind.KIND]} {taken}."
-        )
+
+
+def check_free_name(world: World, kind: type[Record], name: str, owner: int = -1) -> None:
+    """Refuses a name that cannot be or that is taken, by any of the owner's where names belong to owners."""
+    check_possible_name(kind, name)
+    if (taken := _taken(world, kind, name, owner)) is not None:
+        raise cannot_allocate(kind.LABEL, f"NAME is already taken by {kind.ACL} {taken}.")
+
+
+def _taken(world: World, kind: type[Record], name: str, owner: int) -> int | None:
+    return world.names.find(kind.KIND, name, owner if kind.UNIQUE == "owner" else -1)
 
 
 def needed_name(template: Template, kind: type[Record]) -> str:
@@ -104,6 +103,52 @@ def creation_bits(world: World, caller: Caller) -> int:
         umask = 0o177
     base = 0o777 if caller.uid == 0 or caller.gid == 0 else 0o666
     return base & ~umask & 0o777
+
+
+# ---- creation and deletion -------------------------------------------------------------------
+
+
+def create(
+    tx: Transaction, caller: Caller, kind: type[O], name: str, template: Template, **fields: Any
+) -> O:
+    """Puts a new object of the caller's into the world."""
+    record = kind(
+        id=tx.new_id(kind), name=name, uid=caller.uid, gid=caller.gid, template=template,
+        permissions=creation_bits(tx.world, caller), **fields,
+    )  # fmt: skip
+    tx.put(record)
+    tx.log(record, "created", by=caller.uid)
+    return record
+
+
+def named(tx: Transaction, caller: Caller, kind: type[O], text: str) -> tuple[str, Template]:
+    """The NAME and the rest of the template of something that the caller may create, checked as far as all kinds go."""
+    check_create(caller, kind)
+    template = parse(text)
+    check_restricted(caller, kind.KIND, template)
+    name = needed_name(template, kind)
+    check_free_name(tx.world, kind, name, caller.uid)
+    return name, template.without("NAME")
+
+
+def copyable(tx: Transaction, caller: Caller, kind: type[O], object_id: int, name: str) -> O:
+    """The object, if the caller may make another of this name like it."""
+    check_create(caller, kind)
+    origin = usable(tx.world, kind, object_id, caller)
+    check_free_name(tx.world, kind, name, caller.uid)
+    return origin
+
+
+def delete(tx: Transaction, caller: Caller, kind: type[Record], object_id: int) -> int:
+    """Deletes an object that nothing can depend on."""
+    return drop(tx, caller, need(tx.world, kind, object_id, caller, Right.MANAGE))
+
+
+def drop(tx: Transaction, caller: Caller, record: Record) -> int:
+    """Deletes an object of which is known that it may go."""
+    tx.delete(record)
+    tx.log(record, "deleted", by=caller.uid)
+    return record.id
 
 
 # ---- generic changes -------------------------------------------------------------------------
@@ -149,17 +194,10 @@ def rename(
     record = need(tx.world, kind, object_id, caller, right)
     if name == record.name:
         return object_id
-    try:
-        check_name(name, kind.KIND)
-    except NameProblem as problem:
-        raise invalid(str(problem)) from None
-    if kind.KIND != "vm":
-        owner = record.uid if isinstance(record, Owned) and kind.KIND in NAMED_BY_OWNER else -1
-        taken = tx.world.names.find(kind.KIND, name, owner)
-        if taken is not None:
-            raise wrong_state(
-                f"NAME is already taken by {ACL_NAMES[kind.KIND]} {taken}.", object_id
-            )
+    check_possible_name(kind, name)
+    taken = _taken(tx.world, kind, name, record.uid if isinstance(record, Owned) else -1)
+    if taken is not None:
+        raise wrong_state(f"NAME is already taken by {kind.ACL} {taken}.", object_id)
     tx.change(record, name=name)
     tx.log(record, "rename", was=record.name, now=name, by=caller.uid)
     return object_id
@@ -198,10 +236,9 @@ def chown(
     gid = record.gid if gid < 0 else gid
     if (uid, gid) == (record.uid, record.gid):
         return object_id
-    if uid != record.uid and kind.KIND in NAMED_BY_OWNER:
-        taken = tx.world.names.find(kind.KIND, record.name, uid)
-        if taken is not None:
-            raise invalid(f"NAME is already taken by {ACL_NAMES[kind.KIND]} {taken}.", object_id)
+    taken = _taken(tx.world, kind, record.name, uid) if uid != record.uid else None
+    if taken is not None and kind.UNIQUE == "owner":
+        raise invalid(f"NAME is already taken by {kind.ACL} {taken}.", object_id)
     tx.change(record, uid=uid, gid=gid)
     tx.log(record, "chown", uid=uid, gid=gid, by=caller.uid)
     return object_id

@@ -12,6 +12,7 @@ from .common import (
     check_free_name,
     check_right,
     creation_bits,
+    drop,
     need,
     needed_name,
     parse,
@@ -116,9 +117,7 @@ def delete(tx: Transaction, caller: Caller, datastore_id: int) -> int:
         raise wrong_state(
             f"Cannot delete datastore. Datastore {datastore_id} has VMs: {users[:10]}", datastore_id
         )
-    tx.delete(datastore)
-    tx.log(datastore, "deleted", by=caller.uid)
-    return datastore_id
+    return drop(tx, caller, datastore)
 
 
 def update_datastore(

@@ -9,7 +9,7 @@ from innkeeper.model.states import HostState
 from innkeeper.model.world import Transaction
 
 from .bootstrap import RESERVATIONS
-from .common import check_create, check_free_name, check_right, need, rename, update
+from .common import check_create, check_free_name, check_right, drop, need, rename, update
 
 
 def allocate(
@@ -46,9 +46,7 @@ def delete(tx: Transaction, caller: Caller, host_id: int) -> int:
             f"Cannot delete host. Host {host_id} still {has} VMs: {listed}",
             host_id,
         )
-    tx.delete(host)
-    tx.log(host, "deleted", by=caller.uid)
-    return host_id
+    return drop(tx, caller, host)
 
 
 def update_host(tx: Transaction, caller: Caller, host_id: int, text: str, append: int) -> int:

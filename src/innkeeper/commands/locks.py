@@ -3,13 +3,13 @@
 from typing import TypeVar
 
 from innkeeper.model.errors import wrong_state
-from innkeeper.model.objects import Image, Lock, Network, Vm, VmTemplate
+from innkeeper.model.objects import Lock, Lockable
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction
 
-from .common import ACL_NAMES, check_right
+from .common import check_right
 
-L = TypeVar("L", Vm, Image, Network, VmTemplate)
+L = TypeVar("L", bound=Lockable)
 
 #: What callers may ask for -> what is locked: 1 use, 2 manage, 3 admin (and all that comes after it); 4 is all.
 LEVELS = {1: 1, 2: 2, 3: 3, 4: 1}
@@ -25,7 +25,7 @@ def lock(
         raise wrong_state(f"The lock level must be from 1 to 4, not {level}", object_id)
     held = record.lock
     if held is not None and (test or not (caller.admin or held.owner == caller.uid)):
-        what = ACL_NAMES[kind.KIND]
+        what = kind.ACL
         raise wrong_state(f"{what} {object_id} is locked by user {held.owner}", object_id)
     if not test:
         tx.change(record, lock=Lock(LEVELS[level], caller.uid, tx.second))

@@ -19,6 +19,7 @@ from .common import (
     check_free_name,
     check_right,
     creation_bits,
+    drop,
     need,
     needed_name,
     parse,
@@ -194,9 +195,7 @@ def delete(tx: Transaction, caller: Caller, network_id: int) -> int:
             f"Cannot delete virtual network. Network {network_id} has reservations: {made[:10]}",
             network_id,
         )
-    tx.delete(network)
-    tx.log(network, "deleted", by=caller.uid)
-    return network_id
+    return drop(tx, caller, network)
 
 
 def recover(tx: Transaction, caller: Caller, network_id: int, how: int) -> int:

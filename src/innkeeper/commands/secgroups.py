@@ -10,7 +10,7 @@ from innkeeper.model.template import Template, as_int
 from innkeeper.model.world import Transaction, World
 
 from . import common
-from .common import check_create, check_free_name, creation_bits, need, needed_name, parse, usable
+from .common import need, parse, usable
 
 #: The group that every network begins with.
 DEFAULT = 0
@@ -18,32 +18,22 @@ DEFAULT = 0
 
 def allocate(tx: Transaction, caller: Caller, text: str) -> int:
     """Creates a group from its rules."""
-    check_create(caller, SecurityGroup)
-    template = parse(text)
-    name = needed_name(template, SecurityGroup)
-    return _create(tx, caller, name, template.without("NAME"))
+    name, template = common.named(tx, caller, SecurityGroup, text)
+    return _create(tx, caller, name, template)
 
 
 def clone(tx: Transaction, caller: Caller, group_id: int, name: str) -> int:
     """Copies a group."""
-    check_create(caller, SecurityGroup)
-    group = usable(tx.world, SecurityGroup, group_id, caller)
-    return _create(tx, caller, name, group.template)
+    origin = common.copyable(tx, caller, SecurityGroup, group_id, name)
+    return _create(tx, caller, name, origin.template)
 
 
 def _create(tx: Transaction, caller: Caller, name: str, template: Template) -> int:
-    check_free_name(tx.world, SecurityGroup, name, caller.uid)
     try:
         rules = _checked(tx.world, caller, template)
     except RuleProblem as problem:
         raise cannot_allocate(SecurityGroup.LABEL, f"{problem}.") from None
-    group = SecurityGroup(
-        id=tx.new_id(SecurityGroup), name=name, uid=caller.uid, gid=caller.gid,
-        permissions=creation_bits(tx.world, caller), template=rules,
-    )  # fmt: skip
-    tx.put(group)
-    tx.log(group, "created", by=caller.uid)
-    return group.id
+    return common.create(tx, caller, SecurityGroup, name, rules).id
 
 
 def _checked(world: World, caller: Caller, template: Template) -> Template:
@@ -84,9 +74,7 @@ def delete(tx: Transaction, caller: Caller, group_id: int) -> int:
     if group_id == DEFAULT:
         raise wrong_state("The default security group (0) cannot be deleted", group_id)
     _check_unused(tx.world, group)
-    tx.delete(group)
-    tx.log(group, "deleted", by=caller.uid)
-    return group_id
+    return common.drop(tx, caller, group)
 
 
 def _check_unused(world: World, group: SecurityGroup) -> None:

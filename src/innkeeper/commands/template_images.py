@@ -44,7 +44,7 @@ def delete(tx: Transaction, caller: Caller, template_id: int, recursive: bool) -
             images.delete(tx, caller, image.id, force=False)
         except Refusal as refusal:
             tx.log(image, "not deleted with its template", why=refusal.text)
-    return templates.delete(tx, caller, template_id)
+    return common.drop(tx, caller, template)
 
 
 def chmod(

@@ -5,24 +5,19 @@ Each index has `change(old, new)`: the record as it was and as it will be (None:
 
 from collections.abc import Callable, Collection, Mapping
 
-from .objects import Network, Operation, Record, User, Vm
+from .objects import Network, Operation, Owned, Record, User, Vm
 from .states import MIGRATIONS, VmState
 from .template import as_int
-
-#: Kinds whose names are unique for an owner; users, groups, hosts, clusters and datastores are unique in the zone.
-NAMED_BY_OWNER = frozenset({"image", "network", "secgroup", "template"})
-NAMED_IN_ZONE = frozenset({"user", "group", "host", "cluster", "datastore"})
 
 NameKey = tuple[str, int, str]
 
 
 def name_key(record: Record) -> NameKey | None:
     """What must be unique about an object's name; None when nothing must."""
-    if record.KIND in NAMED_IN_ZONE:
-        return record.KIND, -1, record.name
-    if record.KIND in NAMED_BY_OWNER:
-        return record.KIND, record.uid, record.name  # type: ignore[attr-defined]
-    return None
+    if not record.UNIQUE:
+        return None
+    owner = record.uid if isinstance(record, Owned) and record.UNIQUE == "owner" else -1
+    return record.KIND, owner, record.name
 
 
 class Names:

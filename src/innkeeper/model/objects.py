@@ -21,9 +21,21 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     KIND: ClassVar[str] = ""
     #: How messages name the kind ("Error getting virtual machine [3].").
     LABEL: ClassVar[str] = ""
+    #: How access messages and rules name it; empty for what no rule is about.
+    ACL: ClassVar[str] = ""
+    #: Where a name is given once only: "owner" (among an owner's objects), "zone", or empty (nowhere).
+    UNIQUE: ClassVar[str] = ""
 
     id: int
     name: str
+
+
+class Lock(msgspec.Struct, frozen=True):
+    """A lock on an object: level 1 use, 2 manage, 3 admin; who set it and when."""
+
+    level: int
+    owner: int
+    time: int
 
 
 class Owned(Record, frozen=True, omit_defaults=True, kw_only=True):
@@ -35,12 +47,10 @@ class Owned(Record, frozen=True, omit_defaults=True, kw_only=True):
     template: Template = EMPTY
 
 
-class Lock(msgspec.Struct, frozen=True):
-    """A lock on an object: level 1 use, 2 manage, 3 admin; who set it and when."""
+class Lockable(Owned, frozen=True, omit_defaults=True, kw_only=True):
+    """An owned object that can be locked."""
 
-    level: int
-    owner: int
-    time: int
+    lock: Lock | None = None
 
 
 # ---- people ---------------------------------------------------------------------------------
@@ -59,6 +69,8 @@ class User(Record, frozen=True, omit_defaults=True, kw_only=True):
 
     KIND: ClassVar[str] = "user"
     LABEL: ClassVar[str] = "user"
+    ACL: ClassVar[str] = "USER"
+    UNIQUE: ClassVar[str] = "zone"
 
     gid: int
     groups: tuple[int, ...] = ()
@@ -79,6 +91,8 @@ class Group(Record, frozen=True, omit_defaults=True, kw_only=True):
 
     KIND: ClassVar[str] = "group"
     LABEL: ClassVar[str] = "group"
+    ACL: ClassVar[str] = "GROUP"
+    UNIQUE: ClassVar[str] = "zone"
 
     admins: tuple[int, ...] = ()
     template: Template = EMPTY
@@ -92,6 +106,8 @@ class Cluster(Record, frozen=True, omit_defaults=True, kw_only=True):
 
     KIND: ClassVar[str] = "cluster"
     LABEL: ClassVar[str] = "cluster"
+    ACL: ClassVar[str] = "CLUSTER"
+    UNIQUE: ClassVar[str] = "zone"
 
     template: Template = EMPTY
 
@@ -101,6 +117,8 @@ class Host(Record, frozen=True, omit_defaults=True, kw_only=True):
 
     KIND: ClassVar[str] = "host"
     LABEL: ClassVar[str] = "host"
+    ACL: ClassVar[str] = "HOST"
+    UNIQUE: ClassVar[str] = "zone"
 
     im_mad: str
     vm_mad: str
@@ -124,6 +142,8 @@ class Datastore(Owned, frozen=True, omit_defaults=True, kw_only=True):
 
     KIND: ClassVar[str] = "datastore"
     LABEL: ClassVar[str] = "datastore"
+    ACL: ClassVar[str] = "DATASTORE"
+    UNIQUE: ClassVar[str] = "zone"
 
     ds_mad: str
     tm_mad: str
@@ -163,7 +183,7 @@ class Increment(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[BackupFile, ...]
 
 
-class Image(Owned, frozen=True, omit_defaults=True, kw_only=True):
+class Image(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     """A disk image or file. `state` is its own; what its users add is derived (`World.image_state`).
 
     A backup has `increments`, and the VM that it is of, as that was.
@@ -171,6 +191,8 @@ class Image(Owned, frozen=True, omit_defaults=True, kw_only=True):
 
     KIND: ClassVar[str] = "image"
     LABEL: ClassVar[str] = "image"
+    ACL: ClassVar[str] = "IMAGE"
+    UNIQUE: ClassVar[str] = "owner"
 
     type: ImageType = ImageType.OS
     disk_type: int = 0
@@ -190,7 +212,6 @@ class Image(Owned, frozen=True, omit_defaults=True, kw_only=True):
     increments: tuple[Increment, ...] = ()
     vm_id: int = -1
     vm_template: Template = EMPTY
-    lock: Lock | None = None
 
 
 class AddressRange(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -208,11 +229,13 @@ class AddressRange(msgspec.Struct, frozen=True, omit_defaults=True):
         return int(self.template["SIZE"])
 
 
-class Network(Owned, frozen=True, omit_defaults=True, kw_only=True):
+class Network(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     """A virtual network. Its leases follow from the VMs' NICs."""
 
     KIND: ClassVar[str] = "network"
     LABEL: ClassVar[str] = "virtual network"
+    ACL: ClassVar[str] = "NET"
+    UNIQUE: ClassVar[str] = "owner"
 
     vn_mad: str
     bridge: str = ""
@@ -229,7 +252,6 @@ class Network(Owned, frozen=True, omit_defaults=True, kw_only=True):
     state: NetworkState = NetworkState.READY
     prev_state: NetworkState = NetworkState.INIT
     ranges: tuple[AddressRange, ...] = ()
-    lock: Lock | None = None
 
     def range(self, range_id: int) -> AddressRange | None:
         """The address range with this number."""
@@ -246,6 +268,8 @@ class SecurityGroup(Owned, frozen=True, omit_defaults=True, kw_only=True):
 
     KIND: ClassVar[str] = "secgroup"
     LABEL: ClassVar[str] = "security group"
+    ACL: ClassVar[str] = "SECGROUP"
+    UNIQUE: ClassVar[str] = "owner"
 
     outdated: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
@@ -253,14 +277,15 @@ class SecurityGroup(Owned, frozen=True, omit_defaults=True, kw_only=True):
     revision: int = 0
 
 
-class VmTemplate(Owned, frozen=True, omit_defaults=True, kw_only=True):
+class VmTemplate(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     """A template from which VMs are instantiated."""
 
     KIND: ClassVar[str] = "template"
     LABEL: ClassVar[str] = "virtual machine template"
+    ACL: ClassVar[str] = "TEMPLATE"
+    UNIQUE: ClassVar[str] = "owner"
 
     regtime: int = 0
-    lock: Lock | None = None
 
 
 # ---- virtual machines -------------------------------------------------------------------------
@@ -336,7 +361,7 @@ class ScheduledAction(Record, frozen=True, omit_defaults=True, kw_only=True):
     uid: int = -1
 
 
-class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
+class Vm(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     """A virtual machine.
 
     `template` is what the hypervisor needs (CPU, MEMORY, DISK, NIC, ... with what we filled in),
@@ -353,6 +378,7 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
 
     KIND: ClassVar[str] = "vm"
     LABEL: ClassVar[str] = "virtual machine"
+    ACL: ClassVar[str] = "VM"
 
     state: VmState = VmState.INIT
     lcm_state: LcmState = LcmState.LCM_INIT
@@ -375,7 +401,6 @@ class Vm(Owned, frozen=True, omit_defaults=True, kw_only=True):
     backups: tuple[int, ...] = ()
     backups_made: int = 0
     history: tuple[History, ...] = ()
-    lock: Lock | None = None
     decision: dict[str, Any] = {}
     schedule: tuple[ScheduledAction, ...] = ()
 
@@ -452,11 +477,3 @@ class Setting(Record, frozen=True, omit_defaults=True, kw_only=True):
     LABEL: ClassVar[str] = "setting"
 
     value: str = ""
-
-
-KINDS: dict[str, type[Record]] = {
-    kind.KIND: kind
-    for kind in (
-        User, Group, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm, Operation, Setting,
-    )
-}  # fmt: skip

@@ -31,8 +31,8 @@ from .indexes import (
     ports_of,
     security_groups_of,
 )
+from .kinds import KINDS
 from .objects import (
-    KINDS,
     Cluster,
     Datastore,
     Group,
@@ -96,9 +96,11 @@ class World:
         self.vms = Table(Vm)
         self.operations = Table(Operation)
         self.settings = Table(Setting)
-        self.tables: dict[str, Table[Any]] = {
-            table.kind.KIND: table for table in vars(self).values() if isinstance(table, Table)
-        }
+        named = (table for table in vars(self).values() if isinstance(table, Table))
+        #: By kind. Those that nothing but their own commands ask for have no name of their own.
+        self.tables: dict[str, Table[Any]] = {table.kind.KIND: table for table in named}
+        for kind in KINDS.values():
+            self.tables.setdefault(kind.KIND, Table(kind))
         self.counters: dict[str, int] = {}
         self.names = Names()
         self.occupancy = Occupancy()
@@ -127,8 +129,8 @@ class World:
             User.KIND: (self.members.change, self.names.change),
             Operation.KIND: (self.open.change,),
         }
-        for kind in KINDS:
-            self._indexes.setdefault(kind, (self.names.change,))
+        for name in KINDS:
+            self._indexes.setdefault(name, (self.names.change,))
 
     def table(self, kind: type[R]) -> Table[R]:
         """The table of a kind."""

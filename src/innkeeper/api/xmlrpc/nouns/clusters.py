@@ -1,45 +1,16 @@
 """`one.cluster.*` and `one.clusterpool.*`."""
 
-from functools import partial
 from typing import Final
 
-from innkeeper.api.xmlrpc import pools
 from innkeeper.api.xmlrpc.documents import clusters as documents
-from innkeeper.api.xmlrpc.methods import (
-    DECRYPT,
-    ID,
-    RENAME,
-    UPDATE,
-    Answer,
-    Desk,
-    Method,
-    Work,
-    change,
-    i,
-    pool,
-    read,
-    s,
-)
-from innkeeper.api.xmlrpc.wire import Raw
+from innkeeper.api.xmlrpc.methods import ID, RENAME, UPDATE, Method, Work, change, i, s
+from innkeeper.api.xmlrpc.nouns.generic import Noun
 from innkeeper.commands import clusters, hosts
-from innkeeper.commands.common import need
 from innkeeper.model.objects import Cluster, Datastore, Network
-from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.permissions import Caller
 from innkeeper.model.world import Transaction
 
 DEFAULT: Final = 0
-
-
-def info(desk: Desk, caller: Caller, cluster_id: int, _decrypt: bool) -> Answer:
-    """The document of a cluster."""
-    cluster = need(desk.world, Cluster, cluster_id, caller, Right.USE)
-    return Raw(*documents.parts(desk.view, cluster))
-
-
-def pool_info(desk: Desk, caller: Caller) -> Answer:
-    """All clusters."""
-    found = pools.all_of(desk.world, desk.world.clusters, caller)
-    return pool("CLUSTER_POOL", found, partial(documents.parts, desk.view))
 
 
 def remove_host(tx: Transaction, caller: Caller, cluster_id: int, host_id: int) -> int:
@@ -57,10 +28,9 @@ def _removing(kind: type[Datastore] | type[Network]) -> Work:
     return change(lambda tx, caller, *ids: clusters.remove(tx, caller, kind, *ids))
 
 
-METHODS: Final = (
+METHODS: Final = Noun("one.cluster", Cluster, "CLUSTER", documents.parts, filtered=False).methods(
     Method("one.cluster.allocate", (s("name"),), change(clusters.allocate), "Creates a cluster."),
     Method("one.cluster.delete", (ID,), change(clusters.delete), "Deletes an empty cluster."),
-    Method("one.cluster.info", (ID, DECRYPT), read(info), "A cluster's document."),
     Method("one.cluster.update", UPDATE, change(clusters.update_cluster), "Replaces (0) or merges (1) the template."),
     Method("one.cluster.rename", RENAME, change(clusters.rename_cluster), "Gives another name."),
     Method("one.cluster.addhost", (ID, i("host")), change(hosts.move), "Moves a host into the cluster."),
@@ -69,5 +39,4 @@ METHODS: Final = (
     Method("one.cluster.deldatastore", (ID, i("datastore")), _removing(Datastore), "Takes a datastore out."),
     Method("one.cluster.addvnet", (ID, i("vnet")), _adding(Network), "Adds a virtual network."),
     Method("one.cluster.delvnet", (ID, i("vnet")), _removing(Network), "Takes a virtual network out."),
-    Method("one.clusterpool.info", (), read(pool_info), "All clusters."),
 )  # fmt: skip

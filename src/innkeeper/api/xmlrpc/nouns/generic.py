@@ -1,50 +1,134 @@
-"""Methods that many nouns have."""
+"""Methods that many nouns have: a noun says how its documents are made, and what it does besides."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from innkeeper.api.xmlrpc.methods import CHMOD, CHOWN, ID, LOCK, RENAME, Method, Work, change
+from innkeeper.api.xmlrpc import pools
+from innkeeper.api.xmlrpc.methods import (
+    CHMOD,
+    CHOWN,
+    DECRYPT,
+    FILTER,
+    ID,
+    LOCK,
+    RENAME,
+    UPDATE,
+    Answer,
+    Desk,
+    Method,
+    Work,
+    change,
+    pool,
+    read,
+)
+from innkeeper.api.xmlrpc.wire import Raw
 from innkeeper.commands import common, locks
-from innkeeper.model.objects import Image, Network, Owned, Record, Vm, VmTemplate
-from innkeeper.model.permissions import Caller
-from innkeeper.model.world import Transaction
+from innkeeper.model.objects import Owned, Record
+from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.world import Transaction, World
+
+R = TypeVar("R", bound=Record)
+
+#: Makes the document of an object, given what the documents of all objects of a pool share, if they do.
+Parts: TypeAlias = Callable[..., Iterable[bytes]]
 
 
-def chmod(prefix: str, kind: type[Owned]) -> Method:
-    """`<prefix>.chmod`: nine permission bits."""
+@dataclass(frozen=True)
+class Noun(Generic[R]):
+    """A kind of object as the API has it. Its methods begin with `prefix`, those of its pool with `<prefix>pool`.
 
-    def command(tx: Transaction, caller: Caller, object_id: int, *bits: int) -> int:
-        return common.chmod(tx, caller, kind, object_id, bits)
+    `parts` makes its document; what `gather` finds is worked out once for all documents of a pool. A pool without
+    `filtered` takes no parameters, and lists all that the caller may use. `without`: what other nouns can.
+    """
 
-    text = "Sets (1), clears (0) or keeps (-1) the nine permission bits: use, manage, admin of owner, group, others."
-    return Method(f"{prefix}.chmod", CHMOD, change(command), text)
+    prefix: str
+    kind: type[R]
+    tag: str
+    parts: Parts
+    filtered: bool = True
+    gather: Callable[[World], object] | None = None
+    without: tuple[str, ...] = ()
 
+    def methods(self, *own: Method) -> tuple[Method, ...]:
+        """All methods: what the noun does in its own way, and for the rest what is the same for all."""
+        said = {
+            *(method.name for method in own),
+            *(f"{self.prefix}.{verb}" for verb in self.without),
+        }
+        return (*own, *(method for method in self._common() if method.name not in said))
 
-def chown(prefix: str, kind: type[Owned]) -> Method:
-    """`<prefix>.chown`: owner and group."""
-    return Method(
-        f"{prefix}.chown", CHOWN, _of(common.chown, kind), "Sets owner and group; -1 keeps one."
-    )
+    def _common(self) -> Iterable[Method]:
+        what = self.kind.LABEL
+        yield self._method("info", (ID, DECRYPT), read(self._info), f"The document of a {what}.")
+        yield self._method(
+            "update", UPDATE, self._of(common.update), "Replaces (0) or merges (1) the template."
+        )
+        yield self._method("rename", RENAME, self._of(common.rename), "Gives another name.")
+        yield self._method("delete", (ID,), self._of(common.delete), f"Deletes a {what}.")
+        if issubclass(self.kind, Owned):
+            yield from self._owned()
+        if "lock" in self.kind.__struct_fields__:
+            yield from self._lockable()
+        if self.filtered:
+            yield Method(
+                f"{self.prefix}pool.info",
+                FILTER,
+                read(self._selected),
+                f"Each {what}, by filter and range.",
+            )
+        else:
+            yield Method(
+                f"{self.prefix}pool.info",
+                (),
+                read(self._all),
+                f"Each {what} that the caller may use.",
+            )
 
+    def _owned(self) -> Iterable[Method]:
+        def chmod(tx: Transaction, caller: Caller, object_id: int, *bits: int) -> int:
+            return common.chmod(tx, caller, self.kind, object_id, bits)  # type: ignore[type-var]
 
-def rename(prefix: str, kind: type[Owned]) -> Method:
-    """`<prefix>.rename`."""
-    return Method(f"{prefix}.rename", RENAME, _of(common.rename, kind), "Gives another name.")
+        text = "Sets (1), clears (0) or keeps (-1) nine bits: use, manage, admin of owner, group and others."
+        yield self._method("chmod", CHMOD, change(chmod), text)
+        yield self._method(
+            "chown", CHOWN, self._of(common.chown), "Sets owner and group; -1 keeps one."
+        )
 
+    def _lockable(self) -> Iterable[Method]:
+        text = "Locks: 1 use, 2 manage, 3 admin, 4 all; with test only tells whether it is locked."
+        yield self._method("lock", LOCK, self._of(locks.lock), text)
+        yield self._method("unlock", (ID,), self._of(locks.unlock), "Unlocks.")
 
-def lock(prefix: str, kind: type[Vm | Image | Network | VmTemplate]) -> tuple[Method, Method]:
-    """`<prefix>.lock` and `<prefix>.unlock`."""
-    locking = "Locks: 1 use, 2 manage, 3 admin, 4 all; with test only tells whether it is locked."
-    return (
-        Method(f"{prefix}.lock", LOCK, _of(locks.lock, kind), locking),
-        Method(f"{prefix}.unlock", (ID,), _of(locks.unlock, kind), "Unlocks."),
-    )
+    def _method(self, verb: str, params: tuple[Any, ...], work: Work, text: str) -> Method:
+        return Method(f"{self.prefix}.{verb}", params, work, text)
 
+    def _of(self, command: Callable[..., int]) -> Work:
+        """A command that takes the kind after the caller, for this kind."""
 
-def _of(command: Callable[..., int], kind: type[Record]) -> Work:
-    """A command that takes the kind after the caller, for one kind."""
+        def of_kind(tx: Transaction, caller: Caller, *arguments: Any) -> int:
+            return command(tx, caller, self.kind, *arguments)
 
-    def of_kind(tx: Transaction, caller: Caller, *arguments: Any) -> int:
-        return command(tx, caller, kind, *arguments)
+        return change(of_kind)
 
-    return change(of_kind)
+    def _info(self, desk: Desk, caller: Caller, object_id: int, _decrypt: bool) -> Answer:
+        record = common.need(desk.world, self.kind, object_id, caller, Right.USE)
+        return Raw(*self._document(desk)(record))
+
+    def _selected(self, desk: Desk, caller: Caller, flag: int, start: int, end: int) -> Answer:
+        table: Any = desk.world.table(self.kind)
+        found: list[R] = pools.selected(desk.world, table, caller, flag, start, end)
+        return self._pool(desk, found)
+
+    def _all(self, desk: Desk, caller: Caller) -> Answer:
+        return self._pool(desk, pools.all_of(desk.world, desk.world.table(self.kind), caller))
+
+    def _pool(self, desk: Desk, found: list[R]) -> Answer:
+        return pool(f"{self.tag}_POOL", found, self._document(desk))
+
+    def _document(self, desk: Desk) -> Callable[[R], Iterable[bytes]]:
+        if self.gather is None:
+            return partial(self.parts, desk.view)
+        shared = self.gather(desk.world)
+        return lambda record: self.parts(desk.view, record, shared)

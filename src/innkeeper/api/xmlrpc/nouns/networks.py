@@ -1,12 +1,12 @@
 """`one.vn.*` and `one.vnpool.*`."""
 
+from collections.abc import Iterable
 from typing import Final
 
-from innkeeper.api.xmlrpc import pools
 from innkeeper.api.xmlrpc.documents import networks as documents
+from innkeeper.api.xmlrpc.documents.view import View
 from innkeeper.api.xmlrpc.methods import (
     DECRYPT,
-    FILTER,
     ID,
     UPDATE,
     Answer,
@@ -15,11 +15,10 @@ from innkeeper.api.xmlrpc.methods import (
     b,
     change,
     i,
-    pool,
     read,
     s,
 )
-from innkeeper.api.xmlrpc.nouns import generic
+from innkeeper.api.xmlrpc.nouns.generic import Noun
 from innkeeper.api.xmlrpc.wire import Raw
 from innkeeper.commands import networks, reservations
 from innkeeper.commands.common import need
@@ -37,15 +36,14 @@ def info(desk: Desk, caller: Caller, network_id: int, _decrypt: bool) -> Answer:
     return Raw(*documents.parts(desk.view, network, visible))
 
 
-def pool_info(desk: Desk, caller: Caller, flag: int, start: int, end: int) -> Answer:
-    """Networks by filter and range."""
-    found = pools.selected(desk.world, desk.world.networks, caller, flag, start, end)
-    return pool("VNET_POOL", found, lambda network: documents.parts(desk.view, network, None))
+def pooled(view: View, network: Network) -> Iterable[bytes]:
+    """The document of a network as pools show it, without leases."""
+    return documents.parts(view, network, None)
 
 
 _TEMPLATE = (ID, s("template"))
 
-METHODS: Final = (
+METHODS: Final = Noun("one.vn", Network, "VNET", pooled).methods(
     Method("one.vn.allocate", (s("template"), i("cluster")), change(networks.allocate),
            "Creates a virtual network in a cluster (-1: the default one)."),
     Method("one.vn.delete", (ID,), change(networks.delete), "Deletes a network of which no lease is taken."),
@@ -62,9 +60,4 @@ METHODS: Final = (
     Method("one.vn.free_ar", (ID, i("ar")), change(reservations.free_range),
            "Gives an address range of a reservation back."),
     Method("one.vn.recover", (ID, i("operation")), change(networks.recover), "Helps a network out of ERROR."),
-    generic.rename("one.vn", Network),
-    generic.chmod("one.vn", Network),
-    generic.chown("one.vn", Network),
-    *generic.lock("one.vn", Network),
-    Method("one.vnpool.info", FILTER, read(pool_info), "Virtual networks by filter and range."),
 )  # fmt: skip

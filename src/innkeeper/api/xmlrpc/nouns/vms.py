@@ -23,7 +23,8 @@ from innkeeper.api.xmlrpc.methods import (
     read,
     s,
 )
-from innkeeper.api.xmlrpc.nouns import generic, samples
+from innkeeper.api.xmlrpc.nouns import samples
+from innkeeper.api.xmlrpc.nouns.generic import Noun
 from innkeeper.api.xmlrpc.wire import Raw
 from innkeeper.commands import (
     backups,
@@ -142,7 +143,7 @@ def pool_monitoring(desk: Desk, caller: Caller, flag: int, seconds: int) -> Answ
 
 _LISTED = (*FILTER, i("state"), s("query", ""))
 
-METHODS: Final = (
+METHODS: Final = Noun("one.vm", Vm, "VM", documents.short_parts, without=("delete",)).methods(
     Method("one.vm.allocate", (s("template"), b("hold", False)), change(vms.allocate), "Makes a VM."),
     Method("one.vm.info", (ID, DECRYPT), read(info), "A VM's document."),
     Method("one.vm.action", (s("action"), ID), change(vms.act),
@@ -192,9 +193,7 @@ METHODS: Final = (
            "Changes a scheduled action."),
     Method("one.vm.scheddelete", (ID, i("schedule")), change(schedules.delete), "Takes a scheduled action away."),
     Method("one.vm.monitoring", (ID,), read(monitoring), "All samples of a VM."),
-    generic.chmod("one.vm", Vm),
     Method("one.vm.chown", (ID, i("uid"), i("gid")), change(vms.chown), "Sets owner and group; -1 keeps one."),
-    *generic.lock("one.vm", Vm),
     Method("one.vmpool.info", _LISTED, read(pool_info),
            "VMs by filter, range and state (-2 any, -1 any but DONE), in short."),
     Method("one.vmpool.infoextended", _LISTED, read(pool_info_extended), "The same with whole documents."),
