@@ -41,7 +41,17 @@ def test_libvirts_capabilities() -> None:
     assert qemu_user(text) == (64055, 107)
     assert qemu_user("<capabilities><host/></capabilities>") is None
     assert machines(parse(text))["x86_64"] == ["xenpv"] or "pc" in machines(parse(text))["x86_64"]
-    assert cpu_facts(parse(_DOMAIN_CAPABILITIES)) == {"cpu_models": ["qemu64"], "features": ["vmx"]}
+
+
+def test_all_features_of_each_cpu_are_told() -> None:
+    sets = {"qemu64": ["lm", "sse2"], "EPYC": ["lm", "sse2", "vmx"]}
+    facts = cpu_facts(parse(_DOMAIN_CAPABILITIES), lambda cpu: sets[cpu.findtext("model", "")])
+    assert facts == {
+        "cpu_models": ["qemu64"],
+        "cpu_sets": {"qemu64": ["lm", "sse2"]},
+        "features": ["lm", "sse2", "vmx"],
+    }
+    assert cpu_facts(parse("<domainCapabilities/>"), lambda _: [])["features"] == []
 
 
 def test_kvm_is_offered_for_this_machines_own_architecture_only() -> None:

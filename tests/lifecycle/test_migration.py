@@ -373,6 +373,69 @@ def test_a_missing_cpu_feature_is_named_and_a_cold_move_is_still_possible(bench:
     assert bench.phase() == "SAVE_MIGRATE"
 
 
+SETS = {"Nehalem": ["sse4.2"], "Westmere": ["sse4.2", "aes"]}
+
+
+def differing(bench: Bench) -> None:
+    """The first host has more than the second."""
+    more = {"features": ["sse4.2", "aes", "avx"], "cpu_sets": SETS}
+    less = {"features": ["sse4.2", "avx"], "cpu_sets": {"Nehalem": ["sse4.2"]}}
+    for host, has in ((0, more), (1, less)):
+        with_facts(bench, host, accelerator="kvm", arch="x86_64", **has)
+
+
+def told(bench: Bench) -> dict[str, Any]:
+    """How the guest is described to the host that is to start it."""
+    until(bench, "domain.ensure")
+    described: dict[str, Any] = bench.sent[0].args["domain"]
+    return described
+
+
+def test_a_guest_gets_the_cpu_that_all_hosts_of_its_cluster_have(bench: Bench) -> None:
+    differing(bench)
+    bench.deploying()
+    described = told(bench)
+    assert (described["cpu_model"], described["cpu_features"]) == ("Nehalem", ["avx"])
+    bench.answer(cpu={"mode": "custom", "model": "Nehalem", "require": ["avx"], "disable": []})
+    assert (bench.phase(), bench.vm().processor) == ("RUNNING", "avx,sse4.2")
+    migrate(bench, live=True)
+    assert bench.phase() == "MIGRATE"
+
+
+def with_more(bench: Bench) -> None:
+    """A guest that runs with what only its host has."""
+    bench.deploying()
+    until(bench, "domain.ensure")
+    bench.answer(cpu={"mode": "custom", "model": "Westmere", "require": ["avx"], "disable": []})
+    assert bench.vm().processor == "aes,avx,sse4.2"
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_where_its_memory_goes_what_its_cpu_has_must_be(bench: Bench, live: bool) -> None:
+    differing(bench)
+    with_more(bench)
+    before = bench.vm()
+    with pytest.raises(Refusal, match=r"host 1 \(south\) lacks CPU features .*: aes$"):
+        migrate(bench, live=live)
+    assert (bench.vm(), bench.sent) == (before, [])
+    migrate(bench, live=False, how=SHUT_DOWN)
+    assert "cpu_features" in told(bench)
+    bench.answer(cpu={"mode": "custom", "model": "Nehalem", "require": ["avx"], "disable": []})
+    assert (bench.phase(), bench.vm().processor) == ("RUNNING", "avx,sse4.2")
+
+
+def test_placement_looks_at_what_the_guests_cpu_has(bench: Bench) -> None:
+    differing(bench)
+    with_more(bench)
+    bench.act("resched")
+    bench.do(lambda tx: carry_out(tx, place(bench.world, bench.now)))
+    assert bench.phase() == "RUNNING" and bench.vm().resched
+    assert "CPU" in str(bench.vm().decision) or "CPU" in str(bench.vm().user_template)
+    with_facts(bench, 1, accelerator="kvm", features=["sse4.2", "aes", "avx"], cpu_sets=SETS)
+    bench.do(lambda tx: carry_out(tx, place(bench.world, bench.now)))
+    assert bench.phase() == "MIGRATE"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

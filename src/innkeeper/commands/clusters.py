@@ -5,6 +5,8 @@ from typing import TypeVar
 from innkeeper.model.errors import wrong_state
 from innkeeper.model.objects import Cluster, Datastore, Network
 from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.processors import Processor
+from innkeeper.model.template import Template
 from innkeeper.model.world import Transaction, World
 
 from .bootstrap import RESERVATIONS
@@ -20,6 +22,18 @@ def members(world: World, cluster_id: int) -> tuple[list[int], list[int], list[i
         [datastore.id for datastore in world.datastores if cluster_id in datastore.clusters],
         [network.id for network in world.networks if cluster_id in network.clusters],
     )
+
+
+#: Attributes of a cluster that follow from its hosts.
+DERIVED = ("CPU_BASELINE", "CPU_BASELINE_FEATURES")
+
+
+def baseline_attributes(common: Processor | None) -> Template:
+    """The best CPU that runs on all of a cluster's hosts, under names for its template."""
+    if common is None:
+        return Template()
+    values = (common.model, ",".join(sorted(common.extra)))
+    return Template({name: (value,) for name, value in zip(DERIVED, values, strict=True) if value})
 
 
 def allocate(tx: Transaction, caller: Caller, name: str) -> int:
@@ -53,7 +67,7 @@ def update_cluster(tx: Transaction, caller: Caller, cluster_id: int, text: str, 
     """Replaces or merges a cluster's template."""
     update(tx, caller, Cluster, cluster_id, text, append)
     cluster = tx.world.clusters[cluster_id]
-    tx.change(cluster, template=RESERVATIONS.merged(cluster.template))
+    tx.change(cluster, template=RESERVATIONS.merged(cluster.template.without(*DERIVED)))
     tx.wake = True
     return cluster_id
 

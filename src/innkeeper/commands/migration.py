@@ -2,6 +2,7 @@
 
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import cold, live
+from innkeeper.model import processors
 from innkeeper.model.errors import Refusal, bad_argument, wrong_state
 from innkeeper.model.hypervisors import architecture, check, needs, unfit, wish
 from innkeeper.model.objects import Datastore, Host, Vm
@@ -36,7 +37,7 @@ def migrate(
         raise bad_argument(f"The migration type must be 0, 1 or 2, not {how}", vm_id)
     lively = lively and vm.running
     datastore = _datastore(tx, caller, vm, host, datastore_id)
-    _check(tx.world, vm, host, datastore, lively)
+    _check(tx.world, vm, host, datastore, lively, how)
     if enforce or not caller.admin:
         missing = [check for check in fits(tx.world, vm, host) if not check.ok]
         if missing:
@@ -59,7 +60,7 @@ def _datastore(tx: Transaction, caller: Caller, vm: Vm, host: Host, datastore_id
     return chosen_datastore(tx, caller, vm, host, datastore_id)
 
 
-def _check(world: World, vm: Vm, host: Host, datastore: Datastore, lively: bool) -> None:
+def _check(world: World, vm: Vm, host: Host, datastore: Datastore, lively: bool, how: int) -> None:
     """Refuses what cannot be done, before anything is."""
     if phase(vm) not in MOVABLE or vm.place is None:
         raise wrong_state(f"Migrate action is not available for state {phase(vm)}", vm.id)
@@ -85,7 +86,7 @@ def _check(world: World, vm: Vm, host: Host, datastore: Datastore, lively: bool)
     if lively and datastore.id != vm.place.ds_id:
         text = f"VM {vm.id} cannot go to another host and another datastore while it runs"
         raise wrong_state(text, vm.id)
-    for problem in (unreachable(world, vm), impossible(world, vm, host, lively)):
+    for problem in (unreachable(world, vm), impossible(world, vm, host, lively, how)):
         if problem:
             raise wrong_state(f"VM {vm.id} cannot go to host {host.id}: {problem}", vm.id)
 
@@ -101,8 +102,9 @@ def unreachable(world: World, vm: Vm) -> str:
     return ""
 
 
-def impossible(world: World, vm: Vm, host: Host, lively: bool) -> str:
+def impossible(world: World, vm: Vm, host: Host, lively: bool, how: int = cold.SAVE) -> str:
     """Why a VM cannot come to a host from where it is; empty when it can."""
+    kept = lively or phase(vm) == "SUSPENDED" or (vm.running and how == cold.SAVE)
     source = world.hosts[vm.place.host_id] if vm.place else host
     if source.vm_mad != host.vm_mad and "dummy" in (source.vm_mad, host.vm_mad):
         return "one of the two hosts is simulated, the other is not"
@@ -110,7 +112,7 @@ def impossible(world: World, vm: Vm, host: Host, lively: bool) -> str:
         if not each.facts.get("peer_key"):
             return f"host {each.id} ({each.name}) has no ssh by which hosts reach each other"
     other = unfit(host, wish(vm), needs(vm), architecture(vm)) or _unable(vm)
-    return other or (_lacking(vm, source, host) if lively else "")
+    return other or (_lacking(vm, source, host, lively) if kept else "")
 
 
 def _unable(vm: Vm) -> str:
@@ -122,27 +124,25 @@ def _unable(vm: Vm) -> str:
     return ""
 
 
-def _lacking(vm: Vm, source: Host, host: Host) -> str:
-    """What the guest's CPU has and the host lacks."""
+def _lacking(vm: Vm, source: Host, host: Host, lively: bool) -> str:
+    """What the guest's CPU has and the host lacks, when its memory goes there."""
     ours, theirs = source.facts.get("accelerator"), host.facts.get("accelerator")
-    if ours != theirs:
+    if lively and ours != theirs:
         return (
             f"it runs under {ours}, which host {host.id} ({host.name}) does not have, but {theirs}"
         )
-    missing = sorted(_features(vm, source) - set(host.facts.get("features", ())))
+    missing = processors.lacking(host, _features(vm, source))
     if missing:
         return f"host {host.id} ({host.name}) lacks CPU features that the guest has: {', '.join(missing)}"
     return ""
 
 
-def _features(vm: Vm, source: Host) -> set[str]:
-    """What the guest's CPU is known to have: all of its host's when it is like that, and what its template asks for."""
-    model = vm.template.vector("CPU_MODEL") or {}
-    asked = {name for name in model.get("FEATURES", "").replace(" ", "").split(",") if name}
-    like_host = model.get("MODEL", "host-passthrough") in ("host-passthrough", "host-model")
-    if like_host and source.facts.get("accelerator") == "kvm":
-        return asked | set(source.facts.get("features", ()))
-    return asked
+def _features(vm: Vm, source: Host) -> frozenset[str]:
+    """What the guest's CPU has: as its agent said, else all of its host's when it is like that."""
+    wanted = processors.asked(vm.template)
+    if not vm.processor and processors.like_host(wanted, source):
+        return wanted.extra | processors.features(source)
+    return processors.demanded(vm)
 
 
 def rehouse(tx: Transaction, vm: Vm, host: Host, datastore: Datastore) -> None:

@@ -4,7 +4,7 @@ from innkeeper.lifecycle import actions
 from innkeeper.lifecycle.descriptions import cpu_features
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import deploy
-from innkeeper.model import hypervisors
+from innkeeper.model import hypervisors, processors
 from innkeeper.model.errors import invalid, wrong_state
 from innkeeper.model.expressions import ExpressionError, compile_requirement
 from innkeeper.model.names import NameProblem, check_name
@@ -193,6 +193,7 @@ def deploy_on(
     unfit = hypervisors.unfit(
         host, hypervisors.wish(vm), hypervisors.needs(vm), hypervisors.architecture(vm)
     )
+    unfit = unfit or processors.unfit(host, processors.demanded(vm))
     if unfit:
         raise wrong_state(f"VM {vm_id} cannot run on host {host_id}: {unfit}", vm_id)
     if enforce or not caller.admin:

@@ -29,8 +29,8 @@ class Guest:
     """
 
     __slots__ = (
-        "checkpoints", "cpu", "disks", "folder", "generation", "memory", "networks", "nics", "plugged", "saved",
-        "sending", "started", "state", "told",
+        "checkpoints", "cpu", "disks", "features", "folder", "generation", "memory", "networks", "nics", "plugged",
+        "saved", "sending", "started", "state", "told",
     )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
@@ -42,6 +42,7 @@ class Guest:
         self.saved = False
         self.disks: set[int] = set()
         self.plugged: dict[str, set[int]] = {"disks": set(), "nics": set()}
+        self.features: frozenset[str] = frozenset()
         self.checkpoints: set[str] = set()
         self.networks: dict[int, str] = {}
         self.nics: list[dict[str, Any]] = []
@@ -68,6 +69,9 @@ class SimulatedHost(Moves):
         self.files: set[str] = set()
         self.agent: SimulatedLink | None = None
         self.zone: str | None = None
+        #: What its guests' CPUs can have, and the models that run there; it tells them when there are some.
+        self.features: frozenset[str] = frozenset()
+        self.cpu_sets: dict[str, list[str]] = {}
         self.neighbours: Mapping[str, SimulatedHost] = {}
         self._verbs: dict[str, Callable[[dict[str, Any]], Result | None]] = {}
 
@@ -85,7 +89,26 @@ class SimulatedHost(Moves):
             "hypervisor": "dummy",
             "accelerator": "none",
             "accelerator_reason": "guests of a simulated host do nothing",
+            **self._cpu_facts(),
         }
+
+    def _cpu_facts(self) -> Result:
+        if not self.features:
+            return {}
+        return {"features": sorted(self.features), "cpu_sets": self.cpu_sets}
+
+    def _cpu_of(self, guest: Guest, domain: dict[str, Any]) -> Result:
+        """The CPU that a guest gets: a named model with what it asks for besides, or all that the host has."""
+        model, extra = str(domain.get("cpu_model")), domain.get("cpu_features", [])
+        named = model in self.cpu_sets
+        guest.features = self.features if not named else frozenset([*self.cpu_sets[model], *extra])
+        return {"mode": "custom" if named else "maximum", "model": model, "require": extra}
+
+    def check_cpu(self, guest: Guest) -> None:
+        """A guest that goes on here must find all that its CPU had."""
+        missing = sorted(guest.features - self.features) if self.features else []
+        if missing:
+            raise AgentError("refused", f"the guest's CPU: {', '.join(missing)} is missing here")
 
     def perform(self, verb: str, args: dict[str, Any]) -> Result:
         """Does what the verb says; raises AgentError."""
@@ -246,7 +269,7 @@ class SimulatedHost(Moves):
 
     def _domain_ensure(self, args: dict[str, Any]) -> Result:
         domain = args["domain"]
-        guest = self._needed(args)
+        guest, cpu = self._needed(args), {}
         self._check_disks(guest, domain)
         if guest.state != "off" and guest.started != guest.generation:
             self._set_state(args, guest, "off", "destroyed")
@@ -256,8 +279,9 @@ class SimulatedHost(Moves):
             guest.memory = domain["memory_mib"]
             guest.saved = False
             guest.plugged = _devices(domain)
+            cpu = {"cpu": self._cpu_of(guest, domain)} if self.features else {}
             self._start(args, guest, "booted")
-        return {"domain": domain["name"]}
+        return {"domain": domain["name"], **cpu}
 
     def _domain_adjust(self, args: dict[str, Any]) -> None:
         domain = args["domain"]
@@ -303,6 +327,7 @@ class SimulatedHost(Moves):
             text = f"VM {number} has no checkpoint here"
             raise AgentError("missing", text, {"file": "checkpoint"})
         if guest.state == "off":
+            self.check_cpu(guest)
             guest.saved = False
             self._start(args, guest, "restored")
             # the hypervisor starts it paused, so that its checkpoint can be removed before it runs

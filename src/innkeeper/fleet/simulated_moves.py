@@ -34,7 +34,8 @@ class Moves:
 
     def _migration_prepare(self, args: dict[str, Any]) -> Result:
         guest = self._needed(args)
-        self._neighbour(args["peer"]["key"])
+        source = self._neighbour(args["peer"]["key"])
+        self.check_cpu(source.guests[int(args["vm"])])
         guest.disks.update(args["offer"]["disks"])
         return {"folder": f"/{self.name}"}
 
@@ -93,6 +94,7 @@ class Moves:
 
     if TYPE_CHECKING:
 
+        def check_cpu(self, guest: "Guest") -> None: ...
         def _admit(self, args: dict[str, Any]) -> "Guest | None": ...
         def _needed(self, args: dict[str, Any]) -> "Guest": ...
         def _running(self, args: dict[str, Any]) -> "Guest": ...
@@ -103,5 +105,5 @@ class Moves:
 
 def _as_there(guest: "Guest", there: "Guest") -> None:
     """What a guest is like goes with it."""
-    guest.cpu, guest.memory = there.cpu, there.memory
+    guest.cpu, guest.memory, guest.features = there.cpu, there.memory, there.features
     guest.plugged = {kind: set(numbers) for kind, numbers in there.plugged.items()}

@@ -7,6 +7,7 @@ import platform
 import re
 import socket
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def no_hypervisor(reason: str) -> dict[str, Any]:
         "machines": [],
         "architectures": [],
         "cpu_models": [],
+        "cpu_sets": {},
         "features": [],
     }
 
@@ -72,7 +74,10 @@ def hypervisor_facts(connection: Any, accelerator: Accelerator) -> dict[str, Any
         "qemu": version_text(connection.getVersion()),
         "machines": machines(capabilities).get(arch, []),
         "architectures": sorted(machines(capabilities)),
-        **cpu_facts(domain_capabilities(connection, arch, virtualization)),
+        **cpu_facts(
+            domain_capabilities(connection, arch, virtualization),
+            lambda cpu: _expanded(connection, arch, virtualization, cpu),
+        ),
     }
 
 
@@ -88,14 +93,39 @@ def domain_capabilities(connection: Any, arch: str, virtualization: str) -> ET.E
         return ET.Element("domainCapabilities")
 
 
-def cpu_facts(capabilities: ET.Element) -> dict[str, list[str]]:
-    """The CPU models that guests may ask for, and the features of the model most like the host's."""
+def cpu_facts(
+    capabilities: ET.Element, expanded: Callable[[ET.Element], list[str]]
+) -> dict[str, Any]:
+    """The CPU models that guests may ask for with the features of each, and all that a guest's CPU can have."""
     custom = capabilities.findall("cpu/mode[@name='custom']/model[@usable='yes']")
-    host = capabilities.findall("cpu/mode[@name='host-model']/feature[@policy='require']")
+    models = sorted({item.text for item in custom if item.text})
+    like = capabilities.find("cpu/mode[@name='host-model']")
     return {
-        "cpu_models": sorted({item.text for item in custom if item.text}),
-        "features": sorted({item.attrib["name"] for item in host}),
+        "cpu_models": models,
+        "cpu_sets": {name: found for name in models if (found := expanded(_named(name)))},
+        "features": [] if like is None else expanded(like),
     }
+
+
+def _named(model: str) -> ET.Element:
+    cpu = ET.Element("cpu")
+    ET.SubElement(cpu, "model").text = model
+    return cpu
+
+
+def _expanded(connection: Any, arch: str, virtualization: str, cpu: ET.Element) -> list[str]:
+    """All features of a CPU that libvirt describes by a model and what differs from it; none when it cannot tell."""
+    asked = ET.Element("cpu")
+    asked.extend(cpu.findall("model") + cpu.findall("vendor") + cpu.findall("feature"))
+    flag = libvirt().VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES
+    try:
+        said = connection.baselineHypervisorCPU(
+            None, arch, None, virtualization, [ET.tostring(asked, encoding="unicode")], flag
+        )
+    except libvirt().libvirtError:
+        return []
+    found = parse(said).findall("feature[@policy='require']")
+    return sorted({feature.attrib["name"] for feature in found})
 
 
 def offers_kvm(capabilities_xml: str) -> bool:

@@ -374,6 +374,7 @@ class Vm(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     attached with, or a snapshot taken: they are not used again.
     `backups` are its backups' images, oldest first; `backup_config` says how they are made, and where the last ended.
     `decision` tells why the last placement chose its host, or why there is none yet.
+    `processor` lists the features of the CPU that its guest was started with, joined by commas; empty: not known.
     """
 
     KIND: ClassVar[str] = "vm"
@@ -402,6 +403,7 @@ class Vm(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     backups_made: int = 0
     history: tuple[History, ...] = ()
     decision: dict[str, Any] = {}
+    processor: str = ""
     schedule: tuple[ScheduledAction, ...] = ()
 
     @property

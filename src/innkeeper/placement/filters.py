@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from innkeeper.model import hypervisors
+from innkeeper.model import hypervisors, processors
 from innkeeper.model.expressions import ExpressionError, compile_requirement
 from innkeeper.model.objects import Datastore, Host
 from innkeeper.model.states import HostState
@@ -128,12 +128,13 @@ HYPERVISOR = Filter(
 
 
 def _cannot(host: Host, demand: Demand) -> str:
-    return hypervisors.unfit(host, demand.hypervisor, demand.needs, demand.arch)
+    unfit = hypervisors.unfit(host, demand.hypervisor, demand.needs, demand.arch)
+    return unfit or processors.unfit(host, demand.features)
 
 
 def _capable(snapshot: Snapshot, request: Request) -> Mask:
     demand = request.demand
-    if not (demand.hypervisor or demand.needs or demand.arch):
+    if not (demand.hypervisor or demand.needs or demand.arch or demand.features):
         return np.ones(len(snapshot), dtype=np.bool_)
     return np.array([not _cannot(host, demand) for host in snapshot.hosts], dtype=np.bool_)
 
@@ -142,6 +143,7 @@ def _capability_needed(snapshot: Snapshot, request: Request) -> str:
     demand = request.demand
     wanted = [f"hypervisor {demand.hypervisor}"] if demand.hypervisor else []
     wanted += [f"architecture {demand.arch}"] if demand.arch else []
+    wanted += [f"CPU features {', '.join(sorted(demand.features))}"] if demand.features else []
     return ", ".join([*wanted, *sorted(demand.needs)]) or "any hypervisor"
 
 
@@ -152,7 +154,7 @@ def _capability_had(snapshot: Snapshot, request: Request, row: int) -> str:
 
 CAPABILITY = Filter(
     "capability",
-    cause="whose hypervisors cannot run it",
+    cause="whose hypervisors or CPUs cannot run it",
     holds=_capable,
     needed=_capability_needed,
     had=_capability_had,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from innkeeper.model import hypervisors
+from innkeeper.model import hypervisors, processors
 from innkeeper.model.expressions import ExpressionError, compile_rank, compile_requirement
 from innkeeper.model.objects import Vm
 from innkeeper.model.template import Vector, as_bool, as_float, as_int
@@ -18,14 +18,16 @@ class Demand(msgspec.Struct, frozen=True):
     """What kind of place a VM asks for. VMs with an equal demand differ only in how much they take.
 
     `hypervisor` is the one that it asks for (empty: any), `needs` what not every one has, `arch` its architecture
-    (empty: whatever). `clusters` are those that all its images and networks share (None: any). `datastores` are where
-    its images lie; `images` those of which the DISK does not say where. Expressions are as written; empty: none.
+    (empty: whatever), `features` what its CPU must have. `clusters` are those that all its images and networks share
+    (None: any). `datastores` are where its images lie; `images` those of which the DISK does not say where. Expressions
+    are as written; empty: none.
     """
 
     clusters: frozenset[int] | None = None
     hypervisor: str = ""
     needs: frozenset[str] = frozenset()
     arch: str = ""
+    features: frozenset[str] = frozenset()
     datastores: frozenset[int] = frozenset()
     images: frozenset[int] = frozenset()
     automatic: str = ""
@@ -56,6 +58,7 @@ def request_of(vm: Vm) -> Request:
             hypervisor=hypervisors.wish(vm),
             needs=hypervisors.needs(vm),
             arch=hypervisors.architecture(vm),
+            features=processors.demanded(vm),
             datastores=_numbers(vm.disks, "DATASTORE_ID"),
             images=_numbers((d for d in vm.disks if "DATASTORE_ID" not in d), "IMAGE_ID"),
             automatic=vm.template.get("AUTOMATIC_REQUIREMENTS", ""),

@@ -273,6 +273,7 @@ class Hypervisor:
             "pid": self.pid_of(vm if vm is not None else -1),
             "console": console_path(domain),
             "state": state_of(domain),
+            "cpu": cpu_of(parse(domain.XMLDesc())),
         }
 
     # Stopping
@@ -405,6 +406,18 @@ def console_path(domain: Any) -> str | None:
         (s for path in found if devices is not None and (s := devices.find(path)) is not None), None
     )
     return source.get("path") if source is not None else None
+
+
+def cpu_of(domain: ET.Element) -> dict[str, Any]:
+    """The CPU that a live domain has: libvirt's mode, the model, and what differs from it."""
+    cpu = domain.find("cpu")
+    if cpu is None:
+        return {}
+    listed = {
+        policy: [item.attrib["name"] for item in cpu.findall(f"feature[@policy='{policy}']")]
+        for policy in ("require", "disable")
+    }
+    return {"mode": cpu.get("mode", ""), "model": cpu.findtext("model", ""), **listed}
 
 
 def direct_io_works(folder: Path) -> bool:

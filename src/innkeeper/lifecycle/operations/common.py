@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from innkeeper.lifecycle import descriptions, files, guarding
+from innkeeper.lifecycle import descriptions, files, guarding, processors
 from innkeeper.lifecycle.descriptions import ask
 from innkeeper.lifecycle.engine import Note, Step, target_of
 from innkeeper.lifecycle.machine import move
@@ -65,12 +65,9 @@ def ensure_context(world: World, operation: Operation) -> Instruction | None:
 
 def ensure_domain(world: World, operation: Operation) -> Instruction:
     """The running guest."""
-    return ask(
-        operation,
-        "domain.ensure",
-        timeout=120.0,
-        domain=descriptions.domain(vm_of(world, operation)),
-    )
+    vm = vm_of(world, operation)
+    domain = descriptions.domain(vm) | processors.described(world, vm, operation.host_id)
+    return ask(operation, "domain.ensure", timeout=120.0, domain=domain)
 
 
 def destroy_domain(world: World, operation: Operation) -> Instruction:
@@ -84,9 +81,10 @@ def remove_all(world: World, operation: Operation) -> Instruction:
 
 
 def note_domain(tx: Transaction, operation: Operation, result: dict[str, Any]) -> None:
-    """The hypervisor's name for the guest."""
+    """The hypervisor's name for the guest, and the CPU that it has."""
     vm = vm_of(tx.world, operation)
-    tx.change(vm, deploy_id=str(result.get("domain") or f"one-{vm.id}"))
+    cpu = processors.noted(tx.world, operation.host_id, result)
+    tx.change(vm, deploy_id=str(result.get("domain") or f"one-{vm.id}"), **cpu)
 
 
 NETWORKS = Step(
