@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -323,5 +324,58 @@ def test_all_is_there_again_after_a_restart(cloud: None, daemon: Daemon, do: Do)
     after = do("vm", "show", "lasting")
     assert (after["ID"], after["STIME"]) == (before["ID"], before["STIME"])
     assert after["TEMPLATE"]["NIC"] == before["TEMPLATE"]["NIC"]
+    do("vm", "terminate", number, "--hard")
+    do("vm", "wait", number, "--state", "done")
+
+
+def test_ports_of_the_front_end_lead_to_a_vm(cloud: None, daemon: Daemon, do: Do, inn: Inn) -> None:
+    number = str(do("template", "instantiate", "small", "--name", "private")["ID"])
+    do("vm", "wait", number)
+    made = do("vm", "redirect", "add", "private", "--to-port", "22", "--for", "30m", "-l", "debian")
+    assert made["line"] == f"ssh -p {made['port']} debian@127.0.0.1"
+    # A simulated guest has nothing behind the port: who comes is sent away, at once.
+    with socket.create_connection(("127.0.0.1", made["port"]), 10) as come:
+        assert come.recv(1) == b""
+    web = inn("vm", "redirect", "add", "private", "--to-port", "80")
+    assert web.out.startswith("http://127.0.0.1:2") and "until" in web.err
+    daemon.restart()
+    listed = do("vm", "redirect", "list", "private")
+    assert [(each["id"], each["to"], each["state"]) for each in listed] == [
+        (made["id"], 22, "open"), (made["id"] + 1, 80, "open"),
+    ]  # fmt: skip
+    socket.create_connection(("127.0.0.1", made["port"]), 10).close()
+    do("vm", "redirect", "delete", "private", str(made["id"]))
+    assert inn("vm", "redirect", "list", "private").out.splitlines()[1].split()[2] == "80"
+    for wrong, code, said in (
+        (("--to-port", "22", "--for", "9d"), 1, "seconds must be from 1 to 604800, not 777600"),
+        (("--to-port", "22", "--for", "soon"), 2, "--for: expected a time like 90s"),
+        (("--to-port", "22", "--listen", "0.0.0.0"), 1, "address must be one of 127.0.0.1"),
+        (("--to-port", "22", "--listen", "127.0.0.1:80"), 1, "port must be from 20000 to 24999"),
+        (("--to-port", "22", "--listen", "a b"), 1, "address must be one of 127.0.0.1"),
+        (("--to-port", "22", "--nic", "5"), 1, "has no NIC 5 (it has: 0)"),
+        (("--to-port", "0"), 2, "0 is not in the range"),
+    ):
+        refused = inn("vm", "redirect", "add", "private", *wrong)
+        assert (refused.code, said in refused.err) == (code, True), refused.err
+    assert inn("vm", "redirect", "delete", "private", "999").code == 3
+    do("vm", "terminate", number, "--hard")
+    do("vm", "wait", number, "--state", "done")
+    assert do("vm", "redirect", "list", number) == []
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", made["port"]), 10)
+
+
+def test_a_taken_port_is_passed_over_or_refused(
+    cloud: None, do: Do, inn: Inn, daemon: Daemon
+) -> None:
+    number = str(do("template", "instantiate", "small", "--name", "crowded")["ID"])
+    do("vm", "wait", number)
+    free = do("vm", "redirect", "add", number, "--to-port", "1")["port"]
+    do("vm", "redirect", "delete", number, str(do("vm", "redirect", "list", number)[0]["id"]))
+    with socket.create_server(("127.0.0.1", free)):
+        assert do("vm", "redirect", "add", number, "--to-port", "1")["port"] > free
+        refused = inn("vm", "redirect", "add", number, "--to-port", "1", "--listen", f":{free}")
+        assert refused.code == 1 and f"port {free} of 127.0.0.1 cannot be opened" in refused.err
+    assert len(do("vm", "redirect", "list", number)) == 1
     do("vm", "terminate", number, "--hard")
     do("vm", "wait", number, "--state", "done")

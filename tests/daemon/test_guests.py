@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from innkeeper.api.v1.ports import GuestUnreachable
-from innkeeper.daemon.guests import WINDOW, FleetGuests
+from innkeeper.daemon.guests import FleetGuests
+from innkeeper.daemon.streams import WINDOW
 from innkeeper.fleet.link import AgentError
 from innkeeper.lifecycle.machine import phase
 from tests.commands.realm import Realm
@@ -74,7 +75,7 @@ def test_a_console_hears_its_own_guest_until_it_is_closed() -> None:
 
     assert asyncio.run(run()) == [b"login: "]
     assert agents.listeners == []
-    assert agents.asked[0] == ("console.open", {"vm": 0, "console": 1, "kind": "vnc"})
+    assert agents.asked[0] == ("console.open", {"console": 1, "vm": 0, "kind": "vnc"})
 
 
 def test_what_is_passed_on_is_told_and_nothing_before() -> None:

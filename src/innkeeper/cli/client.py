@@ -108,6 +108,10 @@ class Client:
         """POST; a JSON answer."""
         return _json(path, self._whole("POST", path, query, body))
 
+    def delete(self, path: str) -> Any:
+        """DELETE; a JSON answer."""
+        return _json(path, self._whole("DELETE", path, {}, b""))
+
     def fetch(self, path: str, **query: str | int) -> bytes:
         """GET the bytes of an answer."""
         return self._whole("GET", path, query, None)

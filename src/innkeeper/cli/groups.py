@@ -40,6 +40,12 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "log": ("Look inside", "logs", "log", "Show what the guest or QEMU wrote."),
         "story": ("Look inside", "logs", "story", "Show all that happened to a VM."),
         "why": ("Look inside", "why", "why", "Say why it is where it is, or waits."),
+        "redirect": (
+            "Look inside",
+            "redirects",
+            "group",
+            "Let ports of the front end lead to it.",
+        ),
         "ssh": ("Look inside", "ssh", "ssh", "Log in over SSH."),
         "exec": ("Look inside", "execute", "execute", "Run a command in it, by its guest agent."),
         "monitoring": ("Look inside", "monitoring", "vm_monitoring", "Show what was measured."),

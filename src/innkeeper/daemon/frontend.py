@@ -14,12 +14,14 @@ from innkeeper.api.v1.consoles import Consoles
 from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.health import Health
 from innkeeper.api.v1.images import ImageContents
+from innkeeper.api.v1.redirects import Redirects
 from innkeeper.api.xmlrpc.service import XmlRpc
 from innkeeper.commands import bootstrap
 from innkeeper.commands.auth import Authenticator, Passwords
 from innkeeper.commands.building.files import ENDPOINT
 from innkeeper.commands.core import Core
 from innkeeper.commands.monitoring import Monitoring
+from innkeeper.commands.redirects import Limits
 from innkeeper.commands.schedules import RESCHEDULING, Timekeeper
 from innkeeper.commands.scheduling import Scheduler
 from innkeeper.fleet.fleet import Connector, Fleet
@@ -36,6 +38,7 @@ from innkeeper.store.samples import Samples
 from .connect import is_local
 from .contents import Contents
 from .guests import FleetGuests
+from .redirects import OpenDoor, Redirector, SocketDoor
 from .settings import Settings
 
 #: Seconds between looks at how full datastores are.
@@ -63,6 +66,7 @@ class FrontEnd:
         passwords: Passwords,
         make_connector: MakeConnector,
         blocking: Callable[..., Awaitable[Any]] | None = None,
+        open_door: OpenDoor = SocketDoor,
     ) -> None:
         self.settings = settings
         self.data = data
@@ -83,10 +87,12 @@ class FrontEnd:
             self.world, clock, passwords, blocking or self.core.blocking
         )
         self.contents = Contents(self.core, self.fleet, data / "transit")
+        self.guests = FleetGuests(self.world, self.fleet)
+        self.redirector = Redirector(self.core, self.guests.connect, open_door)
         self._measuring: asyncio.Task[None] | None = None
         self.core.dispatch = self.fleet.dispatch
         self.core.wake = self.scheduler.wake
-        self.core.followers += [self._follow, self.contents.follow]
+        self.core.followers += [self._follow, self.contents.follow, self.redirector.follow]
 
     def _hello(self, place: int) -> dict[str, Any]:
         zone = next((s.value for s in self.world.settings if s.name == "zone"), "")
@@ -143,6 +149,7 @@ class FrontEnd:
         self.core.resume()
         self.contents.sweep()
         self.timekeeper.arm()
+        self.redirector.start()
         self._measuring = asyncio.create_task(self._measure_stores())
 
     async def _measure_stores(self) -> None:
@@ -174,15 +181,29 @@ class FrontEnd:
             image_folders=self.image_folders,
             image_networks=self.settings.images.allow_networks,
         )
-        guests = FleetGuests(self.world, self.fleet)
+        guests = self.guests
         endpoints = Endpoints(self.core, self.authenticator, guests)
         consoles = Consoles(self.core, self.authenticator, guests)
         commands = Commands(self.core, self.authenticator, guests)
         health = Health(self.core, __version__, self.monitoring, rpc.latencies, self._figures)
         contents = ImageContents(self.core, self.authenticator, self.contents)
         backups = Backups(self.core, self.authenticator, self.contents)
-        parts = (endpoints, consoles, commands, contents, backups, health, Pages())
+        redirects = self._redirects()
+        parts = (
+            endpoints, consoles, commands, redirects, contents, backups, health, Pages(),
+        )  # fmt: skip
         return Application(rpc, [route for part in parts for route in part.routes()])
+
+    def _redirects(self) -> Redirects:
+        given = self.settings.redirects
+        limits = Limits(
+            addresses=given.addresses,
+            first=given.ports[0],
+            last=given.ports[1],
+            longest=given.longest,
+            who=given.who,
+        )
+        return Redirects(self.core, self.authenticator, self.redirector, limits, given.shown)
 
     def _figures(self) -> dict[str, int]:
         """What only the daemon knows, for /metrics."""
@@ -193,6 +214,7 @@ class FrontEnd:
             "journal_lost_asides_total": getattr(journal, "lost_asides", 0),
             "instructions": self.fleet.carried,
             "agents": self.fleet.linked,
+            "redirects": self.redirector.open_ports,
         }
 
     async def stop(self) -> None:
@@ -200,5 +222,6 @@ class FrontEnd:
         if self._measuring is not None:
             self._measuring.cancel()
         self.timekeeper.stop()
+        self.redirector.stop()
         await self.fleet.close()
         self.core.journal.close()

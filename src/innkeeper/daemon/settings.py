@@ -55,6 +55,18 @@ class Onegate(Section, frozen=True):
     endpoint: str = ""
 
 
+class Redirects(Section, frozen=True):
+    """Ports of the front end that lead to VMs: on which addresses (the first is the usual one) and ports, for how many
+    seconds at most, for whom. `shown` is what users are told instead of the address.
+    """
+
+    addresses: tuple[str, ...] = ("127.0.0.1",)
+    ports: tuple[int, int] = (20000, 24999)
+    longest: float = 604_800.0
+    who: Literal["everyone", "administrators", "nobody"] = "everyone"
+    shown: str = ""
+
+
 class Simulation(Section, frozen=True):
     """Seconds that verbs of simulated hosts take ("*": all others)."""
 
@@ -88,6 +100,7 @@ class Settings(Section, frozen=True):
     images: Images = Images()
     schedule: Schedule = Schedule()
     onegate: Onegate = Onegate()
+    redirects: Redirects = Redirects()
     simulation: Simulation = Simulation()
     log: Log = Log()
 
@@ -131,7 +144,20 @@ def check(values: dict[str, object]) -> Settings:
         raise SettingsError(text) from None
     if settings.monitoring.disk_mib < 1 or min(settings.monitoring.keep) < 0:
         raise SettingsError("monitoring.disk_mib must be 1 or more, monitoring.keep 0 or more")
+    _check_redirects(settings.redirects)
     return settings
+
+
+def _check_redirects(given: Redirects) -> None:
+    for text in given.addresses:
+        try:
+            ipaddress.ip_address(text)
+        except ValueError as wrong:
+            raise SettingsError(f"redirects.addresses must list IP addresses: {wrong}") from None
+    first, last = given.ports
+    if not given.addresses or not 1024 <= first <= last <= 65535 or not given.longest >= 1:
+        text = "redirects needs an address, ports [FIRST, LAST] from 1024 to 65535, and longest of 1 second or more"
+        raise SettingsError(text)
 
 
 def address(text: str) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -73,6 +74,13 @@ class Arguments:
     def maybe_text(self, key: str) -> str | None:
         """A text, or None when absent or empty."""
         return self.text(key, default="") or None
+
+    def data(self, key: str) -> bytes:
+        """Bytes, which came in base64; none when absent."""
+        try:
+            return base64.b64decode(self.text(key, ""), validate=True)
+        except ValueError as broken:
+            raise self.bad(key, f"base64 ({broken})") from broken
 
     def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> str:
         """One of a few words."""

@@ -13,6 +13,7 @@ from typing import Any
 from . import probes
 from .accelerator import Accelerator, choose, qemu_version
 from .arguments import Arguments
+from .connections import Connections
 from .console import Consoles
 from .errors import AgentError
 from .folders import Root, VmFolder
@@ -49,6 +50,7 @@ class Service:
         #: All that there could be here, by name; QEMU is what a VM runs under that asks for nothing else.
         self.hypervisors = {each.NAME: each for each in (self.hypervisor, containers)}
         self.consoles = Consoles(report)
+        self.connections = Connections(report)
         self.doors = Doors(root.path)
         self.monitor = Monitor(self._sample, report)
         self._lock: RootLock | None = None

@@ -7,7 +7,6 @@ gives the answer's ``result``. What it does to the host is elsewhere; this is th
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import time
 from collections.abc import Callable, Hashable
@@ -406,10 +405,7 @@ def _console_passed_on(request: Request) -> Result:
 
 @_verb("console.write", _per_console)
 def _console_write(request: Request) -> Result:
-    try:
-        data = base64.b64decode(request.args.text("data", ""), validate=True)
-    except binascii.Error as broken:
-        raise request.args.bad("data", f"base64 ({broken})") from broken
+    data = request.args.data("data")
     request.service.consoles.write(request.args.integer("console"), data)
     return _NOTHING
 

@@ -196,6 +196,26 @@ class Users:
         return self._vms.get(number, ())
 
 
+class Redirects:
+    """The ports of the front end that lead to VMs, and the VMs to which any leads."""
+
+    def __init__(self) -> None:
+        self.ports: dict[int, tuple[int, int]] = {}
+        self.vms: dict[int, None] = {}
+
+    def change(self, old: Vm | None, new: Vm | None) -> None:
+        before, after = (() if vm is None else vm.redirects for vm in (old, new))
+        if before is after:
+            return
+        for redirect in before:
+            del self.ports[redirect.port]
+        if old is not None:
+            self.vms.pop(old.id, None)
+        for redirect in after if new is not None else ():
+            self.ports[redirect.port] = new.id, redirect.id  # type: ignore[union-attr]
+            self.vms[new.id] = None  # type: ignore[union-attr]
+
+
 class Reservations:
     """The reservations that were made of each network."""
 

@@ -361,6 +361,24 @@ class ScheduledAction(Record, frozen=True, omit_defaults=True, kw_only=True):
     uid: int = -1
 
 
+class Redirect(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """A port of the front end that leads to a TCP port of one of a VM's NICs; part of its VM.
+
+    It is `port` of `address` on the front end until `until`, for the port `to` behind NIC `nic`. `uid` made it.
+    """
+
+    KIND: ClassVar[str] = "redirect"
+    LABEL: ClassVar[str] = "redirect"
+
+    name: str = ""
+    nic: int
+    to: int
+    address: str
+    port: int
+    until: float
+    uid: int = -1
+
+
 class Vm(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     """A virtual machine.
 
@@ -405,6 +423,7 @@ class Vm(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     decision: dict[str, Any] = {}
     processor: str = ""
     schedule: tuple[ScheduledAction, ...] = ()
+    redirects: tuple[Redirect, ...] = ()
 
     @property
     def cpu(self) -> float:

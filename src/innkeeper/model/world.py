@@ -25,6 +25,7 @@ from .indexes import (
     Occupancy,
     Open,
     Pending,
+    Redirects,
     Reservations,
     Users,
     images_of,
@@ -109,6 +110,7 @@ class World:
         self.image_users = Users(images_of)
         self.group_users = Users(security_groups_of)
         self.screens = Users(ports_of)
+        self.redirects = Redirects()
         self.reservations = Reservations()
         self.members = Members()
         self.pending = Pending()
@@ -122,6 +124,7 @@ class World:
                 self.image_users.change,
                 self.group_users.change,
                 self.screens.change,
+                self.redirects.change,
                 self.pending.change,
                 self.timetable.change,
             ),

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from innkeeper.commands import capacity, configuration, disks, nics, saving, snapshots
+from innkeeper.commands import capacity, configuration, disks, nics, redirects, saving, snapshots
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.world import Transaction, World
@@ -118,7 +118,22 @@ def save_disk(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Ch
     return lambda tx: saving.save_as(tx, caller, vm.id, disk, name, "", -1)
 
 
+#: Few enough ports that they run out.
+PORTS = redirects.Limits(last=20049)
+
+
+def redirect(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
+    """A port of the front end comes to lead to a VM, or does no more; sensibly, most often."""
+    port, seconds = chance.choice((22, 80, 5900, 0)), chance.choice((5.0, 60.0, 3600.0, 1e9))
+    wanted = chance.choice((0, 0, 20001, 80))
+    wish = redirects.Wish(to=port, nic=chance.choice((-1, 0, 1)), seconds=seconds, port=wanted)
+    if vm.redirects and chance.random() < 0.4:
+        number = chance.choice(vm.redirects).id
+        return lambda tx: redirects.remove(tx, caller, vm.id, number)
+    return lambda tx: redirects.add(tx, caller, vm.id, wish, PORTS).id
+
+
 MAKERS: tuple[Maker, ...] = (
     attach_disk, attach_disk, detach_disk, attach_nic, attach_nic, detach_nic, update_nic,
-    grow_disk, resize, configure, save_disk, snapshot, snapshot,
+    grow_disk, resize, configure, save_disk, snapshot, snapshot, redirect,
 )  # fmt: skip

@@ -278,6 +278,7 @@ def contents(world: World) -> dict[str, Any]:
         "image users": {image: set(vms) for image, vms in _filled(world.image_users._vms).items()},
         "group users": {group: set(vms) for group, vms in _filled(world.group_users._vms).items()},
         "screens": {port: set(vms) for port, vms in _filled(world.screens._vms).items()},
+        "redirects": (world.redirects.ports, set(world.redirects.vms)),
         "reservations": {
             number: set(made) for number, made in _filled(world.reservations._of).items()
         },

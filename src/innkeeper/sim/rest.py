@@ -1,6 +1,7 @@
 """When nothing is under way any more: does the world agree with the machines, and is anything left over?"""
 
 from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from innkeeper.fleet.simulated import Guest
 from innkeeper.lifecycle import guarding
@@ -129,6 +130,14 @@ def _unguarded(world: World, vm: Vm, guest: Guest) -> Iterator[Violation]:
     known = any(vm.id in (*group.outdated, *group.failed) for group in groups)
     if guest.nics != guarding.nics(world, vm) and not known:
         yield Violation(("vm", vm.id), f"is guarded by rules that are not right: {guest.nics}")
+
+
+def misled(world: World, ports: AbstractSet[int]) -> Iterator[Violation]:
+    """Ports of the front end that are open without a record, or are not although they have one."""
+    for port in ports ^ world.redirects.ports.keys():
+        vm, _ = world.redirects.ports.get(port, (-1, -1))
+        state = "leads nowhere" if vm < 0 else "is not open"
+        yield Violation(("vm", vm), f"port {port} {state}")
 
 
 def starving(world: World, now: float) -> Iterator[Violation]:

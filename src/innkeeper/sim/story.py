@@ -26,7 +26,7 @@ from .loop import START, VirtualLoop, run
 from .machines import IMAGES
 from .people import People
 from .remote import RemotePeople
-from .rest import disagreements, left_over, served_twice, starving
+from .rest import disagreements, left_over, misled, served_twice, starving
 from .scenarios import end_everything
 from .weather import STRAGGLES, Disasters, Weather
 from .zone import FrontEndDied, Zone
@@ -202,6 +202,7 @@ class Story:
         for violation in (
             *disagreements(zone.world, zone.machines, self.people.vouched),
             *starving(zone.world, self.loop.clock.time()),
+            *misled(zone.world, zone.ports.open.keys()),
         ):
             raise violation
         same_after_a_journey(zone.world)
@@ -213,8 +214,13 @@ class Story:
         await self._rest()
         zone.checker.full()
         told = (row for _, row in zone.events())
-        for violation in (*left_over(zone.world, zone.machines), *served_twice(told)):
+        for violation in (
+            *left_over(zone.world, zone.machines),
+            *served_twice(told),
+            *misled(zone.world, zone.ports.open.keys()),
+        ):
             raise violation
+        assert not zone.ports.open
         before = zone.world
         zone.die()
         await zone.restart(1.0)

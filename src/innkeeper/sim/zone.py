@@ -129,6 +129,31 @@ async def _inline(work: Callable[..., Any], *args: Any) -> Any:
     return work(*args)
 
 
+class Ports:
+    """The ports on which the zone's front end listens; they end with it."""
+
+    def __init__(self) -> None:
+        self.open: dict[int, object] = {}
+
+    def __call__(self, address: str, port: int, serve: object) -> "Ports.Door":
+        """Opens one; that it is open already is an error, as everywhere."""
+        if port in self.open:
+            raise OSError(f"port {port} is in use")
+        self.open[port] = serve
+        return Ports.Door(self, port)
+
+    class Door:
+        """An open port."""
+
+        def __init__(self, ports: "Ports", port: int) -> None:
+            self._ports = ports
+            self._port = port
+
+        def close(self) -> None:
+            """Nobody listens any more."""
+            del self._ports.open[self._port]
+
+
 class Zone:
     """One zone. `plan` decides about faults and may be replaced at any time."""
 
@@ -145,6 +170,7 @@ class Zone:
         self.disk = Disk(loop, self.checker.batch, commit_time)
         self.machines: dict[str, Machine] = {}
         self.front: FrontEnd | None = None
+        self.ports = Ports()
         self.settings = Settings(monitoring=Monitoring(interval=monitor_every))
         self.deaths = 0
         self.defect: BaseException | None = None
@@ -194,6 +220,7 @@ class Zone:
         def make_connector(world: World) -> Connector:
             return self._connect
 
+        self.ports = Ports()
         front = FrontEnd(
             self.settings,
             Path("/simulated"),
@@ -203,6 +230,7 @@ class Zone:
             PlainPasswords(),
             make_connector,
             _inline,
+            self.ports,
         )
         front.fleet.take = self._taker(front)
         self.front = front

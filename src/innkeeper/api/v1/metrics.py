@@ -131,5 +131,6 @@ def _front_end(core: Core, backstage: Figures) -> Iterator[Family]:
     for name, text in (
         ("instructions", "Instructions on their way to agents"),
         ("agents", "Agents whose links stand"),
+        ("redirects", "Ports of the front end that lead to VMs"),
     ):
         yield gauge(name, text, [({}, backstage[name])])

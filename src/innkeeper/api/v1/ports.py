@@ -47,6 +47,14 @@ class Guests(Protocol):
         ...
 
 
+class Doors(Protocol):
+    """The listeners of redirects."""
+
+    def problem(self, redirect_id: int) -> str:
+        """Why a redirect's listener is not open; empty when it is."""
+        ...
+
+
 class ContentUnavailable(Exception):
     """An image's content cannot be had; the text says why."""
 

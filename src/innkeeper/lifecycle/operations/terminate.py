@@ -25,11 +25,11 @@ def _epilog(tx: Transaction, operation: Operation) -> None:
 
 
 def done(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> Vm:
-    """The VM is DONE: its addresses, images and capacity are free in the same transaction."""
+    """The VM is DONE: its addresses, images, ports and capacity are free in the same transaction."""
     history = closed(tx, vm, action, caller)
     vm = let_go(tx, vm, ended=True)
     tx.wake = True
-    return move(tx, vm, "DONE", history=history, etime=tx.second, deploy_id="")
+    return move(tx, vm, "DONE", history=history, etime=tx.second, deploy_id="", redirects=())
 
 
 def _finish(tx: Transaction, operation: Operation) -> None:
