@@ -52,6 +52,10 @@ SPECIAL = (
     "template instantiate 1",
     "user login --print",
     "user passwd ann secret",
+    "acl create @100 IMAGE/* CREATE",
+    "acl delete 1",
+    "vdc create x",
+    "group create x",
     "config",
     "version",
 )
@@ -60,6 +64,7 @@ SPECIAL = (
 #: `test_screens.py`, `test_transfers.py`).
 PAGES = {
     *(("vm", verb) for verb in ("console", "exec", "log", "screenshot", "story", "vnc", "why")),
+    ("acl", "why"),
     *(("image", verb) for verb in ("download", "upload", "verify")),
 }
 

@@ -11,6 +11,24 @@ from . import documents
 from .conftest import CannedFrontEnd, Inn
 
 SENT: list[tuple[str, str, tuple[Any, ...]]] = [
+    ("acl delete 3", "acl.delrule", (3,)),
+    ("acl create #5 VM+NET/@100 USE+MANAGE", "acl.addrule", ("100000005", "5200000064", "3", "")),
+    ("acl create @100 HOST/%1 MANAGE #0", "acl.addrule", ("200000064", "2800000001", "2", "100000000")),
+    ("acl create * BACKUPJOB+VNTEMPLATE+VDC/* CREATE *", "acl.addrule",
+     ("400000000", "142000400000000", "8", "400000000")),
+    ("group create lab", "group.allocate", ("lab",)),
+    ("group create lab -r VM", "acl.addrule", ("20000002a", "1400000000", "8", "400000000")),
+    ("vdc create lab --set A=b", "vdc.allocate", ('NAME="lab"\nA="b"\n',)),
+    ("vdc addgroup 3 100", "vdc.addgroup", (3, 100)),
+    ("vdc delgroup 3 100", "vdc.delgroup", (3, 100)),
+    ("vdc addcluster 3 ALL", "vdc.addcluster", (3, 0, -10)),
+    ("vdc delcluster 3 1 --zone 2", "vdc.delcluster", (3, 2, 1)),
+    ("vdc addhost 3 node1", "vdc.addhost", (3, 0, 4)),
+    ("vdc delhost 3 4", "vdc.delhost", (3, 0, 4)),
+    ("vdc adddatastore 3 1", "vdc.adddatastore", (3, 0, 1)),
+    ("vdc deldatastore 3 1", "vdc.deldatastore", (3, 0, 1)),
+    ("vdc addvnet 3 0", "vdc.addvnet", (3, 0, 0)),
+    ("vdc delvnet 3 0", "vdc.delvnet", (3, 0, 0)),
     ("vm hold 3", "vm.action", ("hold", 3)),
     ("vm release 3", "vm.action", ("release", 3)),
     ("vm terminate 3", "vm.action", ("terminate", 3)),
@@ -157,6 +175,8 @@ def test_a_verb_sends_its_arguments_in_the_order_of_the_api(
         "hostpool.info": documents.HOST_POOL,
         "imagepool.info": documents.IMAGE_POOL,
         "userpool.info": documents.USER_POOL,
+        "acl.addrule": 7,
+        "group.allocate": 42,
         method: 42,
     }
     outcome = inn(*line.split())

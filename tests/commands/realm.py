@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import pytest
 
 from innkeeper.commands import bootstrap, hosts, images, networks, users, vms
+from innkeeper.commands.auth import caller_of
 from innkeeper.commands.core import Core
 from innkeeper.lifecycle.messages import Event, HostUp, Instruction, Reply
 from innkeeper.model.errors import Code, Refusal
@@ -76,6 +77,10 @@ class Realm:
     def user(self, name: str, *gids: int) -> int:
         """A new user."""
         return self.do(lambda tx: users.allocate(tx, ADMIN, name, "", "core", list(gids) or [1]))
+
+    def caller(self, uid: int) -> Caller:
+        """A user as a caller."""
+        return caller_of(self.world.users[uid])
 
     def image(self, text: str = IMAGE, caller: Caller = ADMIN, *, ready: bool = True) -> Image:
         """A new image."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from innkeeper.cli import template_text
+from innkeeper.cli import rules, template_text
 from innkeeper.cli.client import Client
 from innkeeper.cli.create import FILE, NAME, emit_new, gather
 from innkeeper.cli.lazy import InnCommand, examples
@@ -242,9 +242,18 @@ def host_create(name: str, im_mad: str, vm_mad: str, cluster: str | None) -> Non
     epilog=examples("inn group create students"),
 )
 @click.argument("name")
-def group_create(name: str) -> None:
-    """Add a group."""
-    emit_new(current().client().number("group.allocate", name))
+@click.option(
+    "-r", "--resources", metavar="KIND+KIND", default=rules.MADE_BY_GROUPS,
+    help=f"What its members may make ({rules.MADE_BY_GROUPS}); - for nothing.",
+)  # fmt: skip
+def group_create(name: str, resources: str) -> None:
+    """Add a group. What its members may make is a rule of its own."""
+    client = current().client()
+    wanted = resources != "-" and rules.encoded(f"@0 {resources}/* CREATE *")
+    number = client.number("group.allocate", name)
+    if wanted:
+        client.number("acl.addrule", *rules.encoded(f"@{number} {resources}/* CREATE *"))
+    emit_new(number)
 
 
 @click.command("create", cls=InnCommand, help="Make a cluster.")

@@ -95,6 +95,11 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "create": ("Objects", "create_resources", "group_create", "Add a group."),
     },
     "cluster": {"create": ("Objects", "create_resources", "cluster_create", "Make a cluster.")},
+    "vdc": {"create": ("Objects", "acl", "vdc_create", "Make a VDC.")},
+    "acl": {
+        "create": ("Objects", "acl", "create", "Add a rule."),
+        "why": ("Look inside", "acl", "why", "Say whether a user may do something, and why."),
+    },
 }
 
 _OBJECTS = "Objects"
@@ -137,6 +142,16 @@ _EXAMPLES = {
     "template": (
         "inn template create --name small --cpu 1 --memory 512 --disk debian --nic public",
         "inn template instantiate small --name web --count 3",
+    ),
+    "vdc": (
+        "inn vdc create science",
+        "inn vdc addgroup science lab",
+        "inn vdc addcluster science rack1",
+    ),
+    "acl": (
+        "inn acl create '@100 IMAGE/* CREATE'",
+        "inn acl list -l ID,STRING",
+        "inn acl why ann MANAGE VM/12",
     ),
     "user": ("inn user create ann", "inn user login", "inn user passwd"),
 }

@@ -291,6 +291,17 @@ _LAYOUTS = {
             )),
         ),
     ),
+    "vdc": Layout(
+        "VDC",
+        (
+            *_GLOBAL,
+            Fact("GROUPS", _ids("GROUPS")),
+            Fact("CLUSTERS", joined("CLUSTERS/CLUSTER/CLUSTER_ID")),
+            Fact("HOSTS", joined("HOSTS/HOST/HOST_ID")),
+            Fact("VNETS", joined("VNETS/VNET/VNET_ID")),
+            Fact("DATASTORES", joined("DATASTORES/DATASTORE/DATASTORE_ID")),
+        ),
+    ),
     "group": Layout(
         "GROUP", (*_GLOBAL, Fact("USERS", _ids("USERS")), Fact("ADMINS", _ids("ADMINS")))
     ),

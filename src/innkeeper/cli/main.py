@@ -41,6 +41,8 @@ COMMANDS = {
     "datastore": _objects("datastore", "Where images and disks lie."),
     "user": _objects("user", "Users."),
     "group": _objects("group", "Groups of users."),
+    "vdc": _objects("vdc", "What groups may use."),
+    "acl": _objects("acl", "Rules: who may do what."),
     "why": Entry(
         "Understand", "Why a VM is where it is, or still waits.", from_module("why", "why")
     ),

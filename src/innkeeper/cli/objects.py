@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from innkeeper.cli import formats, freshness, states
+from innkeeper.cli import formats, freshness, rules, states
 from innkeeper.cli.document import Element, text_at
 
 Cell: TypeAlias = "str | Callable[[Element], str]"
@@ -162,6 +162,16 @@ def _datastore_free(row: Element) -> str:
     if total <= 0:
         return ""
     return f"{float(text_at(row, 'FREE_MB') or 0) * 100 / total:.0f}%"
+
+
+def _resources(tag: str, number: str) -> Callable[[Element], str]:
+    """A cell that counts a VDC's resources; ALL when all of a zone's are in it."""
+
+    def cell(row: Element) -> str:
+        found = [text_at(each, number) for each in row.iterfind(f"{tag}/*")]
+        return "ALL" if "-10" in found else str(len(found))
+
+    return cell
 
 
 def _quota(name: str, unit: Callable[[str], str]) -> Callable[[Element], str]:
@@ -348,9 +358,40 @@ GROUP = Kind(
     pool_args=None,
 )  # fmt: skip
 
+VDC = Kind(
+    "vdc", "VDC", "VDCs", "vdc", "vdcpool", "VDC",
+    columns=(
+        _ID, _NAME,
+        Column("GROUPS", 6, count("GROUPS")),
+        Column("CLUSTERS", 8, _resources("CLUSTERS", "CLUSTER_ID")),
+        Column("HOSTS", 5, _resources("HOSTS", "HOST_ID")),
+        Column("VNETS", 5, _resources("VNETS", "VNET_ID")),
+        Column("DATASTORES", 10, _resources("DATASTORES", "DATASTORE_ID")),
+    ),
+    default=("ID", "NAME", "GROUPS", "CLUSTERS", "HOSTS", "VNETS", "DATASTORES"),
+    verbs=GLOBAL,
+    pool_args=None,
+)  # fmt: skip
+
+ACL = Kind(
+    "acl", "ACL rule", "ACL rules", "acl", "acl", "ACL",
+    columns=(
+        _ID,
+        Column("USER", 8, rules.who),
+        Column("RESOURCES", 23, rules.kinds, header=f"RES_{rules.LETTERS}"),
+        Column("RID", 5, rules.which),
+        Column("RIGHTS", 8, rules.rights, header="OPE_UMAC"),
+        Column("ZONE", 5, rules.zone),
+        Column("STRING", 30, "STRING", left=True),
+    ),
+    default=("ID", "USER", "RESOURCES", "RID", "RIGHTS", "ZONE"),
+    verbs=("list",),
+    pool_args=None,
+)  # fmt: skip
+
 KINDS = {
     kind.name: kind
     for kind in (
-        VM, HOST, IMAGE, NETWORK, SECURITY_GROUP, DATASTORE, TEMPLATE, CLUSTER, USER, GROUP,
+        VM, HOST, IMAGE, NETWORK, SECURITY_GROUP, DATASTORE, TEMPLATE, CLUSTER, USER, GROUP, VDC, ACL,
     )
 }  # fmt: skip

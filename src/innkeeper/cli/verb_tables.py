@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from innkeeper.cli.verbs import ID, Arg, Choice, Flag, Literal, Opt, Verb
 
 
@@ -196,6 +198,27 @@ CLUSTER = tuple(
     for short, words in (("add", "Add"), ("del", "Take away"))
 )
 
+
+def _vdc_verbs() -> Iterator[Verb]:
+    yield Verb("addgroup", "vdc.addgroup", "Let a group use it.", (ID, "group"), (Arg("group", "group"),),
+               section="Members")  # fmt: skip
+    yield Verb("delgroup", "vdc.delgroup", "Take a group out.", (ID, "group"), (Arg("group", "group"),),
+               section="Members")  # fmt: skip
+    zone = Opt(("-z", "--zone"), "Zone of the resource (0).", number=True, default=0)
+    for noun, kind in (
+        ("cluster", "cluster"),
+        ("host", "host"),
+        ("datastore", "datastore"),
+        ("vnet", "network"),
+    ):
+        for short, words in (("add", "Put into it: a"), ("del", "Take out of it: a")):
+            yield Verb(f"{short}{noun}", f"vdc.{short}{noun}", f"{words} {kind}; ALL means all of the zone.",
+                       (ID, "zone", kind), (Arg(kind, kind, everything=-10), zone), section="Members")  # fmt: skip
+
+
+VDC = tuple(_vdc_verbs())
+ACL = (Verb("delete", "acl.delrule", "Delete rules.", (ID,), section="Objects"),)
+
 TABLES: dict[str, tuple[Verb, ...]] = {
     "vm": VM,
     "host": HOST,
@@ -206,4 +229,6 @@ TABLES: dict[str, tuple[Verb, ...]] = {
     "template": TEMPLATE,
     "user": USER,
     "cluster": CLUSTER,
+    "vdc": VDC,
+    "acl": ACL,
 }

@@ -35,13 +35,14 @@ class Literal:
 class Arg:
     """A positional parameter: text, a whole number, or an object of a kind (its id is sent).
 
-    With a `default` it may be left out.
+    With a `default` it may be left out; `everything` is sent for the word ALL.
     """
 
     name: str
     kind: str = ""
     number: bool = False
     default: Value | None = None
+    everything: int | None = None
 
     def parameter(self) -> click.Parameter:
         """The click parameter."""
@@ -165,6 +166,8 @@ def _wire(client: Client, param: Param, given: dict[str, Any]) -> Value:
         return param.values[bool(value)]
     if value is None and isinstance(param, Opt | Arg) and param.default is not None:
         return param.default
+    if isinstance(param, Arg) and param.everything is not None and value.upper() == "ALL":
+        return param.everything
     if param.kind:
         return id_of(client, KINDS[param.kind], value)
     found: Value = value

@@ -156,7 +156,7 @@ def login(tx: Transaction, caller: Caller, username: str, token: str, valid: int
     if number is None:
         raise Refusal(Code.NO_EXISTS, f"Error getting user [{username}].")
     user = tx.world.users[number]
-    check_right(caller, Right.MANAGE, user)
+    check_right(tx.world, caller, Right.MANAGE, user)
     if valid == 0:
         kept = () if not token else tuple(t for t in user.tokens if t.digest != digest(token))
         if token and len(kept) == len(user.tokens):

@@ -34,7 +34,7 @@ _OF_THE_VM = (
 def backup(tx: Transaction, caller: Caller, vm_id: int, datastore_id: int, reset: bool) -> int:
     """Backs a VM up into a backup datastore."""
     vm = tx.world.vms[vm_id]
-    check_right(caller, right_for("backup"), vm)
+    check_right(tx.world, caller, right_for("backup"), vm)
     datastore = _datastore(tx.world, caller, vm, datastore_id)
     _check_phase(tx.world, vm, "backup", ("RUNNING", "POWEROFF"))
     disks = _disks(vm)
@@ -111,7 +111,7 @@ def _continued(world: World, vm: Vm, datastore: Datastore, disks: list[int]) -> 
 def cancel(tx: Transaction, caller: Caller, vm_id: int) -> int:
     """Gives up a backup that is being made; the VM goes on as it was."""
     vm = tx.world.vms[vm_id]
-    check_right(caller, right_for("backup"), vm)
+    check_right(tx.world, caller, right_for("backup"), vm)
     if not work.cancel(tx, vm):
         raise invalid(f"VM {vm_id} is not being backed up: it is {phase(vm)}", vm_id)
     return vm_id
@@ -139,7 +139,7 @@ def restore_vm(
 ) -> int:
     """Puts a powered-off VM's disks (one, or all: -1) back to what they were."""
     vm = tx.world.vms[vm_id]
-    check_right(caller, right_for("restore"), vm)
+    check_right(tx.world, caller, right_for("restore"), vm)
     image, found = _backup_image(tx.world, caller, image_id, increment)
     _check_phase(tx.world, vm, "restore", ("POWEROFF",))
     if image.vm_id != vm_id:
@@ -168,7 +168,7 @@ def restore_image(
         raise invalid(f"Datastore {datastore_id} is no image datastore", datastore_id)
     if datastore.simulated != tx.world.datastores[image.datastore_id].simulated:
         raise invalid(f"Datastore {datastore_id} cannot hold disks of image {image_id}", image_id)
-    check_create(caller, Image)
+    check_create(tx.world, caller, Image)
     backed = [file.disk for file in image.increments[-1].files]
     if only >= 0 and only not in backed:
         raise invalid(f"Backup image {image_id} has disks {backed}, not {only}", image_id)
@@ -218,7 +218,7 @@ def _vector(template: Template, disk: int) -> Vector:
 def _restored_template(
     tx: Transaction, caller: Caller, backup: Image, name: str, made: dict[int, int], options: Template
 ) -> int:  # fmt: skip
-    check_create(caller, VmTemplate)
+    check_create(tx.world, caller, VmTemplate)
     check_free_name(tx.world, VmTemplate, name, caller.uid)
     was = backup.vm_template
     disks = [

@@ -2,7 +2,17 @@
 
 from collections.abc import Callable
 
-from innkeeper.model.objects import Cluster, Datastore, Group, SecurityGroup, Setting, User
+from innkeeper.model import acl, implied
+from innkeeper.model.objects import (
+    ALL_OF_ZONE,
+    Cluster,
+    Datastore,
+    Group,
+    SecurityGroup,
+    Setting,
+    User,
+    Vdc,
+)
 from innkeeper.model.states import DatastoreType
 from innkeeper.model.template import Template
 from innkeeper.model.world import Transaction
@@ -26,6 +36,39 @@ def complete(tx: Transaction) -> None:
     """Makes what zones of earlier releases have not."""
     if not len(tx.world.security_groups):
         _default_group(tx)
+    if not len(tx.world.vdcs):
+        _default_rights(tx)
+
+
+#: What members of a group may make, as it is given to the groups that are there at the start.
+MAKE = "VM", "IMAGE", "TEMPLATE", "DOCUMENT", "SECGROUP", "VMGROUP", "BACKUPJOB"
+
+
+def creation_rule(gid: int, names: tuple[str, ...] = MAKE) -> acl.Rule:
+    """Lets a group make things."""
+    types = sum(acl.TYPES[name] for name in names)
+    return acl.Rule(acl.GROUP | gid, types | acl.ALL, acl.CREATE, acl.ALL)
+
+
+def _default_rights(tx: Transaction) -> None:
+    """The first rules, and the VDC in which all groups begin. Before there were any, all groups had the same rights."""
+    markets = acl.TYPES["MARKETPLACE"] | acl.TYPES["MARKETPLACEAPP"]
+    implied.add(tx, creation_rule(1))
+    for types in (acl.TYPES["ZONE"], markets):
+        implied.add(tx, acl.Rule(acl.ALL, types | acl.ALL, acl.USE, acl.ALL))
+    others = [group.id for group in tx.world.groups if group.id > 1]
+    for gid in others:
+        implied.add(tx, creation_rule(gid))
+    tx.put(
+        Vdc(
+            id=tx.new_id(Vdc),
+            name="default",
+            groups=(1, *others),
+            clusters=((acl.LOCAL_ZONE, ALL_OF_ZONE),),
+        )
+    )
+    tx.start_ids_at(Vdc, 100)
+    implied.settle(tx)
 
 
 def _default_group(tx: Transaction) -> None:
@@ -41,6 +84,7 @@ def first_start(
     tx.put(Setting(id=tx.new_id(Setting), name="zone", value=zone))
     tx.put(Group(id=tx.new_id(Group), name="oneadmin"))
     tx.put(Group(id=tx.new_id(Group), name="users"))
+    _default_rights(tx)
     tx.put(User(id=tx.new_id(User), name="oneadmin", gid=0, password=password_hash))
     tx.put(
         User(id=tx.new_id(User), name="serveradmin", gid=0, driver="server_cipher", enabled=False)

@@ -38,7 +38,7 @@ def baseline_attributes(common: Processor | None) -> Template:
 
 def allocate(tx: Transaction, caller: Caller, name: str) -> int:
     """Creates a cluster."""
-    check_create(caller, Cluster)
+    check_create(tx.world, caller, Cluster)
     check_free_name(tx.world, Cluster, name)
     cluster = Cluster(id=tx.new_id(Cluster), name=name, template=RESERVATIONS)
     tx.put(cluster)

@@ -26,9 +26,11 @@ def forbidden(caller: Caller, right: Right, record: Record) -> Refusal:
     )
 
 
-def check_right(caller: Caller, right: Right, record: Record, *, ignore_lock: bool = False) -> None:
+def check_right(
+    world: World, caller: Caller, right: Right, record: Record, *, ignore_lock: bool = False
+) -> None:
     """Refuses when the caller lacks the right, or a lock forbids it."""
-    if not may(caller, right, record):
+    if not may(world, caller, right, record):
         raise forbidden(caller, right, record)
     if not ignore_lock and locked_for(record, right):
         text = f"User [{caller.uid}] : {record.ACL} is locked. [{record.id}]"
@@ -38,20 +40,20 @@ def check_right(caller: Caller, right: Right, record: Record, *, ignore_lock: bo
 def need(world: World, kind: type[R], object_id: int, caller: Caller, right: Right) -> R:
     """The object, if it exists and the caller has the right on it. Looking at it (USE) is always allowed by locks."""
     record = world.table(kind)[object_id]
-    check_right(caller, right, record, ignore_lock=right is Right.USE)
+    check_right(world, caller, right, record, ignore_lock=right is Right.USE)
     return record
 
 
 def usable(world: World, kind: type[R], object_id: int, caller: Caller) -> R:
     """The object, if the caller may make use of it for something else: a lock can forbid that."""
     record = world.table(kind)[object_id]
-    check_right(caller, Right.USE, record)
+    check_right(world, caller, Right.USE, record)
     return record
 
 
-def check_create(caller: Caller, kind: type[Record]) -> None:
+def check_create(world: World, caller: Caller, kind: type[Record]) -> None:
     """Refuses when the caller may not create objects of a kind."""
-    if not permissions.may_create(caller, kind.KIND):
+    if not permissions.may_create(world, caller, kind):
         text = f"User [{caller.uid}] : Not authorized to perform CREATE {kind.ACL}."
         raise Refusal(Code.AUTHORIZATION, text)
 
@@ -123,7 +125,7 @@ def create(
 
 def named(tx: Transaction, caller: Caller, kind: type[O], text: str) -> tuple[str, Template]:
     """The NAME and the rest of the template of something that the caller may create, checked as far as all kinds go."""
-    check_create(caller, kind)
+    check_create(tx.world, caller, kind)
     template = parse(text)
     check_restricted(caller, kind.KIND, template)
     name = needed_name(template, kind)
@@ -133,7 +135,7 @@ def named(tx: Transaction, caller: Caller, kind: type[O], text: str) -> tuple[st
 
 def copyable(tx: Transaction, caller: Caller, kind: type[O], object_id: int, name: str) -> O:
     """The object, if the caller may make another of this name like it."""
-    check_create(caller, kind)
+    check_create(tx.world, caller, kind)
     origin = usable(tx.world, kind, object_id, caller)
     check_free_name(tx.world, kind, name, caller.uid)
     return origin
@@ -217,7 +219,7 @@ def chmod(
         mask = 1 << (8 - position)
         wanted = wanted | mask if bit == 1 else wanted & ~mask if bit == 0 else wanted
     right = Right.ADMIN if (wanted ^ permissions_now) & admin_bits else Right.MANAGE
-    check_right(caller, right, record)
+    check_right(tx.world, caller, right, record)
     tx.change(record, permissions=wanted)
     tx.log(record, "chmod", was=f"{permissions_now:o}", now=f"{wanted:o}", by=caller.uid)
     return object_id

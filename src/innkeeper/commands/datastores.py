@@ -29,9 +29,9 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int, root: 
     """Creates a datastore below `root` (the front end's datastore folder)."""
     template = parse(text)
     cluster = tx.world.clusters[0 if cluster_id < 0 else cluster_id]
-    check_create(caller, Datastore)
+    check_create(tx.world, caller, Datastore)
     if cluster_id > 0:
-        check_right(caller, Right.ADMIN, cluster)
+        check_right(tx.world, caller, Right.ADMIN, cluster)
     name = needed_name(template, Datastore)
     check_free_name(tx.world, Datastore, name)
     kind = _kind(template)

@@ -17,9 +17,9 @@ def allocate(
 ) -> int:
     """Adds a host; its agent is started once this is durable."""
     cluster = tx.world.clusters[0 if cluster_id < 0 else cluster_id]
-    check_create(caller, Host)
+    check_create(tx.world, caller, Host)
     if cluster_id > 0:
-        check_right(caller, Right.ADMIN, cluster)
+        check_right(tx.world, caller, Right.ADMIN, cluster)
     for what, driver in (("IM_MAD", im_mad), ("VM_MAD", vm_mad)):
         if driver not in DRIVERS:
             wanted = ", ".join(sorted(DRIVERS))

@@ -51,7 +51,7 @@ def allocate(
     """
     template = parse(text)
     datastore = need(tx.world, Datastore, datastore_id, caller, Right.USE)
-    check_create(caller, Image)
+    check_create(tx.world, caller, Image)
     if no_check_capacity and not caller.admin:
         raise Refusal(
             Code.AUTHORIZATION,
@@ -206,7 +206,7 @@ def delete(tx: Transaction, caller: Caller, image_id: int, force: bool) -> int:
             raise invalid(
                 f"Cannot delete image. Image {image_id} is locked: force is needed", image_id
             )
-        check_right(caller, Right.ADMIN, image)
+        check_right(tx.world, caller, Right.ADMIN, image)
     if image.state is ImageState.DELETE and tx.world.operation_on(image):
         return image_id
     tx.log(image, "delete asked", by=caller.uid)
@@ -217,7 +217,7 @@ def delete(tx: Transaction, caller: Caller, image_id: int, force: bool) -> int:
 def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_id: int) -> int:
     """Copies an image."""
     origin = usable(tx.world, Image, image_id, caller)
-    check_create(caller, Image)
+    check_create(tx.world, caller, Image)
     target = need(
         tx.world,
         Datastore,

@@ -20,7 +20,7 @@ def lock(
 ) -> int:
     """Locks an object; with `test` only refuses if it is locked."""
     record = tx.world.table(kind)[object_id]
-    check_right(caller, Right.MANAGE, record, ignore_lock=True)
+    check_right(tx.world, caller, Right.MANAGE, record, ignore_lock=True)
     if level not in LEVELS:
         raise wrong_state(f"The lock level must be from 1 to 4, not {level}", object_id)
     held = record.lock
@@ -36,7 +36,7 @@ def lock(
 def unlock(tx: Transaction, caller: Caller, kind: type[L], object_id: int) -> int:
     """Unlocks an object: its lock's owner may, and administrators."""
     record = tx.world.table(kind)[object_id]
-    check_right(caller, Right.MANAGE, record, ignore_lock=True)
+    check_right(tx.world, caller, Right.MANAGE, record, ignore_lock=True)
     if record.lock is None:
         return object_id
     if not (caller.admin or record.lock.owner == caller.uid):

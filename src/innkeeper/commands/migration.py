@@ -31,7 +31,7 @@ def migrate(
 ) -> int:
     """Takes a VM to a host of the administrator's choice: as it runs, or stopped on the way."""
     vm = tx.world.vms[vm_id]
-    check_right(caller, right_for("migrate"), vm)
+    check_right(tx.world, caller, right_for("migrate"), vm)
     host = need(tx.world, Host, host_id, caller, Right.MANAGE)
     if how not in cold.ACTIONS:
         raise bad_argument(f"The migration type must be 0, 1 or 2, not {how}", vm_id)

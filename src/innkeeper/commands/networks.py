@@ -43,9 +43,9 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
     """Creates a network. Its bridge is made on a host when the first VM there needs it."""
     template = parse(text)
     cluster = tx.world.clusters[0 if cluster_id < 0 else cluster_id]
-    check_create(caller, Network)
+    check_create(tx.world, caller, Network)
     if cluster_id > 0:
-        check_right(caller, Right.ADMIN, cluster)
+        check_right(tx.world, caller, Right.ADMIN, cluster)
     check_restricted(caller, Network.KIND, template)
     name = needed_name(template, Network)
     check_free_name(tx.world, Network, name, caller.uid)

@@ -28,7 +28,7 @@ def save_as(
 ) -> int:
     """Makes an image of a disk, as it is or as it was at a snapshot; returns the image's number."""
     vm = need(tx.world, Vm, vm_id, caller, right_for("disk-saveas"))
-    check_create(caller, Image)
+    check_create(tx.world, caller, Image)
     disk = disk_of(vm, disk_id)
     origin = tx.world.images.get(int(disk.get("IMAGE_ID", -1)))
     if origin is None or disk.get("TYPE") == "CDROM":

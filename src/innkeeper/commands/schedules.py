@@ -135,7 +135,7 @@ def _made(
         raise invalid(
             f"SCHED_ACTION: ACTION must be one of {known}, not {made.name[:40]!r}.", vm.id
         )
-    check_right(caller, OFFERED[made.name][0], vm)
+    check_right(tx.world, caller, OFFERED[made.name][0], vm)
     return made
 
 

@@ -44,7 +44,7 @@ def make_vm(
     template = origin.template
     if extra:
         more = parse(extra)
-        check_create(caller, VmTemplate)
+        check_create(tx.world, caller, VmTemplate)
         check_restricted(caller, VmTemplate.KIND, more, template)
         template = template.merged(more)
     template = template.without("NAME").with_("TEMPLATE_ID", str(origin.id))

@@ -1,5 +1,6 @@
 """Users and groups."""
 
+from innkeeper.model import implied
 from innkeeper.model.errors import Code, Refusal, bad_argument, invalid, wrong_state
 from innkeeper.model.objects import Group, User
 from innkeeper.model.permissions import Caller, Right, may
@@ -9,19 +10,21 @@ from .auth import narrowed
 from .common import check_create, check_free_name, check_right, need, update
 
 USERS_GROUP = 1
+#: The VDC that new groups join.
+FIRST_VDC = 0
 
 
 def allocate(
     tx: Transaction, caller: Caller, name: str, password_hash: str, driver: str, gids: list[int]
 ) -> int:
     """Creates a user; the first group is the primary one (none given: the caller's, `users` for administrators)."""
-    check_create(caller, User)
+    check_create(tx.world, caller, User)
     if any(not isinstance(gid, int) for gid in gids):
         raise invalid("Group ids must be whole numbers")
     for gid in gids:
         group = tx.world.groups[gid]
         if gid != caller.gid:
-            check_right(caller, Right.MANAGE, group)
+            check_right(tx.world, caller, Right.MANAGE, group)
     try:
         check_free_name(tx.world, User, name)
     except Refusal as refusal:
@@ -70,8 +73,8 @@ def chgrp(tx: Transaction, caller: Caller, user_id: int, group_id: int) -> int:
     if group_id < 0:
         raise bad_argument(f"A group id is expected, not {group_id}", user_id)
     group = tx.world.groups[group_id]
-    check_right(caller, Right.MANAGE, user)
-    if not may(caller, Right.MANAGE, group):
+    check_right(tx.world, caller, Right.MANAGE, user)
+    if not may(tx.world, caller, Right.MANAGE, group):
         raise Refusal(
             Code.AUTHORIZATION,
             f"User [{caller.uid}] : Not authorized to perform MANAGE GROUP [{group_id}].",
@@ -91,10 +94,13 @@ def chgrp(tx: Transaction, caller: Caller, user_id: int, group_id: int) -> int:
 
 def allocate_group(tx: Transaction, caller: Caller, name: str) -> int:
     """Creates a group."""
-    check_create(caller, Group)
+    check_create(tx.world, caller, Group)
     check_free_name(tx.world, Group, name)
     group = Group(id=tx.new_id(Group), name=name)
     tx.put(group)
+    vdc = tx.world.vdcs[FIRST_VDC]
+    tx.change(vdc, groups=(*vdc.groups, group.id))
+    implied.settle(tx)
     tx.log(group, "created", by=caller.uid)
     return group.id
 

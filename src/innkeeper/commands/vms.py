@@ -77,7 +77,7 @@ def right_for(operation: str) -> Right:
 def allocate(tx: Transaction, caller: Caller, text: str, hold: bool) -> int:
     """Makes a VM from a template."""
     template = parse(text).without("TEMPLATE_ID")
-    check_create(caller, Vm)
+    check_create(tx.world, caller, Vm)
     check_restricted(caller, Vm.KIND, template)
     return create(tx, caller, template, name=template.get("NAME"), hold=hold, prefix="one")
 
@@ -148,7 +148,7 @@ def _requirements(draft: Draft) -> None:
 def act(tx: Transaction, caller: Caller, action: str, vm_id: int) -> int:
     """Carries out an action by name."""
     vm = tx.world.vms[vm_id]
-    check_right(caller, right_for(action), vm)
+    check_right(tx.world, caller, right_for(action), vm)
     actions.act(tx, vm, action, caller)
     return vm_id
 
@@ -169,7 +169,7 @@ for _action in actions.ACTIONS:
 def recover(tx: Transaction, caller: Caller, vm_id: int, how: int) -> int:
     """Recover operations 0 to 5."""
     vm = tx.world.vms[vm_id]
-    check_right(caller, right_for(RECOVER_RIGHTS.get(how, "recover")), vm)
+    check_right(tx.world, caller, right_for(RECOVER_RIGHTS.get(how, "recover")), vm)
     if how == RETRY and vm.state is VmState.CLONING_FAILURE:
         images.make_again(tx, caller, vm)
     actions.recover(tx, vm, how, caller)
@@ -181,7 +181,7 @@ def deploy_on(
 ) -> int:
     """Places a waiting VM on a host of the administrator's choice."""
     vm = tx.world.vms[vm_id]
-    check_right(caller, right_for("deploy"), vm)
+    check_right(tx.world, caller, right_for("deploy"), vm)
     host = need(tx.world, Host, host_id, caller, Right.MANAGE)
     datastore = chosen_datastore(tx, caller, vm, host, datastore_id)
     if vm.state not in DEPLOYABLE:

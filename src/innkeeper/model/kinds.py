@@ -1,6 +1,7 @@
 """All kinds of record that a zone keeps, by name."""
 
 from .objects import (
+    AclRule,
     Cluster,
     Datastore,
     Group,
@@ -12,6 +13,7 @@ from .objects import (
     SecurityGroup,
     Setting,
     User,
+    Vdc,
     Vm,
     VmTemplate,
 )
@@ -19,6 +21,7 @@ from .objects import (
 KINDS: dict[str, type[Record]] = {
     kind.KIND: kind
     for kind in (
-        User, Group, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm, Operation, Setting,
+        User, Group, AclRule, Vdc, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm,
+        Operation, Setting,
     )
 }  # fmt: skip

@@ -98,6 +98,45 @@ class Group(Record, frozen=True, omit_defaults=True, kw_only=True):
     template: Template = EMPTY
 
 
+class AclRule(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """A rule of the access control list: who may do what to what, in which zone, as numbers (`acl.py`).
+
+    `implied` rules follow from VDCs and from the administrators of groups, and go with them (`implied.py`).
+    """
+
+    KIND: ClassVar[str] = "acl"
+    LABEL: ClassVar[str] = "ACL rule"
+    ACL: ClassVar[str] = "ACL"
+
+    name: str = ""
+    user: int
+    resource: int
+    rights: int
+    zone: int
+    implied: bool = False
+
+
+#: A resource of a VDC: its zone and its number (-10: all of the zone).
+InZone = tuple[int, int]
+ALL_OF_ZONE = -10
+
+
+class Vdc(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """A virtual data centre: what groups may use, by cluster or piece by piece."""
+
+    KIND: ClassVar[str] = "vdc"
+    LABEL: ClassVar[str] = "VDC"
+    ACL: ClassVar[str] = "VDC"
+    UNIQUE: ClassVar[str] = "zone"
+
+    groups: tuple[int, ...] = ()
+    clusters: tuple[InZone, ...] = ()
+    hosts: tuple[InZone, ...] = ()
+    datastores: tuple[InZone, ...] = ()
+    networks: tuple[InZone, ...] = ()
+    template: Template = EMPTY
+
+
 # ---- places ---------------------------------------------------------------------------------
 
 

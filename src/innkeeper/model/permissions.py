@@ -1,14 +1,18 @@
-"""Who may do what: permission bits, and rules of the access control list (spec: xmlrpc-methods.md section 2).
+"""Who may do what: one decision for all commands and pools (spec: xmlrpc-methods.md section 2).
 
-Administrators (user 0 and members of group 0) have every right. Everyone else needs one rule, implicit
-or listed, that holds all the rights asked for.
+Administrators (user 0 and members of group 0) have every right. Everyone else needs one rule, implicit in the object's
+permission bits or of the access control list, that holds all the rights asked for (`access.py`).
 """
 
+from collections.abc import Iterator
 from enum import IntFlag
 
 import msgspec
 
-from .objects import Group, Owned, Record, User
+from . import acl
+from .access import DIGITS, GRANTING, clusters_of, said
+from .objects import AclRule, Group, Network, Owned, Record, User
+from .world import World
 
 
 class Right(IntFlag):
@@ -37,69 +41,84 @@ class Caller(msgspec.Struct, frozen=True):
 SYSTEM = Caller(-1, -1, "system", (0,))
 
 
-class Rule(msgspec.Struct, frozen=True):
-    """An access rule: who (None: everyone; else members of these groups) may do what to all objects of these kinds."""
-
-    kinds: frozenset[str]
-    rights: Right
-    group: int | None = None
-
-
-#: In force until administrators can write their own: what OpenNebula's first rules and its default VDC give.
-RULES = (
-    Rule(frozenset({"vm", "image", "template", "secgroup"}), Right.CREATE),
-    Rule(frozenset({"host"}), Right.USE | Right.MANAGE),
-    Rule(frozenset({"network", "datastore"}), Right.USE),
-)
-
-
-def _bits(record: Owned, caller: Caller) -> Right:
-    """The rights that the nine permission bits give."""
-    granted = Right(_umask_digit(record.permissions & 7))
-    if record.gid in caller.groups:
-        granted |= Right(_umask_digit(record.permissions >> 3 & 7))
-    if record.uid == caller.uid:
-        granted |= Right(_umask_digit(record.permissions >> 6 & 7))
-    return granted
-
-
-def _umask_digit(digit: int) -> int:
-    """An octal digit (4 use, 2 manage, 1 admin) as rights (1 use, 2 manage, 4 admin)."""
-    return (digit >> 2 & 1) | (digit & 2) | (digit & 1) << 2
-
-
-def rights_on(caller: Caller, record: Record) -> Right:
-    """All rights of a caller on an object."""
-    if caller.admin:
-        return Right.USE | Right.MANAGE | Right.ADMIN | Right.CREATE
-    granted = Right(0)
-    if isinstance(record, Owned):
-        granted |= _bits(record, caller)
-    elif isinstance(record, User) and record.id == caller.uid:
-        granted |= Right.USE | Right.MANAGE
-    elif isinstance(record, Group) and record.id in caller.groups:
-        granted |= Right.USE
-    for rule in RULES:
-        if record.KIND in rule.kinds and (rule.group is None or rule.group in caller.groups):
-            granted |= rule.rights & ~Right.CREATE
-    return granted
-
-
-def may(caller: Caller, right: Right, record: Record) -> bool:
+def may(world: World, caller: Caller, right: Right, record: Record) -> bool:
     """May the caller do this to the object? All bits of `right` are needed."""
-    return caller.admin or right & rights_on(caller, record) == right
+    return caller.admin or world.access.grants(caller.uid, caller.groups).allows(right, record)
 
 
-def may_create(caller: Caller, kind: str) -> bool:
+def may_create(world: World, caller: Caller, kind: type[Record]) -> bool:
     """May the caller create objects of a kind?"""
-    return caller.admin or any(
-        kind in rule.kinds and Right.CREATE in rule.rights
-        for rule in RULES
-        if rule.group is None or rule.group in caller.groups
-    )
+    return caller.admin or world.access.grants(caller.uid, caller.groups).creates(kind, caller.gid)
 
 
 def locked_for(record: Record, right: Right) -> bool:
     """Does a lock on the object forbid this right? Locks bind administrators too."""
     lock = getattr(record, "lock", None)
     return lock is not None and 0 < lock.level <= int(right)
+
+
+# ---- why ------------------------------------------------------------------------------------
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """A rule that speaks of the caller and the object: who says it, the rights it holds, does it grant the request?"""
+
+    source: str
+    rights: str
+    grants: bool
+
+
+def reasons(world: World, caller: Caller, right: Right, record: Record) -> list[Reason]:
+    """Everything that gives the caller any right on the object, read rule by rule."""
+    held = [*_inherent(caller, record), *_listed(world, caller, record)]
+    return [
+        Reason(source, acl.rights_text(rights), rights & right == right)
+        for source, rights in held
+        if rights
+    ]
+
+
+def _inherent(caller: Caller, record: Record) -> Iterator[tuple[str, int]]:
+    if caller.uid == 0:
+        yield "is user 0", 15
+    if 0 in caller.groups:
+        yield "is in group 0", 15
+    if isinstance(record, Owned):
+        if record.uid == caller.uid:
+            yield "permission bits of the owner", _rights_of_digit(record.permissions >> 6)
+        if record.gid in caller.groups:
+            text = f"permission bits of group {record.gid}"
+            yield text, _rights_of_digit(record.permissions >> 3)
+        yield "permission bits of others", _rights_of_digit(record.permissions)
+    elif isinstance(record, User) and record.id == caller.uid:
+        yield "is that user", acl.USE | acl.MANAGE
+    elif isinstance(record, Group) and record.id in caller.groups:
+        yield "is in that group", acl.USE
+
+
+def _rights_of_digit(digit: int) -> int:
+    return GRANTING.index(DIGITS[digit & 7])
+
+
+def _listed(world: World, caller: Caller, record: Record) -> Iterator[tuple[str, int]]:
+    for rule in world.access.rules_for(caller.uid, caller.groups):
+        if _speaks_of(rule, record):
+            yield f"rule {rule.id}: {acl.text(said(rule))}", rule.rights
+
+
+def _speaks_of(rule: AclRule, record: Record) -> bool:
+    """Is the object among those that the rule is about?"""
+    if not rule.resource & acl.TYPES.get(record.ACL, 0):
+        return False
+    number, reserved = rule.resource & acl.NUMBER, _is_reservation(record)
+    if rule.resource & acl.ALL:
+        return not reserved
+    if rule.resource & acl.INDIVIDUAL:
+        return number == record.id
+    if rule.resource & acl.CLUSTER:
+        return not reserved and number in clusters_of(record)
+    return number == getattr(record, "gid", None)
+
+
+def _is_reservation(record: Record) -> bool:
+    return isinstance(record, Network) and record.parent_id >= 0

@@ -16,6 +16,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from . import references
+from .access import Access
 from .errors import InvariantBroken, not_found
 from .indexes import (
     Kept,
@@ -34,6 +36,7 @@ from .indexes import (
 )
 from .kinds import KINDS
 from .objects import (
+    AclRule,
     Cluster,
     Datastore,
     Group,
@@ -45,6 +48,7 @@ from .objects import (
     SecurityGroup,
     Setting,
     User,
+    Vdc,
     Vm,
     VmTemplate,
 )  # fmt: skip
@@ -87,6 +91,8 @@ class World:
     def __init__(self) -> None:
         self.users = Table(User)
         self.groups = Table(Group)
+        self.acl = Table(AclRule)
+        self.vdcs = Table(Vdc)
         self.clusters = Table(Cluster)
         self.hosts = Table(Host)
         self.datastores = Table(Datastore)
@@ -113,6 +119,7 @@ class World:
         self.redirects = Redirects()
         self.reservations = Reservations()
         self.members = Members()
+        self.access = Access()
         self.pending = Pending()
         self.timetable = Timetable()
         self.open = Open()
@@ -130,6 +137,7 @@ class World:
             ),
             Network.KIND: (self.reservations.change, self.names.change),
             User.KIND: (self.members.change, self.names.change),
+            AclRule.KIND: (self.access.change,),
             Operation.KIND: (self.open.change,),
         }
         for name in KINDS:
@@ -213,13 +221,14 @@ class Transaction:
         return self.put(msgspec.structs.replace(record, **fields))
 
     def delete(self, record: Record) -> None:
-        """Removes an object."""
+        """Removes an object, and what named it: rules, its place in VDCs."""
         kind = record.KIND
         old = self.world.replace(kind, record.id, None)
         if old is None:
             raise InvariantBroken(f"{kind} {record.id} is deleted twice")
         self._before.append((kind, record.id, old))
         self.writes[kind, record.id] = None
+        references.forget(self, record)
 
     def new_id(self, kind: type[Record]) -> int:
         """The next number of a kind; numbers are never used again."""

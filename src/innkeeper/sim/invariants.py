@@ -282,6 +282,7 @@ def contents(world: World) -> dict[str, Any]:
         "reservations": {
             number: set(made) for number, made in _filled(world.reservations._of).items()
         },
+        "access": _filled(world.access._of),
         "members": _filled(world.members._users),
         "pending": set(world.pending.vms),
         "moving": set(world.pending.moving),

@@ -202,7 +202,49 @@ def scheduled(cloud: Cloud) -> list[Any]:
     return [vm, cloud.do("one.vm.schedadd", vm, SCHEDULED)]
 
 
+def rule(cloud: Cloud) -> int:
+    """A rule that somebody has added: alice may use image 5."""
+    number: int = cloud.do("one.acl.addrule", "100000002", "8100000005", "1")
+    return number
+
+
+def vdc(cloud: Cloud) -> int:
+    """A VDC with nothing in it."""
+    number: int = cloud.do("one.vdc.allocate", "NAME=lab")
+    return number
+
+
+def full_vdc(cloud: Cloud) -> int:
+    """A VDC with all of the zone's clusters, a host, datastore 1 and a network in it, and group 1."""
+    number = vdc(cloud)
+    cloud.do("one.vdc.addgroup", number, 1)
+    cloud.do("one.vdc.addcluster", number, 0, -10)
+    cloud.do("one.vdc.addhost", number, 0, cloud.add_host())
+    cloud.do("one.vdc.adddatastore", number, 0, 1)
+    cloud.do("one.vdc.addvnet", number, 0, network(cloud))
+    return number
+
+
 EXAMPLES: dict[str, Make] = {
+    "one.acl.addrule": just("100000002", "10100000003", "3", "400000000"),
+    "one.acl.delrule": on(rule),
+    "one.acl.info": just(),
+    "one.vdc.allocate": just("NAME=lab\nA=1"),
+    "one.vdc.delete": on(vdc),
+    "one.vdc.info": on(full_vdc),
+    "one.vdc.update": on(vdc, "A=1", 1),
+    "one.vdc.rename": on(vdc, "renamed"),
+    "one.vdc.addgroup": on(vdc, 1),
+    "one.vdc.delgroup": on(full_vdc, 1),
+    "one.vdc.addcluster": on(vdc, 0, 0),
+    "one.vdc.delcluster": on(full_vdc, 0, -10),
+    "one.vdc.addhost": lambda cloud: [vdc(cloud), 0, cloud.add_host()],
+    "one.vdc.delhost": on(full_vdc, 0, 0),
+    "one.vdc.adddatastore": on(vdc, 0, 1),
+    "one.vdc.deldatastore": on(full_vdc, 0, 1),
+    "one.vdc.addvnet": lambda cloud: [vdc(cloud), 0, network(cloud)],
+    "one.vdc.delvnet": on(full_vdc, 0, 0),
+    "one.vdcpool.info": just(),
     "one.cluster.allocate": just("west"),
     "one.cluster.delete": on(cluster),
     "one.cluster.info": on(cluster),
@@ -325,5 +367,6 @@ ANSWERS_TEXT = frozenset(
 ANSWERS_NEW = frozenset(
     name
     for name in EXAMPLES
-    if name.rpartition(".")[2] in ("allocate", "clone", "instantiate", "disksaveas", "reserve")
+    if name.rpartition(".")[2]
+    in ("allocate", "clone", "instantiate", "disksaveas", "reserve", "addrule")
 )

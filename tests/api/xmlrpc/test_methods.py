@@ -125,7 +125,7 @@ def test_objects_must_be_there(cloud: Cloud, name: str) -> None:
             for number in (NOWHERE, 2**31 - 1):
                 wrong = [*params[:place], number, *params[place + 1 :]]
                 text = cloud.refused(Code.NO_EXISTS, name, *wrong)
-                assert re.fullmatch(rf"\[{name}\] Error getting [a-z ]+ \[{number}\]\.", text)
+                assert re.fullmatch(rf"\[{name}\] Error getting [A-Za-z ]+ \[{number}\]\.", text)
 
 
 #: What a member of `users` may not do to objects of others (or at all); everything else needs no right, or USE.

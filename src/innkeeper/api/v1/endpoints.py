@@ -8,7 +8,7 @@ import msgspec
 
 from innkeeper.api.messages import HttpError, Request, Response, event, event_stream
 from innkeeper.api.routing import Route
-from innkeeper.commands import doctor
+from innkeeper.commands import acl, doctor
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import need
 from innkeeper.commands.core import Core
@@ -40,6 +40,7 @@ class Endpoints:
             Route("GET", "/api/v1/vms/{vm}/why", self.why),
             Route("GET", "/api/v1/vms/{vm}/log", self.log),
             Route("GET", "/api/v1/vms/{vm}/story", self.story),
+            Route("GET", "/api/v1/acl/why", self.may),
             Route("GET", "/api/v1/events", self.events),
             Route("GET", "/api/v1/doctor", self.examine),
         ]
@@ -63,6 +64,20 @@ class Endpoints:
         explained = explain(self.core.world, vm, self.core.clock.time())
         await self.core.settled()
         return answer(explained)
+
+    async def may(self, request: Request) -> Response:
+        """May a user do something to an object, and what says so?"""
+        caller = await caller_of(request, self.authenticator)
+        query = dict(request.query)
+        missing = [name for name in ("user", "right", "object") if not query.get(name)]
+        if missing:
+            raise HttpError(400, f"{missing[0]} is missing: user, right and object are expected")
+        try:
+            told = acl.why(self.core.world, caller, query["user"], query["right"], query["object"])
+        except Refusal as refusal:
+            raise as_http(refusal) from None
+        await self.core.settled()
+        return answer(told)
 
     async def log(self, request: Request) -> Response:
         """What the guest wrote on its serial port, or its hypervisor in its log."""

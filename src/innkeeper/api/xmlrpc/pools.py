@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from innkeeper.model.errors import bad_argument
 from innkeeper.model.objects import Owned, Record
-from innkeeper.model.permissions import Caller, Right, may
+from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Table, World
 
 R = TypeVar("R", bound=Record)
@@ -20,7 +20,7 @@ MINE_AND_GROUPS, ALL, MINE, PRIMARY_GROUP = -1, -2, -3, -4
 
 def all_of(world: World, table: Table[R], caller: Caller) -> list[R]:
     """All objects that the caller may use: what pools without parameters list."""
-    return list(_usable(caller, _ordered(world, table, caller)))
+    return list(_usable(world, caller, _ordered(world, table, caller)))
 
 
 def selected(
@@ -41,17 +41,18 @@ def selected(
     for wanted in (owned, accept):
         if wanted is not None:
             found = filter(wanted, found)
-    found = _usable(caller, found)
+    found = _usable(world, caller, found)
     if end < -1:
         offset = max(start, 0)
         return list(islice(found, offset, offset - end))
     return list(found)
 
 
-def _usable(caller: Caller, records: Iterable[R]) -> Iterable[R]:
+def _usable(world: World, caller: Caller, records: Iterable[R]) -> Iterable[R]:
     if caller.admin:
         return records
-    return (record for record in records if may(caller, Right.USE, record))
+    allows, use = world.access.grants(caller.uid, caller.groups).allows, int(Right.USE)
+    return (record for record in records if allows(use, record))
 
 
 def _filter(caller: Caller, flag: int) -> Accept | None:

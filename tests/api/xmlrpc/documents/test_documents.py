@@ -9,6 +9,7 @@ from innkeeper.lifecycle.messages import HostDown
 from innkeeper.model.states import ImageState
 from tests.api.xmlrpc.cloud import ALICE, BOB, IMAGE, NETWORK, VM, Cloud, texts
 from tests.api.xmlrpc.documents import schema
+from tests.api.xmlrpc.examples import full_vdc
 
 FULL = f"""
 {VM}\nVCPU = 2\nLABELS = blue\nHYPERVISOR = kvm
@@ -475,3 +476,24 @@ def test_the_password_of_a_screen_is_for_those_who_handle_the_vm(cloud: Cloud) -
         assert (vm.findtext(path) is not None) is shown
         (vm,) = cloud.xml("one.vmpool.info", -2, -1, -1, -1, session=session)
         assert vm.findtext(path) is None and vm.findtext("TEMPLATE/GRAPHICS/TYPE") == "vnc"
+
+
+def test_vdcs_and_rules(cloud: Cloud) -> None:
+    number = full_vdc(cloud)
+    vdc = cloud.xml("one.vdc.info", number)
+    schema.check(vdc, schema.VDC)
+    assert texts(vdc, "GROUPS/ID") == ["1"]
+    assert texts(vdc, "CLUSTERS/CLUSTER/CLUSTER_ID") == ["-10"]
+    assert texts(vdc, "VNETS/VNET/ZONE_ID") == ["0"]
+    pool = cloud.xml("one.vdcpool.info")
+    assert [element.findtext("ID") for element in pool] == [str(number), "0"]
+    assert cloud.do("one.vdcpool.info", session=ALICE) == "<VDC_POOL></VDC_POOL>"
+    rules = cloud.xml("one.acl.info")
+    schema.check_children(list(rules), schema.ACL, "ACL_POOL")
+    first, *_, last = rules
+    assert [child.text for child in first] == [
+        "0", "200000001", "121429400000000", "8", "400000000",
+        "@1 VM+IMAGE+TEMPLATE+DOCUMENT+SECGROUP+VMGROUP+BACKUPJOB/* CREATE *",
+    ]  # fmt: skip
+    assert last.findtext("STRING") == "@1 NET/#0 USE #0"
+    assert last.findtext("RESOURCE") == "4100000000"

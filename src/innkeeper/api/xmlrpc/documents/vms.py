@@ -218,7 +218,7 @@ def _measured(view: View, vm: Vm, sample: Sample | None) -> bytes:
 
 def long_parts(view: View, caller: Caller, vm: Vm, *, all_history: bool) -> Parts:
     """The long body: with the schedule and all history records, or with the last record only."""
-    form = LONG if may(caller, Right.MANAGE, vm) else DISCREET
+    form = LONG if may(view.world, caller, Right.MANAGE, vm) else DISCREET
     head, states, template, schedule, user, history, last, end = _kept(view, form, vm)
     sample = view.monitoring.latest(Vm.KIND, vm.id)
     measured = _measured(view, vm, sample)

@@ -5,6 +5,7 @@ from typing import Final
 from innkeeper.api.xmlrpc.methods import Method
 
 from . import (
+    acl,
     clusters,
     datastores,
     groups,
@@ -15,12 +16,13 @@ from . import (
     system,
     templates,
     users,
+    vdcs,
     vms,
 )
 
 TABLES: Final = (
-    clusters.METHODS, datastores.METHODS, groups.METHODS, hosts.METHODS, images.METHODS, networks.METHODS,
-    secgroups.METHODS, system.METHODS, templates.METHODS, users.METHODS, vms.METHODS,
+    acl.METHODS, clusters.METHODS, datastores.METHODS, groups.METHODS, hosts.METHODS, images.METHODS, networks.METHODS,
+    secgroups.METHODS, system.METHODS, templates.METHODS, users.METHODS, vdcs.METHODS, vms.METHODS,
 )  # fmt: skip
 
 METHODS: Final[dict[str, Method]] = {method.name: method for table in TABLES for method in table}

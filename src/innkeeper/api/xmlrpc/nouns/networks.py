@@ -31,7 +31,7 @@ def info(desk: Desk, caller: Caller, network_id: int, _decrypt: bool) -> Answer:
     network = need(desk.world, Network, network_id, caller, Right.USE)
 
     def visible(vm_id: int) -> bool:
-        return may(caller, Right.USE, desk.world.vms[vm_id])
+        return may(desk.world, caller, Right.USE, desk.world.vms[vm_id])
 
     return Raw(*documents.parts(desk.view, network, visible))
 

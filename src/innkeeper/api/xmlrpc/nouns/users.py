@@ -30,7 +30,7 @@ async def allocate(
     desk: Desk, caller: Caller, name: str, password: str, driver: str, gids: list[int]
 ) -> Answer:
     """Creates a user. Only those who may are worth the work of hashing the password."""
-    check_create(caller, User)
+    check_create(desk.world, caller, User)
     hashed = await desk.authenticator.hashed(password)
     return await desk.core.run(lambda tx: users.allocate(tx, caller, name, hashed, driver, gids))
 

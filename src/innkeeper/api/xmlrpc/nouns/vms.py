@@ -121,7 +121,7 @@ def pool_info_set(desk: Desk, caller: Caller, listed: str, extended: bool) -> An
     """Bodies of the VMs listed by number; those that are not there, or not for the caller, are left out."""
     wanted = sorted(set(_numbers(listed)), reverse=True)
     there = (desk.world.vms.get(number) for number in wanted)
-    found = [vm for vm in there if vm is not None and may(caller, Right.USE, vm)]
+    found = [vm for vm in there if vm is not None and may(desk.world, caller, Right.USE, vm)]
     return _bodies(desk, caller, found, extended=extended)
 
 
