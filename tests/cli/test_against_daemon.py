@@ -260,7 +260,9 @@ def test_users_see_their_own_and_are_refused_the_rest(cloud: None, do: Do, inn: 
     number = str(do(*ann, "vm", "create", "--name", "hers", "--cpu", "0.1", "--memory", "32",
                     "--hold")["ID"])  # fmt: skip
     assert [vm["NAME"] for vm in do(*ann, "vm", "list")] == ["hers"]
-    outcome = inn(*ann, "host", "delete", "sim1")
+    assert do(*ann, "host", "list") == []
+    (host, *_) = [host["ID"] for host in do("host", "list") if host["NAME"] == "sim1"]
+    outcome = inn(*ann, "host", "delete", str(host))
     assert outcome.code == 4 and outcome.err.startswith("inn: host ")
     wrong = inn("--user", "ann", "--password", "guessed", "vm", "list")
     assert wrong.code == 4 and "authenticated" in wrong.err
