@@ -46,6 +46,17 @@ def test_a_removed_vm_is_remembered_for_a_day(root: Root) -> None:
     root.admit(12, 4)
 
 
+def test_an_agent_that_works_for_long_forgets_too(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root.remember_gone(12, 5)
+    long_after = time.time() + GONE_MEMORY + 1
+    monkeypatch.setattr(time, "time", lambda: long_after)
+    root.remember_gone(13, 1)
+    root.remember_gone(14, 1)
+    assert sorted(file.name for file in root.gone.iterdir()) == ["13", "14"]
+
+
 def test_an_older_goodbye_does_not_lower_what_is_remembered(root: Root) -> None:
     root.remember_gone(12, 8)
     root.remember_gone(12, 5)

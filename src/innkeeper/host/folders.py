@@ -30,6 +30,8 @@ from .files import read_json, remove_durably, sync_folder, write_json
 
 #: Seconds for which the generation of a removed VM is remembered.
 GONE_MEMORY = 24 * 3600.0
+#: Seconds after which it is looked again which of them are to be forgotten.
+FORGETTING = 3600.0
 
 
 @dataclasses.dataclass
@@ -114,6 +116,7 @@ class Root:
         self.bases = self.path / "bases"
         self.networks = self.path / "networks"
         self.gone = self.path / "gone"
+        self._forgotten = 0.0
         #: Which root this is, whatever the machine is called; known once it is claimed.
         self.identity = ""
 
@@ -140,6 +143,7 @@ class Root:
 
     def forget_old(self) -> None:
         """Drops generations that were remembered for long enough."""
+        self._forgotten = time.time()
         for file in self.gone.iterdir():
             if file.stat().st_mtime < time.time() - GONE_MEMORY:
                 file.unlink(missing_ok=True)
@@ -169,6 +173,8 @@ class Root:
 
     def remember_gone(self, vm: int, generation: int) -> None:
         """Remembers the generation of a VM without a folder, for a day."""
+        if time.time() > self._forgotten + FORGETTING:
+            self.forget_old()
         if generation >= self._gone_generation(vm):
             write_json(self.gone / str(vm), {"generation": generation})
 

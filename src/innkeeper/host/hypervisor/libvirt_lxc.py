@@ -26,7 +26,7 @@ from .libvirt_qemu import Hypervisor, state_of
 _POWER_OFF, _REBOOT = {"systemd": 38, "busybox": 12}, {"systemd": 2, "busybox": 15}
 _USUAL_POWER_OFF, _USUAL_REBOOT = 30, 2
 #: What libvirt leaves in its run folder when a container has ended.
-_LEFT = ("dev", "devpts", "fuse")
+_LEFT = ("dev", "devpts", "fuse", "sock")
 
 
 class Containers(Hypervisor):
@@ -81,6 +81,8 @@ class Containers(Hypervisor):
             left = self.RUN_FOLDER / f"{domain_name(vm)}.{name}"
             if left.is_dir() and not left.is_mount():
                 shutil.rmtree(left, ignore_errors=True)
+            elif left.is_socket():
+                left.unlink()
 
 
 def init_of(root: Path) -> str:
