@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from innkeeper.commands import hosts, migration, vms
+from innkeeper.commands import hosts, migration, snapshots, vms
 from innkeeper.commands.scheduling import carry_out
 from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.states import VmAction
@@ -433,6 +433,39 @@ def test_placement_looks_at_what_the_guests_cpu_has(bench: Bench) -> None:
     assert "CPU" in str(bench.vm().decision) or "CPU" in str(bench.vm().user_template)
     with_facts(bench, 1, accelerator="kvm", features=["sse4.2", "aes", "avx"], cpu_sets=SETS)
     bench.do(lambda tx: carry_out(tx, place(bench.world, bench.now)))
+    assert bench.phase() == "MIGRATE"
+
+
+def with_snapshots(bench: Bench, *, shared: bool) -> None:
+    """A guest with two snapshots of its disk and one with memory."""
+    bench.running()
+    store = bench.world.datastores[bench.vm().history[-1].ds_id]
+    said = "YES" if shared else "NO"
+    bench.do(lambda tx: tx.change(store, template=store.template.with_("SHARED", said)))
+    for _ in range(2):
+        bench.do(lambda tx: snapshots.take_of_disk(tx, ADMIN, 0, 0, ""))
+        bench.finish()
+    bench.do(lambda tx: snapshots.take(tx, ADMIN, 0, ""))
+    bench.finish()
+
+
+def test_a_guest_with_snapshots_in_its_disks_does_not_leave_them_behind(bench: Bench) -> None:
+    with_snapshots(bench, shared=False)
+    before = bench.vm()
+    said = "disk 0 has snapshots 0, 1 and the VM has snapshot 0, which only go along"
+    with pytest.raises(Refusal, match=said) as no:
+        migrate(bench, live=True)
+    assert (no.value.code, bench.vm(), bench.sent) == (Code.ACTION, before, [])
+    bench.act("resched")
+    bench.do(lambda tx: carry_out(tx, place(bench.world, bench.now)))
+    assert bench.phase() == "SAVE_MIGRATE"
+    bench.finish()
+    assert bench.vm().disk_snapshots == before.disk_snapshots
+
+
+def test_snapshots_in_a_folder_that_hosts_share_are_where_they_were(bench: Bench) -> None:
+    with_snapshots(bench, shared=True)
+    migrate(bench, live=True)
     assert bench.phase() == "MIGRATE"
 
 

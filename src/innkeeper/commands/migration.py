@@ -112,7 +112,9 @@ def impossible(world: World, vm: Vm, host: Host, lively: bool, how: int = cold.S
         if not each.facts.get("peer_key"):
             return f"host {each.id} ({each.name}) has no ssh by which hosts reach each other"
     other = unfit(host, wish(vm), needs(vm), architecture(vm)) or _unable(vm)
-    return other or (_lacking(vm, source, host, lively) if kept else "")
+    if other or not kept:
+        return other
+    return _lacking(vm, source, host, lively) or (_left_behind(world, vm) if lively else "")
 
 
 def _unable(vm: Vm) -> str:
@@ -135,6 +137,24 @@ def _lacking(vm: Vm, source: Host, host: Host, lively: bool) -> str:
     if missing:
         return f"host {host.id} ({host.name}) lacks CPU features that the guest has: {', '.join(missing)}"
     return ""
+
+
+def _left_behind(world: World, vm: Vm) -> str:
+    """What would not come along: disks that are copied while they are written to come as they are now."""
+    store = world.datastores.get(vm.place.ds_id) if vm.place else None
+    if store is None or store.template.get("SHARED") == "YES":
+        return ""
+    has = [
+        _listed(f"disk {of.disk}", [str(s.id) for s in of.snapshots]) for of in vm.disk_snapshots
+    ]
+    has.append(_listed("the VM", [s["SNAPSHOT_ID"] for s in vm.template.vectors("SNAPSHOT")]))
+    listed = " and ".join(each for each in has if each)
+    return f"{listed}, which only go along when its guest does not run" if listed else ""
+
+
+def _listed(what: str, snapshots: list[str]) -> str:
+    plural = "s" if len(snapshots) > 1 else ""
+    return f"{what} has snapshot{plural} {', '.join(snapshots)}" if snapshots else ""
 
 
 def _features(vm: Vm, source: Host) -> frozenset[str]:

@@ -111,6 +111,7 @@ def _bring_all(folder: VmFolder, way: Tunnel) -> dict[str, str]:
             brought[target.name] = fetch.bring(giver, name, target)
             if base is not None and _base_of(target) not in (None, base):
                 qcow2.lay_on(target, *base)
+        fetch.bring_notes(giver, folder)
     return brought
 
 

@@ -10,10 +10,13 @@ from typing import IO
 import pytest
 
 from innkeeper.host.errors import FailedError
+from innkeeper.host.folders import VmFolder, VmState
 from innkeeper.host.peers import give
-from innkeeper.host.peers.fetch import Giver, bring
+from innkeeper.host.peers.fetch import Giver, bring, bring_notes
 
 MIB = 1 << 20
+DOMAIN = {"disks": [{"disk": 0, "format": "qcow2"}]}
+SNAPSHOTS = {"vm-0": {"memory": 98304}}
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ def root(tmp_path: Path) -> Path:
         disk.seek(8 * MIB)
         disk.write(os.urandom(MIB))
         disk.truncate(20 * MIB)
-    (folder / "state.json").write_text("{}")
+    VmFolder(folder, 7).write(VmState(generation=9, domain=DOMAIN, snapshots=SNAPSHOTS))
     (folder / "disk.1").symlink_to("/etc/passwd")
     (folder / "checkpoint").write_bytes(b"LibvirtQemudSave")
     return tmp_path / "root"
@@ -136,3 +139,14 @@ def test_nothing_else_is_given(other: Other, tmp_path: Path, name: str) -> None:
 def test_a_link_is_not_followed_out_of_the_root(root: Path, other: Other, tmp_path: Path) -> None:
     with pytest.raises(FailedError):
         bring(other.giver, "vms/7/disk.1", tmp_path / "stolen")
+
+
+def test_what_is_known_of_a_vm_comes_along_but_not_its_generation(
+    root: Path, tmp_path: Path
+) -> None:
+    here = VmFolder(tmp_path / "here", 7)
+    here.make(11)
+    other = Other(root)
+    bring_notes(other.giver, here)
+    other.close()
+    assert here.state() == VmState(generation=11, domain=DOMAIN, snapshots=SNAPSHOTS)

@@ -126,17 +126,17 @@ def _make_disk(folder: VmFolder, disk: Arguments) -> None:
 
 
 def _bring_small(folder: VmFolder, way: Tunnel, offer: Arguments) -> None:
-    """What libvirt does not bring: CDs that were made for the VM, and its firmware's variables."""
+    """What libvirt does not bring: CDs that were made for the VM, its firmware's variables, and what is noted of it."""
     wanted = [
         disk.file_name("name")
         for disk in offer.parts("disks")
         if not disk.flag("writable") and not disk.flag("link")
     ]
     wanted += ["nvram"] if offer.flag("nvram") else []
-    if wanted:
-        with fetch.session(way) as giver:
-            for name in wanted:
-                fetch.bring(giver, f"vms/{folder.vm}/{name}", folder.path / name)
+    with fetch.session(way) as giver:
+        for name in wanted:
+            fetch.bring(giver, f"vms/{folder.vm}/{name}", folder.path / name)
+        fetch.bring_notes(giver, folder)
 
 
 def receive(hypervisor: Hypervisor, folder: VmFolder, name: str, generation: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from ..errors import FailedError, RefusedError
 from ..files import sync_file, sync_folder
+from ..folders import VmFolder
 from .give import HEADER, PIECE, pieces
 from .tunnel import Tunnel
 
@@ -98,6 +99,14 @@ def bring(giver: Giver, name: str, target: Path, wanted: str | None = None) -> s
         if attempt:
             break
     raise FailedError(f"{name} is not what the other host sent: its hash differs, twice")
+
+
+def bring_notes(giver: Giver, folder: VmFolder) -> None:
+    """Brings what the other host knows of a VM, without which its snapshots and backups could not be gone on with."""
+    notes = giver.ask({"notes": folder.vm})
+    state = folder.state()
+    state.domain, state.snapshots = notes["domain"], notes["snapshots"]
+    folder.write(state)
 
 
 def _receive(giver: Giver, name: str, file: IO[bytes]) -> str:

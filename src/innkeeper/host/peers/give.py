@@ -1,7 +1,8 @@
 """Gives files to another host that came in by a door: ``agent.pyz --give ROOT``, on standard input and output.
 
-One request is one JSON line, ``{"list": vm}`` or ``{"file": "vms/12/disk.0", "from": bytes}``. The list is one JSON
-line: the names of a VM's files. A file comes as a line with its size, then pieces (offset and length as big-endian
+One request is one JSON line, ``{"list": vm}``, ``{"notes": vm}`` or ``{"file": "vms/12/disk.0", "from": bytes}``. The
+list is one JSON line: the names of a VM's files; so are the notes: what a host must know of the VM to go on with its
+snapshots and backups. A file comes as a line with its size, then pieces (offset and length as big-endian
 numbers, then the bytes; holes are left out), then a piece of no length, and a line with the SHA-256 of the whole file.
 """
 
@@ -16,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from ..folders import VmFolder
+
 #: A piece's offset and length.
 HEADER = struct.Struct(">QI")
 PIECE = 1 << 20
@@ -29,6 +32,8 @@ def give(root: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
         request = json.loads(line)
         if "list" in request:
             _say(answers, files_of(root, int(request["list"])))
+        elif "notes" in request:
+            _say(answers, notes_of(root, int(request["notes"])))
         else:
             _send(root, str(request["file"]), int(request.get("from", 0)), answers)
         answers.flush()
@@ -39,6 +44,12 @@ def files_of(root: Path, vm: int) -> list[str]:
     folder = root / "vms" / str(vm)
     found = [f"vms/{vm}/{path.name}" for path in folder.iterdir() if not path.is_symlink()]
     return sorted(name for name in found if _GIVEN.fullmatch(name))
+
+
+def notes_of(root: Path, vm: int) -> dict[str, Any]:
+    """What the VM was last started with, and what its guest was like at each snapshot with memory."""
+    state = VmFolder(root / "vms" / str(vm), vm).state()
+    return {"domain": state.domain, "snapshots": state.snapshots}
 
 
 def _say(answers: IO[bytes], said: Any) -> None:
