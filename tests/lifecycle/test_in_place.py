@@ -1,5 +1,7 @@
 """Changes of a VM where it is: what is asked of its host, what it shows and holds meanwhile, what is left."""
 
+from collections.abc import Callable
+
 import pytest
 
 from innkeeper.commands import (
@@ -15,6 +17,7 @@ from innkeeper.commands import (
 from innkeeper.lifecycle.messages import BRING, SIMULATED, HostUp
 from innkeeper.model.errors import Refusal
 from innkeeper.model.states import ImageState, VmAction
+from innkeeper.model.world import Transaction
 from tests.lifecycle.bench import ADMIN, FACTS, Bench
 
 VOLATILE = "DISK=[TYPE=fs,SIZE=5,DEV_PREFIX=vd]"
@@ -338,6 +341,79 @@ def test_capacity_of_a_vm_that_is_off_needs_nobody(bench: Bench) -> None:
         bench.do(lambda tx: capacity.resize(tx, ADMIN, 0, "CPU=9", True))
     assert bench.vm() is before
     bench.do(lambda tx: capacity.resize(tx, ADMIN, 0, "CPU=9", False))
+
+
+def without_place(bench: Bench, action: str) -> None:
+    """The VM has given its place up; its files are still on its host."""
+    bench.act(action)
+    bench.finish()
+    assert (bench.vm().place, bench.vm().kept_on) == (None, 0)
+
+
+def test_the_disk_of_a_vm_that_is_undeployed_grows_where_it_is_kept(bench: Bench) -> None:
+    without_place(bench, "undeploy-hard")
+    before = bench.vm().history
+    bench.do(lambda tx: disks.resize(tx, ADMIN, 0, 0, "20"))
+    assert (bench.phase(), bench.verbs) == ("DISK_RESIZE_UNDEPLOYED", ["disk.grow"])
+    assert (bench.sent[0].place, bench.world.occupancy.of(0).cpu) == (0, 0)
+    bench.finish()
+    assert (bench.phase(), bench.vm().disks[0]["SIZE"]) == ("UNDEPLOYED", "20")
+    bench.do(lambda tx: disks.resize(tx, ADMIN, 0, 0, "30"))
+    bench.answer("refused")
+    assert (bench.phase(), bench.vm().disks[0]["SIZE"]) == ("UNDEPLOYED", "20")
+    assert bench.vm().user_template.get("ERROR") == "grow: says refused"
+    assert bench.vm().history == before
+
+
+@pytest.mark.parametrize(("action", "where"), [("stop", "STOPPED"), ("undeploy", "UNDEPLOYED")])
+def test_a_disk_is_saved_where_it_is_kept(bench: Bench, action: str, where: str) -> None:
+    without_place(bench, action)
+    number = bench.do(lambda tx: saving.save_as(tx, ADMIN, 0, 0, "copy", "", -1))
+    assert (bench.phase(), bench.verbs) == (f"HOTPLUG_SAVEAS_{where}", ["disk.save"])
+    bench.answer(path="/vms/0/saved.1", sha256="0", virtual_mib=9)
+    bench.finish()
+    assert (bench.phase(), bench.world.images[number].state) == (where, ImageState.READY)
+
+
+@pytest.mark.parametrize("how", [3, 5])
+def test_one_without_a_place_that_is_ended_leaves_no_work_behind(bench: Bench, how: int) -> None:
+    without_place(bench, "undeploy")
+    bench.do(lambda tx: disks.resize(tx, ADMIN, 0, 0, "20"))
+    (asked,) = bench.sent
+    bench.recover(how)
+    assert (bench.phase(), len(bench.world.operations), bench.vm().kept_on) == ("DONE", 0, -1)
+    removed = next(sent for sent in bench.sent if sent.verb == "vm.remove")
+    assert removed.args["generation"] > asked.args["generation"]
+
+
+def test_what_nobody_has_to_be_asked_for_is_changed_without_a_place(bench: Bench) -> None:
+    without_place(bench, "undeploy")
+    bench.do(lambda tx: capacity.resize(tx, ADMIN, 0, "CPU=20\nMEMORY=256", True))
+    bench.do(lambda tx: configuration.update(tx, ADMIN, 0, "CONTEXT=[GREETING=hello]", 1))
+    bench.do(lambda tx: nics.update(tx, ADMIN, 0, 0, "NIC=[METRIC=5]", 1))
+    vm = bench.vm()
+    assert (bench.phase(), bench.sent, vm.cpu, vm.memory) == ("UNDEPLOYED", [], 20.0, 256)
+    assert (vm.template.vector("CONTEXT") or {})["GREETING"] == "hello"
+    assert vm.nics[0]["METRIC"] == "5"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tx: disks.resize(tx, ADMIN, 0, 0, "20"),
+        lambda tx: capacity.resize(tx, ADMIN, 0, "CPU=2", True),
+        lambda tx: configuration.update(tx, ADMIN, 0, "CONTEXT=[A=1]", 1),
+        lambda tx: snapshots.take_of_disk(tx, ADMIN, 0, 0, ""),
+    ],
+)
+def test_what_would_not_fit_the_memory_of_a_stopped_vm_is_refused(
+    bench: Bench, change: Callable[[Transaction], object]
+) -> None:
+    without_place(bench, "stop")
+    before = bench.vm()
+    with pytest.raises(Refusal, match="not available for state STOPPED"):
+        bench.do(change)
+    assert bench.vm() is before
 
 
 def test_a_guest_that_runs_is_shown_its_new_context(bench: Bench) -> None:

@@ -25,6 +25,7 @@ from .operations import (
     suspend,
     terminate,
 )
+from .operations.common import anew
 
 Start = Callable[[Transaction, Vm, Caller], None]
 
@@ -214,7 +215,7 @@ def _recover_delete(tx: Transaction, vm: Vm, caller: Caller) -> None:
     if vm.state is VmState.DONE:
         return
     if vm.place is None:
-        terminate.done(tx, vm, VmAction.DELETE, caller)
+        terminate.done(tx, _left_alone(tx, vm, "delete"), VmAction.DELETE, caller)
     elif phase(vm) != "CLEANUP_DELETE":
         cleanup.begin(tx, vm, caller, forced=True)
 
@@ -231,11 +232,15 @@ def _recover_recreate(tx: Transaction, vm: Vm, caller: Caller) -> None:
 def _recover_forget(tx: Transaction, vm: Vm, caller: Caller) -> None:
     if vm.state is VmState.DONE:
         return
+    terminate.done(tx, _left_alone(tx, vm, "delete-db"), VmAction.DELETE, caller)
+
+
+def _left_alone(tx: Transaction, vm: Vm, why: str) -> Vm:
+    """The VM without the work that was under way on it, none of which can come behind what is done now."""
     operation = tx.world.operation_on(vm)
     if operation is not None:
-        engine.abandon(tx, operation, "delete-db")
-    vm = tx.change(tx.world.vms[vm.id], generation=vm.generation + 1)
-    terminate.done(tx, vm, VmAction.DELETE, caller)
+        engine.abandon(tx, operation, why)
+    return anew(tx, tx.world.vms[vm.id])
 
 
 _RECOVERIES: dict[int, Start] = {

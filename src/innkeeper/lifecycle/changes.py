@@ -7,7 +7,12 @@ from innkeeper.model.world import World
 from .machine import phase
 
 #: Phases in which no guest runs, nor anything is done for one.
-_OFF = "PENDING HOLD CLONING CLONING_FAILURE POWEROFF SUSPENDED"
+_OFF = "PENDING HOLD CLONING CLONING_FAILURE POWEROFF UNDEPLOYED"
+#: Failures before a guest was started anew, or after it was shut down.
+_FAILED = (
+    "BOOT_FAILURE PROLOG_FAILURE EPILOG_FAILURE PROLOG_MIGRATE_POWEROFF_FAILURE BOOT_UNDEPLOY_FAILURE "
+    "PROLOG_UNDEPLOY_FAILURE"
+)
 
 
 def _as_they_are(phases: str) -> dict[str, str]:
@@ -25,25 +30,17 @@ CHANGES: dict[str, dict[str, str]] = {
     "disk-detach": {"RUNNING": "HOTPLUG", "POWEROFF": "HOTPLUG_EPILOG_POWEROFF"},
     "nic-attach": {"RUNNING": "HOTPLUG_NIC", "POWEROFF": "POWEROFF"},
     "nic-detach": {"RUNNING": "HOTPLUG_NIC", "POWEROFF": "POWEROFF"},
-    "disk-resize": {"RUNNING": "DISK_RESIZE", "POWEROFF": "DISK_RESIZE_POWEROFF"},
+    "disk-resize": _each("DISK_RESIZE", "RUNNING POWEROFF UNDEPLOYED"),
     "disk-snapshot-create": _each("DISK_SNAPSHOT", "RUNNING POWEROFF SUSPENDED"),
     "disk-snapshot-delete": _each("DISK_SNAPSHOT_DELETE", "RUNNING POWEROFF SUSPENDED"),
     "disk-snapshot-revert": _each("DISK_SNAPSHOT_REVERT", "POWEROFF"),
-    "disk-saveas": _each("HOTPLUG_SAVEAS", "RUNNING POWEROFF SUSPENDED"),
+    "disk-saveas": _each("HOTPLUG_SAVEAS", "RUNNING POWEROFF SUSPENDED UNDEPLOYED STOPPED"),
     "snapshot-create": {"RUNNING": "HOTPLUG_SNAPSHOT"},
     "snapshot-revert": {"RUNNING": "HOTPLUG_SNAPSHOT"},
     "snapshot-delete": {"RUNNING": "HOTPLUG_SNAPSHOT", "POWEROFF": "HOTPLUG_SNAPSHOT"},
-    "resize": {
-        "RUNNING": "HOTPLUG_RESIZE",
-        **_as_they_are("PENDING HOLD CLONING CLONING_FAILURE POWEROFF"),
-    },
-    "updateconf": {
-        "RUNNING": "HOTPLUG",
-        **_as_they_are(
-            "PENDING HOLD CLONING CLONING_FAILURE POWEROFF BOOT_FAILURE PROLOG_FAILURE EPILOG_FAILURE"
-        ),
-    },
-    "nic-update": {"RUNNING": "HOTPLUG_NIC", **_as_they_are(_OFF)},
+    "resize": {"RUNNING": "HOTPLUG_RESIZE", **_as_they_are(_OFF)},
+    "updateconf": {"RUNNING": "HOTPLUG", **_as_they_are(f"{_OFF} {_FAILED}")},
+    "nic-update": {"RUNNING": "HOTPLUG_NIC", **_as_they_are(f"{_OFF} SUSPENDED STOPPED")},
 }
 
 

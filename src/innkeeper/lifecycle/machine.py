@@ -20,6 +20,8 @@ _CHANGING = {
     "DISK_SNAPSHOT_POWEROFF DISK_SNAPSHOT_REVERT_POWEROFF DISK_SNAPSHOT_DELETE_POWEROFF "
     "HOTPLUG_SAVEAS_POWEROFF BACKUP_POWEROFF RESTORE",
     "SUSPENDED": "DISK_SNAPSHOT_SUSPENDED DISK_SNAPSHOT_DELETE_SUSPENDED HOTPLUG_SAVEAS_SUSPENDED",
+    "UNDEPLOYED": "DISK_RESIZE_UNDEPLOYED HOTPLUG_SAVEAS_UNDEPLOYED",
+    "STOPPED": "HOTPLUG_SAVEAS_STOPPED",
 }
 
 #: phase -> phases that may follow it.
@@ -82,7 +84,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 for _phase, _changing in _CHANGING.items():
     TRANSITIONS[_phase] |= frozenset(_changing.split())
-    _back = frozenset(f"RUNNING UNKNOWN POWEROFF SUSPENDED {_CLEANUP}".split())
+    _placed = f"RUNNING UNKNOWN POWEROFF SUSPENDED {_CLEANUP}"
+    _back = frozenset([_phase, "DONE"] if _phase in ("UNDEPLOYED", "STOPPED") else _placed.split())
     TRANSITIONS |= dict.fromkeys(_changing.split(), _back)
 
 

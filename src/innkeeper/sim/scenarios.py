@@ -295,7 +295,7 @@ def _has(name: str, wanted: str) -> Callable[[World, int], bool]:
 
 def _disk_has(size: int) -> Callable[[World, int], bool]:
     return lambda world, number: (
-        world.vms[number].running and world.vms[number].disks[0]["SIZE"] == str(size)
+        phase(world.vms[number]) == "UNDEPLOYED" and world.vms[number].disks[0]["SIZE"] == str(size)
     )
 
 
@@ -404,7 +404,9 @@ SCENARIOS: dict[str, Scenario] = {
     "tell guest": Scenario(
         _running, _change(nics.attach, "NIC_ALIAS=[NETWORK=net,PARENT=NIC0]"), _has_nics(0, 1)
     ),
-    "disk resize": Scenario(_running, _change(disks.resize, 0, "200"), _disk_has(200)),
+    "disk resize": Scenario(
+        _after("undeploy", "UNDEPLOYED"), _change(disks.resize, 0, "200"), _disk_has(200)
+    ),
     "resize": Scenario(
         _running, _change(capacity.resize, "MEMORY=768", True), _has("MEMORY", "768")
     ),
