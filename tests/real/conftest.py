@@ -24,18 +24,8 @@ def zone() -> Iterator[Zone]:
     One for each module: VMs of two front ends on one machine would have the same names.
     """
     zone = Zone()
-    try:
-        zone.build_image()
-        zone.libvirt("start")
-        zone.start()
-        zone.furnish()
+    with zone.furnished():
         yield zone
-        zone.end_all()
-        zone.stop()
-    finally:
-        zone.end()
-        zone.libvirt("stop")
-    zone.remove()
 
 
 @pytest.fixture(scope="module")

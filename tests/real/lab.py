@@ -204,8 +204,21 @@ class Lab(Zone):
         history: Any = self.api.vm.info(vm).HISTORY_RECORDS.HISTORY
         return str((history[-1] if isinstance(history, list) else history).HOSTNAME)
 
+    def sent(self) -> int:
+        """Bytes that the front end has sent to its hosts so far."""
+        return _counted(LAN)
+
+    def received(self) -> int:
+        """Bytes that its hosts have received so far, from it and from each other."""
+        return sum(_counted(f"{name}-lan") for name in self.hosts)
+
     def leftovers(self) -> list[str]:
         return [what for host in self.hosts.values() for what in host.leftovers(self.bridge)]
+
+
+def _counted(device: str) -> int:
+    """Bytes that went out by a device of the machine."""
+    return int(Path(f"/sys/class/net/{device}/statistics/tx_bytes").read_text())
 
 
 def _processes() -> Iterator[tuple[int, list[bytes]]]:

@@ -1,7 +1,6 @@
 """Backups of a real guest on a host over SSH: a full one, ten increments, every point again, in place and as images."""
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,61 +14,28 @@ pytestmark = pytest.mark.real
 READY, ERROR, POWEROFF = 1, 5, 8
 #: Backups that are made, and how many of them stay points of their own.
 MADE, KEPT = 12, 11
-Ssh = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ssh") / "key"
-    line = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "backups", "-f", path]
-    subprocess.run(line, check=True, timeout=60)
-    return path
-
-
-@pytest.fixture(scope="module")
-def vm(lab: Lab, key: Path) -> int:
+def vm(lab: Lab) -> int:
     """A guest on h1 of which the last backups are kept."""
-    public = key.with_suffix(".pub").read_text().strip()
     number = lab.on(
         "h1",
         "backed-up",
-        f'CONTEXT=[NETWORK="YES",SSH_PUBLIC_KEY="{public}"]\nBACKUP_CONFIG=[MODE="INCREMENT",KEEP_LAST="{KEPT}"]',
+        f'CONTEXT=[NETWORK="YES",SSH_PUBLIC_KEY="{lab.public_key()}"]\nBACKUP_CONFIG=[MODE="INCREMENT",KEEP_LAST="{KEPT}"]',
     )
     lab.answers(number)
     return number
 
 
 @pytest.fixture(scope="module")
-def ssh(lab: Lab, vm: int, key: Path) -> Ssh:
-    """A command in the guest."""
-    options = [
-        "-i",
-        str(key),
-        "-o",
-        "StrictHostKeyChecking=no",
-        "-o",
-        "UserKnownHostsFile=/dev/null",
-    ]
-
-    def run(command: str) -> str:
-        line = ["ssh", "-q", *options, f"root@{lab.address(vm)}", command]
-
-        def tried() -> str | None:
-            done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
-            return f"{done.stdout}\n" if done.returncode == 0 else None
-
-        return str(wait_for(tried, f"the guest does {command!r}"))
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def backup(lab: Lab, vm: int, ssh: Ssh) -> int:
+def backup(lab: Lab, vm: int) -> int:
     """The image with all backups; the guest is off in the end, and its last backup was made then."""
     store = lab.api.datastore.allocate("NAME=backups\nTYPE=BACKUP_DS\nDS_MAD=fs", -1)
     for number in range(MADE):
-        ssh(
-            f"echo point-{number} > /root/point; head -c 50000 /dev/urandom > /root/r{number}; sync"
+        lab.tell(
+            vm,
+            f"echo point-{number} > /root/point; head -c 50000 /dev/urandom > /root/r{number}; sync",
         )
         state = 3, 3
         if number == MADE - 1:
@@ -123,14 +89,12 @@ def test_every_point_of_the_chain_is_there(lab: Lab, backup: int, tmp_path: Path
         lab.api.image.delete(image)
 
 
-def test_put_back_in_place_the_guest_is_where_it_was(
-    lab: Lab, vm: int, backup: int, ssh: Ssh
-) -> None:
+def test_put_back_in_place_the_guest_is_where_it_was(lab: Lab, vm: int, backup: int) -> None:
     lab.api.vm.restore(vm, backup, 4, -1)
     lab.wait_phase(vm, POWEROFF)
     lab.api.vm.action("resume", vm)
     lab.running(vm)
-    point, *files = ssh("cat /root/point; ls /root").split()
+    point, *files = lab.tell(vm, "cat /root/point; ls /root").split()
     assert (point, "r4" in files, "r5" in files) == ("point-4", True, False)
 
 

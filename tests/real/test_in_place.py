@@ -1,7 +1,7 @@
 """Guests that are changed where they are: disks and NICs come and go, and nothing is left of those that went."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyone
@@ -13,9 +13,6 @@ pytestmark = pytest.mark.real
 
 RUNNING, POWEROFF, SUSPENDED = (3, 3), (8, 0), (5, 0)
 SECTOR, MIB = 512, 1 << 20
-SHELL = [
-    "ssh", "-q", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5",
-]  # fmt: skip
 
 
 class ChangingZone(Zone):
@@ -23,23 +20,6 @@ class ChangingZone(Zone):
 
     def __init__(self) -> None:
         super().__init__("inntest4", "10.113.11")
-        self.key = self.data / "key"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
-
-    def public_key(self) -> str:
-        return self.key.with_suffix(".pub").read_text().strip()
-
-    def tell(self, vm: int, command: str) -> str:
-        """What a command in the guest says."""
-
-        def tried() -> subprocess.CompletedProcess[str] | None:
-            words = [*SHELL, "-i", str(self.key), f"root@{self.address(vm)}", command]
-            done = subprocess.run(words, capture_output=True, text=True, timeout=60)
-            return None if done.returncode == 255 else done
-
-        done = wait_for(tried, f"the guest of VM {vm} takes a command")
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
-        return done.stdout.strip()
 
     def sees(self, vm: int, target: str, mib: int | None, seconds: float = 240.0) -> None:
         """Waits until the guest has a disk of this size, or (None) has it no more."""
@@ -47,28 +27,13 @@ class ChangingZone(Zone):
         wanted = str((mib or 0) * MIB // SECTOR)
         wait_for(lambda: self.tell(vm, command) == wanted, f"{target} has {mib} MiB", seconds)
 
-    def changed(self, vm: int, change: Callable[[], object], back: tuple[int, int]) -> None:
-        """Asks for a change, and waits until the VM is back."""
-        change()
-        self.wait_phase(vm, *back)
-        error = self.api.vm.info(vm).USER_TEMPLATE.get("ERROR")
-        assert error is None, error
-
     def disks(self, vm: int) -> list[str]:
         """The numbers of the VM's disks, as its record has them."""
         return [disk["DISK_ID"] for disk in self.vectors(vm, "DISK")]
 
-    def vectors(self, vm: int, kind: str) -> list[dict[str, str]]:
-        """What the VM's record has of a kind: pyone makes a list of several only."""
-        found = self.api.vm.info(vm).TEMPLATE.get(kind, [])
-        return found if isinstance(found, list) else [found]
-
     def nics(self, vm: int, kind: str = "NIC") -> list[dict[str, str]]:
         """The VM's NICs, or aliases, as its record has them."""
         return self.vectors(vm, kind)
-
-    def address(self, vm: int) -> str:
-        return self.nics(vm)[0]["IP"]
 
     def reaches(self, address: str) -> bool:
         command = ["ping", "-c", "1", "-W", "1", "-q", address]
@@ -94,18 +59,8 @@ class ChangingZone(Zone):
 def field() -> Iterator[ChangingZone]:
     """A furnished front end; the end proves that nothing is left over."""
     zone = ChangingZone()
-    try:
-        zone.build_image()
-        zone.libvirt("start")
-        zone.start()
-        zone.furnish()
+    with zone.furnished():
         yield zone
-        zone.end_all()
-        zone.stop()
-    finally:
-        zone.end()
-        zone.libvirt("stop")
-    zone.remove()
 
 
 @pytest.fixture(scope="module")

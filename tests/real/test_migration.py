@@ -5,7 +5,6 @@ import signal
 import socket
 import threading
 import time
-import xmlrpc.client
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -242,13 +241,9 @@ def test_what_cannot_be_is_refused_by_name_and_leaves_no_trace(lab: Lab, guest: 
     before = lab.api.vm.info(guest).HISTORY_RECORDS.HISTORY
 
     def refused(host: int, *arguments: object) -> str:
-        server = xmlrpc.client.ServerProxy(f"{lab.url}/RPC2")
-        with server:
-            done, said, code, *_ = server.one.vm.migrate(
-                "oneadmin:only-for-tests", guest, host, *arguments
-            )
-        assert not done and code == 0x0800, said
-        return str(said)
+        code, said = lab.refused("vm.migrate", guest, host, *arguments)
+        assert code == 0x0800
+        return said
 
     assert "already running on host" in refused(lab.hosts[here].number, True)
     lab.api.host.status(elsewhere.number, 2)

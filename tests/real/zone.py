@@ -1,6 +1,8 @@
 """A front end with its own data folder on this (private) machine, driven through pyone as a user would."""
 
 import base64
+import contextlib
+import functools
 import json
 import os
 import shutil
@@ -11,7 +13,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+import xmlrpc.client
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +28,23 @@ PASSWORD = "only-for-tests"
 NETWORK = "10.113.7"
 BRIDGE = "inntest0"
 DONE = 6
+#: A guest that costs next to nothing: its firmware is not to look for anything that it could boot from its disk.
+IDLE = 'CPU="0.01"\nMEMORY="16"\nOS=[BOOT="nic0"]\nNIC=[NETWORK="lan"]\n'
+SHELL = [
+    "ssh", "-q", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5",
+]  # fmt: skip
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 240.0) -> Any:
+def wait_for(
+    condition: Callable[[], Any], what: str, seconds: float = 240.0, pause: float = 0.05
+) -> Any:
     """The condition's first true value; an assertion that names it when it never comes."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = condition()
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError(f"{what}: not within {seconds:g} s")
 
 
@@ -115,6 +125,22 @@ class Zone:
     def remove(self) -> None:
         shutil.rmtree(self.data)
 
+    @contextlib.contextmanager
+    def furnished(self) -> Iterator[None]:
+        """All that a test needs, on this machine; the end proves that nothing is left over."""
+        try:
+            self.build_image()
+            self.libvirt("start")
+            self.start()
+            self.furnish()
+            yield
+            self.end_all()
+            self.stop()
+        finally:
+            self.end()
+            self.libvirt("stop")
+        self.remove()
+
     # -- objects
 
     def build_image(self) -> None:
@@ -169,6 +195,12 @@ class Zone:
         except AssertionError as late:
             raise AssertionError(f"{late}\n{self.story(vm)}") from None
 
+    def changed(self, vm: int, change: Callable[[], object], back: tuple[int, int]) -> None:
+        """Asks for a change, and waits until the VM is back."""
+        change()
+        self.wait_phase(vm, *back)
+        assert self.api.vm.info(vm).USER_TEMPLATE.get("ERROR") is None, self.story(vm)
+
     def end_all(self) -> None:
         """Ends every VM; of none of them anything is left then."""
         present = self.api.vmpool.info(-2, -1, -1, -1).VM
@@ -191,8 +223,37 @@ class Zone:
     def running(self, vm: int) -> None:
         self.wait_phase(vm, 3, 3)
 
+    def vectors(self, vm: int, kind: str) -> list[dict[str, str]]:
+        """What the VM's record has of a kind: pyone makes a list of several only."""
+        found = self.api.vm.info(vm).TEMPLATE.get(kind, [])
+        return found if isinstance(found, list) else [found]
+
     def address(self, vm: int) -> str:
-        return self.api.vm.info(vm).TEMPLATE["NIC"]["IP"]
+        return self.vectors(vm, "NIC")[0]["IP"]
+
+    # -- in guests
+
+    @functools.cached_property
+    def key(self) -> Path:
+        """The key with which guests let us in."""
+        key = self.data / "key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        return key
+
+    def public_key(self) -> str:
+        return self.key.with_suffix(".pub").read_text().strip()
+
+    def tell(self, vm: int, command: str) -> str:
+        """What a command in the guest says."""
+
+        def tried() -> subprocess.CompletedProcess[str] | None:
+            words = [*SHELL, "-i", str(self.key), f"root@{self.address(vm)}", command]
+            done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+            return None if done.returncode == 255 else done
+
+        done = wait_for(tried, f"the guest of VM {vm} takes a command")
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout.strip()
 
     def answers(self, vm: int, seconds: float = 300.0) -> dict[str, str]:
         """What the guest itself says about itself over the network."""
@@ -223,6 +284,13 @@ class Zone:
             ):
                 return int(entry.name)
         return None
+
+    def refused(self, method: str, *arguments: object) -> tuple[int, str]:
+        """The code and the words with which a request is refused, read without pyone's own types."""
+        with xmlrpc.client.ServerProxy(f"{self.url}/RPC2") as server:
+            done, said, code, *_ = getattr(server.one, method)(f"oneadmin:{PASSWORD}", *arguments)
+        assert not done, f"{method}{arguments} was not refused: {said}"
+        return code, str(said)
 
     def ask(self, path: str, verb: str = "GET") -> Any:
         """An answer of our own API."""
