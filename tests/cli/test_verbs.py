@@ -11,6 +11,14 @@ from . import documents
 from .conftest import CannedFrontEnd, Inn
 
 SENT: list[tuple[str, str, tuple[Any, ...]]] = [
+    ("user enable 5", "user.enable", (5, True)),
+    ("user disable ann", "user.enable", (5, False)),
+    ("user addgroup ann 100", "user.addgroup", (5, 100)),
+    ("user delgroup 5 100", "user.delgroup", (5, 100)),
+    ("user chauth 5 ldap", "user.chauth", (5, "ldap", "")),
+    ("user umask ann 137", "user.update", (5, 'UMASK="137"\n', 1)),
+    ("group addadmin 100 ann", "group.addadmin", (100, 5)),
+    ("group deladmin 100 5", "group.deladmin", (100, 5)),
     ("acl delete 3", "acl.delrule", (3,)),
     ("acl create #5 VM+NET/@100 USE+MANAGE", "acl.addrule", ("100000005", "5200000064", "3", "")),
     ("acl create @100 HOST/%1 MANAGE #0", "acl.addrule", ("200000064", "2800000001", "2", "100000000")),

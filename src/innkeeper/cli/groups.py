@@ -88,6 +88,7 @@ SPECIAL: dict[str, dict[str, _Special]] = {
     },
     "user": {
         "create": ("Objects", "user", "create", "Add a user."),
+        "umask": ("Actions", "user", "umask", "Show or set the permission bits new objects lack."),
         "login": ("Actions", "user", "login", "Get a token and keep it."),
         "passwd": ("Actions", "user", "passwd", "Change a password."),
     },

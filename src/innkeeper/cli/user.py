@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import click
 
-from innkeeper.cli import render
+from innkeeper.cli import render, template_text
 from innkeeper.cli.document import parse, text_at
 from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.generic import info
@@ -17,6 +18,7 @@ from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import auth_file, current, write_secret
 
 _OWN_ID = -1
+_DEFAULT_UMASK = "177"
 _TOKEN_SECONDS = 36_000
 
 
@@ -122,3 +124,24 @@ def login(
     elif keep:
         write_secret(path, f"{user}:{token}")
         render.note(f"token of {user} kept in {path}")
+
+
+@click.command(
+    "umask",
+    cls=InnCommand,
+    help="Set the permission bits that what a user makes will lack, in octal; without MASK, show them.",
+    epilog=examples("inn user umask ann 137", "inn user umask ann"),
+)
+@click.argument("user", type=ObjectType("user"))
+@click.argument("mask", required=False)
+def umask(user: str, mask: str | None) -> None:
+    """Show or set the umask."""
+    client = current().client()
+    number = id_of(client, KINDS["user"], user)
+    if mask is None:
+        found = text_at(parse(info(client, KINDS["user"], number)), "TEMPLATE/UMASK")
+        click.echo(found or _DEFAULT_UMASK)
+        return
+    if not re.fullmatch("[0-7]{1,3}", mask):
+        raise CliError(f"MASK: expected up to three octal digits, not {mask!r}", ExitCode.USAGE)
+    client.call("user.update", number, template_text.single("UMASK", mask), 1)

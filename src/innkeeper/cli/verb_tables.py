@@ -182,6 +182,16 @@ TEMPLATE = (
 )  # fmt: skip
 
 USER = (
+    Verb("enable", "user.enable", "Let a user in again.", (ID, Literal(True))),
+    Verb("disable", "user.enable", "Keep a user out, with all tokens.", (ID, Literal(False))),
+    Verb("addgroup", "user.addgroup", "Put a user into one more group.", (ID, "group"), (Arg("group", "group"),),
+         section="Members"),
+    Verb("delgroup", "user.delgroup", "Take a user out of a group.", (ID, "group"), (Arg("group", "group"),),
+         section="Members"),
+    Verb("chauth", "user.chauth",
+         "Change how a user is authenticated: core, public, ssh, x509, ldap, server_cipher, server_x509.",
+         (ID, "driver", "secret"), (Arg("driver"), Arg("secret", default="")),
+         examples=("inn user chauth ann ldap", "inn user chauth ann core new-password")),
     Verb("chgrp", "user.chgrp", "Change the primary group.", (ID, "group"),
          (Arg("group", "group"),)),
 )  # fmt: skip
@@ -197,6 +207,14 @@ CLUSTER = tuple(
     for noun, kind in (("host", "host"), ("datastore", "datastore"), ("vnet", "network"))
     for short, words in (("add", "Add"), ("del", "Take away"))
 )
+
+
+GROUP = (
+    Verb("addadmin", "group.addadmin", "Let a member handle the group's users and objects.", (ID, "user"),
+         (Arg("user", "user"),), section="Members"),
+    Verb("deladmin", "group.deladmin", "Take that office away.", (ID, "user"), (Arg("user", "user"),),
+         section="Members"),
+)  # fmt: skip
 
 
 def _vdc_verbs() -> Iterator[Verb]:
@@ -228,6 +246,7 @@ TABLES: dict[str, tuple[Verb, ...]] = {
     "datastore": DATASTORE,
     "template": TEMPLATE,
     "user": USER,
+    "group": GROUP,
     "cluster": CLUSTER,
     "vdc": VDC,
     "acl": ACL,

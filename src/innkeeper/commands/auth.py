@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from innkeeper.model.clock import Clock
-from innkeeper.model.errors import Code, Refusal, bad_argument, wrong_state
+from innkeeper.model.errors import Code, Refusal, bad_argument
 from innkeeper.model.objects import LoginToken, User
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction, World
@@ -23,6 +23,8 @@ from .common import check_right
 
 #: The driver whose users have a password here. What others keep there (a public key, a name) is no secret.
 CORE = "core"
+#: How users can be authenticated. `public` ones cannot log in: servers act for them (`server_cipher`, `server_x509`).
+DRIVERS = frozenset({CORE, "public", "ssh", "x509", "ldap", "server_cipher", "server_x509"})
 #: Seconds for which a successful authentication is remembered (OpenNebula's shipped SESSION_EXPIRATION_TIME).
 SESSION_TIME = 900.0
 #: Login tokens of one user at most.
@@ -139,6 +141,10 @@ class Authenticator:
                 return token
         return None
 
+    async def stored(self, driver: str, password: str) -> str:
+        """What is kept of what a user logs in with: of a password a hash; a public key or a name is kept as it is."""
+        return await self.hashed(password) if driver in ("", CORE) and password else password
+
     async def hashed(self, password: str) -> str:
         """A password as it is stored."""
         text: str = await self.blocking(self.passwords.hash, password)
@@ -171,7 +177,7 @@ def login(tx: Transaction, caller: Caller, username: str, token: str, valid: int
         raise bad_argument(f"A token for group {caller.gid} cannot make one for more", number)
     live = tuple(t for t in user.tokens if t.expires < 0 or t.expires > tx.now)
     if len(live) >= MAX_TOKENS:
-        raise wrong_state(f"User {number} has {MAX_TOKENS} login tokens already", number)
+        raise bad_argument(f"User {number} has {MAX_TOKENS} login tokens already", number)
     token = token or secrets.token_hex(32)
     expires = -1 if valid == -1 else tx.second + valid
     tx.change(user, tokens=(*live, LoginToken(digest(token), expires, egid)))

@@ -111,6 +111,17 @@ def spare_group(cloud: Cloud) -> int:
     return number
 
 
+def _in_a_group(cloud: Cloud) -> list[Any]:
+    group = spare_group(cloud)
+    cloud.do("one.user.addgroup", 2, group)
+    return [2, group]
+
+
+def _with_an_admin(cloud: Cloud) -> list[Any]:
+    cloud.do("one.group.addadmin", 1, 2)
+    return [1, 2]
+
+
 def security_group(cloud: Cloud) -> int:
     """A security group that nothing uses."""
     number: int = cloud.do("one.secgroup.allocate", "NAME=ssh")
@@ -263,6 +274,8 @@ EXAMPLES: dict[str, Make] = {
     **everything("datastore", datastore),
     "one.datastorepool.info": just(),
     "one.group.allocate": just("staff"),
+    "one.group.addadmin": just(1, 2),
+    "one.group.deladmin": _with_an_admin,
     "one.group.delete": on(spare_group),
     "one.group.info": just(1),
     "one.group.update": just(1, "A = 1", 1),
@@ -320,6 +333,10 @@ EXAMPLES: dict[str, Make] = {
     "one.user.update": on(alice, "A = 1", 1),
     "one.user.passwd": on(alice, "other"),
     "one.user.login": just("alice", "", 60),
+    "one.user.chauth": on(alice, "ssh", "AAAA"),
+    "one.user.enable": on(alice, False),
+    "one.user.addgroup": lambda cloud: [2, spare_group(cloud)],
+    "one.user.delgroup": _in_a_group,
     "one.user.chgrp": lambda cloud: [2, spare_group(cloud)],
     "one.userpool.info": just(),
     "one.vm.allocate": just(VM),

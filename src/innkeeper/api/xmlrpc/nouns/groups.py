@@ -13,6 +13,7 @@ from innkeeper.api.xmlrpc.methods import (
     Desk,
     Method,
     change,
+    i,
     pool,
     read,
     s,
@@ -45,6 +46,8 @@ def update(tx: Transaction, caller: Caller, group_id: int, text: str, append: in
 
 METHODS: Final = (
     Method("one.group.allocate", (s("name"),), change(users.allocate_group), "Creates a group."),
+    Method("one.group.addadmin", (ID, i("user")), change(users.add_admin), "Makes a member its administrator."),
+    Method("one.group.deladmin", (ID, i("user")), change(users.delete_admin), "Takes that office away."),
     Method("one.group.delete", (ID,), change(users.delete_group), "Deletes an empty group."),
     Method("one.group.info", (ID, DECRYPT), read(info), "A group's document; -1 is the caller's."),
     Method("one.group.update", UPDATE, change(update), "Replaces (0) or merges (1) the template."),

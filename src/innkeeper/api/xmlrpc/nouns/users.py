@@ -12,6 +12,7 @@ from innkeeper.api.xmlrpc.methods import (
     Answer,
     Desk,
     Method,
+    b,
     change,
     i,
     numbers,
@@ -31,15 +32,22 @@ async def allocate(
 ) -> Answer:
     """Creates a user. Only those who may are worth the work of hashing the password."""
     check_create(desk.world, caller, User)
-    hashed = await desk.authenticator.hashed(password)
-    return await desk.core.run(lambda tx: users.allocate(tx, caller, name, hashed, driver, gids))
+    stored = await desk.authenticator.stored(driver, password)
+    return await desk.core.run(lambda tx: users.allocate(tx, caller, name, stored, driver, gids))
+
+
+async def chauth(desk: Desk, caller: Caller, user_id: int, driver: str, password: str) -> Answer:
+    """Sets how a user is authenticated."""
+    need(desk.world, User, user_id, caller, Right.ADMIN)
+    stored = await desk.authenticator.stored(driver, password)
+    return await desk.core.run(lambda tx: users.chauth(tx, caller, user_id, driver, stored))
 
 
 async def passwd(desk: Desk, caller: Caller, user_id: int, password: str) -> Answer:
     """Sets a password."""
-    need(desk.world, User, user_id, caller, Right.MANAGE)
-    hashed = await desk.authenticator.hashed(password)
-    return await desk.core.run(lambda tx: users.passwd(tx, caller, user_id, hashed))
+    user = need(desk.world, User, user_id, caller, Right.MANAGE)
+    stored = await desk.authenticator.stored(user.driver, password)
+    return await desk.core.run(lambda tx: users.passwd(tx, caller, user_id, stored))
 
 
 def info(desk: Desk, caller: Caller, user_id: int, _decrypt: bool) -> Answer:
@@ -63,6 +71,11 @@ METHODS: Final = (
     Method("one.user.info", (ID, DECRYPT), read(info), "A user's document; -1 is the caller."),
     Method("one.user.update", UPDATE, change(users.update_user), "Replaces (0) or merges (1) the template."),
     Method("one.user.passwd", (ID, s("password")), passwd, "Sets the password."),
+    Method("one.user.chauth", (ID, s("driver"), s("password")), chauth,
+           "Sets the authentication driver; an empty password leaves what it keeps."),
+    Method("one.user.enable", (ID, b("enable")), change(users.enable), "Lets a user in, or keeps him out."),
+    Method("one.user.addgroup", (ID, i("group")), change(users.add_group), "Puts a user into one more group."),
+    Method("one.user.delgroup", (ID, i("group")), change(users.delete_from_group), "Takes a user out of a group."),
     Method("one.user.login", (s("username"), s("token"), i("valid"), i("egid", -1)), change(auth.login),
            "Makes a login token for seconds (-1: for ever), or ends it (0)."),
     Method("one.user.chgrp", (ID, i("gid")), change(users.chgrp), "Sets the primary group."),
