@@ -23,6 +23,7 @@ from .test_whole import LINES
 GENERIC = {
     "list": "", "show": "1", "delete": "1", "update": "1 --set A=b", "rename": "1 other",
     "chmod": "1 640", "chown": "1 2", "chgrp": "1 2", "lock": "1", "unlock": "1",
+    "create": "--name x",
 }  # fmt: skip
 
 SPECIAL = (

@@ -104,8 +104,8 @@ def test_a_list_imports_little(canned: CannedFrontEnd) -> None:
         *(
             f"innkeeper.cli.{name}"
             for name in (
-                "client", "document", "errors", "formats", "freshness", "generic", "groups", "lazy",
-                "lean_http", "main", "names", "objects", "render", "rules", "session", "states", "xmlrpc",
+                "client", "document", "errors", "formats", "freshness", "generic", "groups", "kinds", "lazy",
+                "lean_http", "main", "names", "nouns", "objects", "render", "rules", "session", "states", "xmlrpc",
             )
         ),
     }  # fmt: skip

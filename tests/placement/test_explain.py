@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from innkeeper.model.nouns import Role, VmGroup
 from innkeeper.model.states import DatastoreType, HostState, LcmState, VmState
 from innkeeper.placement.decide import FILTERS, Explanation, Policy, explain, place
 
@@ -202,6 +203,11 @@ def test_whatever_refuses_every_host_something_is_advised(failing: int) -> None:
         "cluster": (host(1), vm(5, text='NIC = [ CLUSTER_ID = "9" ]\n')),
         "AUTOMATIC_REQUIREMENTS": (host(1), vm(5, text='AUTOMATIC_REQUIREMENTS = "ID = 9"\n')),
         "SCHED_REQUIREMENTS": (host(1), vm(5, wishes='SCHED_REQUIREMENTS = "ID = 9"\n')),
+        "vmgroup": (
+            host(1),
+            VmGroup(id=7, name="g", uid=0, gid=0, roles=(Role(0, "a", hosts=(2,)),)),
+            vm(5, text="VMGROUP = [ VMGROUP_ID = 7, ROLE = a ]\n"),
+        ),
         "datastore": (host(1), store(0, state=1), vm(5)),
         "cpu": (host(1), vm(5, cpu=9)),
         "memory": (host(1), vm(5, memory=9)),

@@ -12,6 +12,7 @@ from innkeeper.cli import render
 from innkeeper.cli.client import Client
 from innkeeper.cli.document import Element, object_data, parse
 from innkeeper.cli.errors import CliError, ExitCode
+from innkeeper.cli.kinds import Column, Kind
 from innkeeper.cli.lazy import InnCommand, command, examples
 from innkeeper.cli.names import (
     ObjectType,
@@ -21,7 +22,7 @@ from innkeeper.cli.names import (
     pool_document,
     pool_members,
 )
-from innkeeper.cli.objects import KINDS, Column, Kind
+from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import Session, current
 
 Act = Callable[[Client, int], Any]
@@ -231,6 +232,13 @@ def delete_command(kind: Kind) -> InnCommand:
     )  # fmt: skip
 
 
+def create_command(kind: Kind) -> InnCommand:
+    """`inn KIND create`, for kinds that are made from a template alone, or little more."""
+    from innkeeper.cli.creation import create_command as build
+
+    return build(kind)
+
+
 def rename_command(kind: Kind) -> InnCommand:
     """`inn KIND rename`."""
 
@@ -377,6 +385,7 @@ def unlock_command(kind: Kind) -> InnCommand:
 BUILDERS: dict[str, tuple[str, Callable[[Kind], InnCommand]]] = {
     "list": ("List them.", list_command),
     "show": ("Show all about them.", show_command),
+    "create": ("Make one.", create_command),
     "delete": ("Delete them.", delete_command),
     "update": ("Change attributes.", update_command),
     "rename": ("Change the name.", rename_command),

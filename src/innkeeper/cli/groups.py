@@ -7,8 +7,9 @@ from functools import partial
 
 import click
 
+from innkeeper.cli.kinds import Kind
 from innkeeper.cli.lazy import Entry, LazyGroup, examples, from_module, session_options
-from innkeeper.cli.objects import KINDS, Kind
+from innkeeper.cli.objects import KINDS
 
 # Verbs that are more than one call: name -> (section, module, function, what help says).
 _Special = tuple[str, str, str, str]

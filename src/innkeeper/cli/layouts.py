@@ -9,7 +9,8 @@ import click
 
 from innkeeper.cli import formats, freshness, render, states, template_text
 from innkeeper.cli.document import Element, state_name, text_at
-from innkeeper.cli.objects import Cell, Column, Kind, joined, vm_host
+from innkeeper.cli.kinds import Cell, Column, Kind, joined
+from innkeeper.cli.objects import vm_host
 
 
 @dataclass(frozen=True)
@@ -265,6 +266,21 @@ _LAYOUTS = {
     "template": Layout(
         "TEMPLATE", (*_OWNED, Fact("REGISTER TIME", "REGTIME", formats.moment_with_year))
     ),
+    "vntemplate": Layout(
+        "NETWORK TEMPLATE", (*_OWNED, Fact("REGISTER TIME", "REGTIME", formats.moment_with_year))
+    ),
+    "vmgroup": Layout(
+        "VM GROUP",
+        _OWNED,
+        (
+            Section("ROLES", "ROLES/ROLE", (
+                _column("ID"), _column("NAME", width=12), _column("POLICY", width=12),
+                _column("HOSTS", "HOST_AFFINED", 8), _column("AVOIDED", "HOST_ANTI_AFFINED", 8),
+                _column("VMS", width=16),
+            )),
+        ),
+    ),
+    "document": Layout("DOCUMENT", (*_OWNED, Fact("TYPE", "TYPE"))),
     "cluster": Layout(
         "CLUSTER",
         (

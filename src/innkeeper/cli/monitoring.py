@@ -11,9 +11,10 @@ from innkeeper.cli import formats, render
 from innkeeper.cli.client import Client
 from innkeeper.cli.document import Element, object_data, parse, text_at
 from innkeeper.cli.generic import heads_of
+from innkeeper.cli.kinds import Column, Kind
 from innkeeper.cli.lazy import InnCommand, command, examples
 from innkeeper.cli.names import EVERYTHING, ObjectType, all_ids
-from innkeeper.cli.objects import KINDS, Column, Kind
+from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import current
 
 _LAST = 0  # instead of a number of seconds: the last sample of each object

@@ -11,7 +11,8 @@ import click
 from innkeeper.cli.client import Client
 from innkeeper.cli.document import Element, members, parse, text_at
 from innkeeper.cli.errors import CliError, ExitCode
-from innkeeper.cli.objects import KINDS, Kind
+from innkeeper.cli.kinds import Kind
+from innkeeper.cli.objects import KINDS
 
 _RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
 _LONGEST_RANGE = 100_000

@@ -7,78 +7,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from innkeeper.cli import formats, freshness, rules, states
 from innkeeper.cli.document import Element, text_at
-
-Cell: TypeAlias = "str | Callable[[Element], str]"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a list: where its text is found, and how it is shown.
-
-    `value` is a path in the object's element, or a function of the element.
-    """
-
-    name: str
-    width: int
-    value: Cell
-    format: Callable[[str], str] = formats.as_is
-    left: bool = False
-    header: str = ""
-
-    def cell(self, row: Element) -> str:
-        """The text of this column for one object."""
-        found = text_at(row, self.value) if isinstance(self.value, str) else self.value(row)
-        return self.format(found)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of object: its names, its methods, its columns and the generic verbs it has.
-
-    `pool_args` are the arguments of the pool method that follow the filter; `None` means that the
-    method takes no arguments at all.
-    """
-
-    name: str
-    noun: str
-    plural: str
-    api: str
-    pool: str
-    element: str
-    columns: tuple[Column, ...]
-    default: tuple[str, ...]
-    verbs: tuple[str, ...]
-    pool_args: tuple[int, ...] | None = (-1, -1)
-    user_template: str = "TEMPLATE"
-
-    def column(self, name: str) -> Column | None:
-        """The column of that name, in any case."""
-        return next((c for c in self.columns if c.name == name.upper()), None)
-
-
-OWNED = ("list", "show", "delete", "update", "rename", "chmod", "chown", "chgrp")
-LOCKABLE = (*OWNED, "lock", "unlock")
-GLOBAL = ("list", "show", "delete", "update", "rename")
-
-
-def count(path: str) -> Callable[[Element], str]:
-    """A cell that counts the children of an element."""
-    return lambda row: str(len(found)) if (found := row.find(path)) is not None else "0"
-
-
-def joined(path: str) -> Callable[[Element], str]:
-    """A cell that joins the texts found at a path with commas."""
-    return lambda row: ",".join(item.text or "" for item in row.iterfind(path))
-
-
-def short_of(table: dict[int, states.State], path: str = "STATE") -> Callable[[Element], str]:
-    """A cell with the short form of a state number."""
-    return lambda row: states.look_up(table, text_at(row, path)).short
+from innkeeper.cli.kinds import (
+    CLUSTERS,
+    GLOBAL,
+    ID,
+    LOCKABLE,
+    NAME,
+    OWNED,
+    OWNER,
+    REGTIME,
+    Column,
+    Kind,
+    count,
+    joined,
+    short_of,
+)
+from innkeeper.cli.nouns import NOUNS
 
 
 def _vm_state(row: Element) -> str:
@@ -195,19 +142,10 @@ _QUOTA_COLUMNS = (
     Column("PCI", 9, _quota("PCI_DEV", formats.number)),
 )
 
-_ID = Column("ID", 4, "ID")
-_NAME = Column("NAME", 15, "NAME", left=True)
-_OWNER = (
-    Column("USER", 8, "UNAME", left=True),
-    Column("GROUP", 8, "GNAME", left=True),
-)
-_CLUSTERS = Column("CLUSTERS", 10, joined("CLUSTERS/ID"), left=True)
-_REGTIME = Column("REGTIME", 15, "REGTIME", formats.moment)
-
 VM = Kind(
     "vm", "VM", "VMs", "vm", "vmpool", "VM",
     columns=(
-        _ID, *_OWNER,
+        ID, *OWNER,
         Column("NAME", 15, _vm_name, left=True),
         Column("STAT", 4, _vm_state),
         Column("CPU", 4, "TEMPLATE/CPU", formats.number),
@@ -226,7 +164,7 @@ VM = Kind(
 HOST = Kind(
     "host", "host", "hosts", "host", "hostpool", "HOST",
     columns=(
-        _ID, _NAME,
+        ID, NAME,
         Column("CLUSTER", 10, "CLUSTER", left=True),
         Column("TVM", 3, "HOST_SHARE/RUNNING_VMS"),
         Column("ALLOCATED_CPU", 18, _host_cpu),
@@ -251,14 +189,14 @@ HOST = Kind(
 IMAGE = Kind(
     "image", "image", "images", "image", "imagepool", "IMAGE",
     columns=(
-        _ID, *_OWNER, _NAME,
+        ID, *OWNER, NAME,
         Column("DATASTORE", 10, "DATASTORE", left=True),
         Column("SIZE", 7, "SIZE", formats.size_of_mib),
         Column("TYPE", 4, short_of(states.IMAGE_TYPES, "TYPE"), left=True),
         Column("PERSISTENT", 3, "PERSISTENT", formats.yes_no, header="PER"),
         Column("STAT", 4, short_of(states.IMAGE), left=True),
         Column("RVMS", 4, "RUNNING_VMS"),
-        _REGTIME,
+        REGTIME,
         Column("MODTIME", 15, "MODTIME", formats.moment),
     ),
     default=("ID", "USER", "GROUP", "NAME", "DATASTORE", "SIZE", "TYPE", "PERSISTENT", "STAT",
@@ -269,7 +207,7 @@ IMAGE = Kind(
 NETWORK = Kind(
     "network", "virtual network", "virtual networks", "vn", "vnpool", "VNET",
     columns=(
-        _ID, *_OWNER, _NAME, _CLUSTERS,
+        ID, *OWNER, NAME, CLUSTERS,
         Column("BRIDGE", 8, "BRIDGE", left=True),
         Column("STATE", 6, short_of(states.NETWORK), left=True),
         Column("LEASES", 6, "USED_LEASES"),
@@ -285,7 +223,7 @@ NETWORK = Kind(
 SECURITY_GROUP = Kind(
     "secgroup", "security group", "security groups", "secgroup", "secgrouppool", "SECURITY_GROUP",
     columns=(
-        _ID, *_OWNER, _NAME,
+        ID, *OWNER, NAME,
         Column("UPDATED", 8, count("UPDATED_VMS")),
         Column("OUTDATED", 8, count("OUTDATED_VMS")),
         Column("ERROR", 8, count("ERROR_VMS")),
@@ -297,7 +235,7 @@ SECURITY_GROUP = Kind(
 DATASTORE = Kind(
     "datastore", "datastore", "datastores", "datastore", "datastorepool", "DATASTORE",
     columns=(
-        _ID,
+        ID,
         Column("NAME", 10, "NAME", left=True),
         Column("SIZE", 6, _datastore_size, formats.size_of_mib),
         Column("AVAIL", 5, _datastore_free, left=True),
@@ -307,7 +245,7 @@ DATASTORE = Kind(
         Column("DS", 7, "DS_MAD", left=True),
         Column("TM", 7, "TM_MAD", left=True),
         Column("STAT", 4, short_of(states.DATASTORE), left=True),
-        *_OWNER,
+        *OWNER,
     ),
     default=("ID", "NAME", "SIZE", "AVAIL", "CLUSTERS", "IMAGES", "TYPE", "DS", "TM", "STAT"),
     verbs=OWNED,
@@ -316,7 +254,7 @@ DATASTORE = Kind(
 
 TEMPLATE = Kind(
     "template", "template", "templates", "template", "templatepool", "VMTEMPLATE",
-    columns=(_ID, *_OWNER, _NAME, _REGTIME),
+    columns=(ID, *OWNER, NAME, REGTIME),
     default=("ID", "USER", "GROUP", "NAME", "REGTIME"),
     verbs=tuple(verb for verb in LOCKABLE if verb != "delete"),
 )  # fmt: skip
@@ -324,7 +262,7 @@ TEMPLATE = Kind(
 CLUSTER = Kind(
     "cluster", "cluster", "clusters", "cluster", "clusterpool", "CLUSTER",
     columns=(
-        _ID, _NAME,
+        ID, NAME,
         Column("HOSTS", 10, count("HOSTS")),
         Column("VNETS", 10, count("VNETS")),
         Column("DATASTORES", 10, count("DATASTORES")),
@@ -337,7 +275,7 @@ CLUSTER = Kind(
 USER = Kind(
     "user", "user", "users", "user", "userpool", "USER",
     columns=(
-        _ID,
+        ID,
         Column("NAME", 10, "NAME", left=True),
         Column("ENABLED", 4, "ENABLED", lambda text: formats.yes_no(text).lower(), left=True,
                header="ENAB"),
@@ -352,7 +290,7 @@ USER = Kind(
 
 GROUP = Kind(
     "group", "group", "groups", "group", "grouppool", "GROUP",
-    columns=(_ID, _NAME, Column("USERS", 5, count("USERS")), *_QUOTA_COLUMNS),
+    columns=(ID, NAME, Column("USERS", 5, count("USERS")), *_QUOTA_COLUMNS),
     default=("ID", "NAME", "USERS", "VMS", "MEMORY", "CPU", "PCI"),
     verbs=("list", "show", "delete", "update"),
     pool_args=None,
@@ -361,7 +299,7 @@ GROUP = Kind(
 VDC = Kind(
     "vdc", "VDC", "VDCs", "vdc", "vdcpool", "VDC",
     columns=(
-        _ID, _NAME,
+        ID, NAME,
         Column("GROUPS", 6, count("GROUPS")),
         Column("CLUSTERS", 8, _resources("CLUSTERS", "CLUSTER_ID")),
         Column("HOSTS", 5, _resources("HOSTS", "HOST_ID")),
@@ -376,7 +314,7 @@ VDC = Kind(
 ACL = Kind(
     "acl", "ACL rule", "ACL rules", "acl", "acl", "ACL",
     columns=(
-        _ID,
+        ID,
         Column("USER", 8, rules.who),
         Column("RESOURCES", 23, rules.kinds, header=f"RES_{rules.LETTERS}"),
         Column("RID", 5, rules.which),
@@ -393,5 +331,6 @@ KINDS = {
     kind.name: kind
     for kind in (
         VM, HOST, IMAGE, NETWORK, SECURITY_GROUP, DATASTORE, TEMPLATE, CLUSTER, USER, GROUP, VDC, ACL,
+        *NOUNS,
     )
 }  # fmt: skip

@@ -9,9 +9,10 @@ import click
 from innkeeper.cli import formats, render
 from innkeeper.cli.document import Element, object_data, parse, text_at
 from innkeeper.cli.generic import heads_of
+from innkeeper.cli.kinds import Column
 from innkeeper.cli.lazy import InnCommand, examples
 from innkeeper.cli.names import ObjectType, id_of
-from innkeeper.cli.objects import KINDS, Column
+from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import current
 
 _VM = click.argument("vm", type=ObjectType("vm"), metavar="VM")

@@ -127,6 +127,10 @@ VM = (
          (ID, "snapshot"), (_SNAPSHOT,), section="Snapshots"),
     Verb("snapshot-revert", "vm.snapshotrevert", "Bring a running guest back to a snapshot.",
          (ID, "snapshot"), (_SNAPSHOT,), section="Snapshots"),
+    Verb("vmgroup-add", "vm.vmgroupadd", "Let a VM belong to a role of a VM group.",
+         (ID, "group", "role"), (Arg("group", "vmgroup"), Arg("role")), section="Members",
+         examples=("inn vm vmgroup-add web site frontend",)),
+    Verb("vmgroup-del", "vm.vmgroupdel", "Take a VM out of its VM group.", (ID,), section="Members"),
     Verb("nic-detach", "vm.detachnic", "Take a NIC with its aliases, or one alias, from a VM.",
          (ID, "nic"), (Arg("nic", number=True),), section="Devices"),
 )  # fmt: skip
@@ -236,6 +240,26 @@ def _vdc_verbs() -> Iterator[Verb]:
 
 VDC = tuple(_vdc_verbs())
 ACL = (Verb("delete", "acl.delrule", "Delete rules.", (ID,), section="Objects"),)
+VNTEMPLATE = (
+    Verb("clone", "vntemplate.clone", "Copy a network template.", (ID, "name"), (Arg("name"),), "ID"),
+    Verb("instantiate", "vntemplate.instantiate", "Make a virtual network from it.", (ID, "name", "extra"),
+         (Opt(("--name",), "Its name."), Opt(("--extra",), "Attributes that are merged over the template.")), "ID",
+         examples=("inn vntemplate instantiate lan --name mine --extra 'AR=[TYPE=IP4,IP=10.0.5.1,SIZE=20]'",)),
+)  # fmt: skip
+
+_ROLE = Arg("role", number=True)
+VM_GROUP = (
+    Verb("role-add", "vmgroup.roleadd", "Add a role.", (ID, "text"), (Arg("text"),), section="Members",
+         examples=("inn vmgroup role-add site 'ROLE=[NAME=cache,POLICY=ANTI_AFFINED]'",)),
+    Verb("role-update", "vmgroup.roleupdate", "Change the policy or the hosts of a role.", (ID, "role", "text"),
+         (_ROLE, Arg("text")), section="Members", examples=("inn vmgroup role-update site 0 'HOST_AFFINED=1'",)),
+    Verb("role-delete", "vmgroup.roledelete", "Take a role away that no VM has.", (ID, "role"), (_ROLE,),
+         section="Members"),
+)  # fmt: skip
+
+DOCUMENT = (
+    Verb("clone", "document.clone", "Copy a document.", (ID, "name"), (Arg("name"),), "ID"),
+)  # fmt: skip
 
 TABLES: dict[str, tuple[Verb, ...]] = {
     "vm": VM,
@@ -250,4 +274,7 @@ TABLES: dict[str, tuple[Verb, ...]] = {
     "cluster": CLUSTER,
     "vdc": VDC,
     "acl": ACL,
+    "vntemplate": VNTEMPLATE,
+    "vmgroup": VM_GROUP,
+    "document": DOCUMENT,
 }

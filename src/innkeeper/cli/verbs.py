@@ -15,9 +15,10 @@ import click
 from innkeeper.cli.client import Client
 from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.generic import for_each, objects_argument
+from innkeeper.cli.kinds import Kind
 from innkeeper.cli.lazy import InnCommand, command, examples
 from innkeeper.cli.names import ObjectType, id_of
-from innkeeper.cli.objects import KINDS, Kind
+from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import current
 from innkeeper.cli.xmlrpc import Value
 

@@ -14,9 +14,10 @@ from innkeeper.cli.client import Client
 from innkeeper.cli.document import Element, members, object_data, parse, state_name, text_at
 from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.generic import info
+from innkeeper.cli.kinds import Kind
 from innkeeper.cli.lazy import InnCommand, command, examples
 from innkeeper.cli.names import ObjectType, id_of
-from innkeeper.cli.objects import KINDS, Kind, addresses
+from innkeeper.cli.objects import KINDS, addresses
 from innkeeper.cli.session import Session, current
 from innkeeper.cli.states import HOST, IMAGE, LCM, VM
 

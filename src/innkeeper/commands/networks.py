@@ -47,7 +47,13 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
     if cluster_id > 0:
         check_right(tx.world, caller, Right.ADMIN, cluster)
     check_restricted(caller, Network.KIND, template)
-    name = needed_name(template, Network)
+    return create(tx, caller, needed_name(template, Network), template, (cluster.id,))
+
+
+def create(
+    tx: Transaction, caller: Caller, name: str, template: Template, clusters: tuple[int, ...], template_id: int = -1
+) -> int:  # fmt: skip
+    """Makes a network of a template that the caller may use; `template_id` is where that came from."""
     check_free_name(tx.world, Network, name, caller.uid)
     driver = network_drivers.checked(template)
     phydev = template.get("PHYDEV") or ""
@@ -67,7 +73,7 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int) -> int
         bridge_type=network_drivers.bridge_type(driver),
         outer_vlan_id=outer, outer_vlan_automatic=outer_automatic,
         bridge=_bridge(template, driver, number, vlan_id), vlan_id=vlan_id, vlan_automatic=automatic,
-        clusters=(cluster.id,), ranges=_ranges(tx.world, number, template.vectors("AR")),
+        clusters=clusters, template_id=template_id, ranges=_ranges(tx.world, number, template.vectors("AR")),
     )  # fmt: skip
     tx.put(network)
     tx.log(network, "created", by=caller.uid, bridge=network.bridge)
@@ -260,9 +266,15 @@ def _one_vector(text: str, name: str) -> Vector:
     return vector
 
 
+def _with_ranges_of(world: World, caller: Caller, network_id: int) -> Network:
+    """The network, if the caller may say which ranges it has: one that was made from a template is its owner's."""
+    own = world.networks[network_id].template_id >= 0
+    return need(world, Network, network_id, caller, Right.MANAGE if own else Right.ADMIN)
+
+
 def add_range(tx: Transaction, caller: Caller, network_id: int, text: str) -> int:
     """Adds an address range."""
-    network = need(tx.world, Network, network_id, caller, Right.ADMIN)
+    network = _with_ranges_of(tx.world, caller, network_id)
     refuse_change(network)
     known = [ar.id for ar in network.ranges]
     known += [int(nic["AR_ID"]) for nic in _leased(tx.world, network_id)]
@@ -298,7 +310,7 @@ def remove_range(
     tx: Transaction, caller: Caller, network_id: int, range_id: int, force: bool
 ) -> int:
     """Removes an address range; one with leases only by force."""
-    network = need(tx.world, Network, network_id, caller, Right.ADMIN)
+    network = _with_ranges_of(tx.world, caller, network_id)
     ar = _needed_range(network, range_id)
     if addresses.reserved(tx.world, network, ar) or (
         addresses.used(tx.world, network, ar) and not force

@@ -64,6 +64,7 @@ BY_KIND: dict[str, Restrictions] = {
     "template": RESTRICTED,
     "image": {"SOURCE": None},
     "network": {**dict.fromkeys(_OF_NETWORKS), "AR": frozenset(_OF_PORTS)},
+    "vntemplate": {**dict.fromkeys(_OF_NETWORKS), "AR": frozenset(_OF_PORTS)},
     "user": dict.fromkeys(_OPERATIONS),
     "group": dict.fromkeys(_OPERATIONS),
     # The front end reads what lies there, with rights that its users do not have.

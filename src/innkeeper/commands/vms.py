@@ -28,6 +28,7 @@ from .building import (
     graphics,
     nics,
     unavailable,
+    vmgroup,
 )
 from .building.draft import CORE, Draft, problem
 from .common import check_create, check_right, creation_bits, need, parse
@@ -101,7 +102,19 @@ def create(
     scheduled = template.vectors("SCHED_ACTION")
     template = template.without("NAME", "SCHED_ACTION", *GIVEN)
     draft = Draft(tx, caller, number, name, template.only(CORE), template.without(*CORE))
-    parts = (unavailable, capacity, cpu, graphics, disks, nics, boot, context, files, backup)
+    parts = (
+        unavailable,
+        capacity,
+        cpu,
+        graphics,
+        disks,
+        nics,
+        boot,
+        context,
+        files,
+        backup,
+        vmgroup,
+    )
     for part in parts:
         part.fill(draft)
     _requirements(draft)

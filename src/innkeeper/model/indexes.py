@@ -5,6 +5,7 @@ Each index has `change(old, new)`: the record as it was and as it will be (None:
 
 from collections.abc import Callable, Collection, Mapping
 
+from . import affinity
 from .objects import Network, Operation, Owned, Record, User, Vm
 from .states import MIGRATIONS, VmState
 from .template import as_int
@@ -167,6 +168,12 @@ def ports_of(vm: Vm) -> set[int]:
 def numbers(text: str) -> list[int]:
     """The numbers of a list like "0,100"; what is no number is left out."""
     return [int(word) for word in text.replace(",", " ").split() if word.isdecimal()]
+
+
+def vm_groups_of(vm: Vm) -> set[int]:
+    """The VM group that a VM belongs to."""
+    found = affinity.membership(vm.template)
+    return set() if found is None else {found[0]}
 
 
 class Users:

@@ -1,5 +1,6 @@
 """All kinds of record that a zone keeps, by name."""
 
+from .nouns import Document, VmGroup, VnTemplate
 from .objects import (
     AclRule,
     Cluster,
@@ -23,5 +24,6 @@ KINDS: dict[str, type[Record]] = {
     for kind in (
         User, Group, AclRule, Vdc, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm,
         Operation, Setting,
+        VnTemplate, VmGroup, Document,
     )
 }  # fmt: skip

@@ -287,6 +287,8 @@ class Network(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     outer_vlan_automatic: bool = False
     #: The network of which this is a reservation, -1 for one of its own.
     parent_id: int = -1
+    #: The template that it was made from, -1 for none.
+    template_id: int = -1
     clusters: tuple[int, ...] = (0,)
     state: NetworkState = NetworkState.READY
     prev_state: NetworkState = NetworkState.INIT

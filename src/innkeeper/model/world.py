@@ -33,6 +33,7 @@ from .indexes import (
     images_of,
     ports_of,
     security_groups_of,
+    vm_groups_of,
 )
 from .kinds import KINDS
 from .objects import (
@@ -117,6 +118,7 @@ class World:
         self.group_users = Users(security_groups_of)
         self.screens = Users(ports_of)
         self.redirects = Redirects()
+        self.vm_group_users = Users(vm_groups_of)
         self.reservations = Reservations()
         self.members = Members()
         self.access = Access()
@@ -132,6 +134,7 @@ class World:
                 self.group_users.change,
                 self.screens.change,
                 self.redirects.change,
+                self.vm_group_users.change,
                 self.pending.change,
                 self.timetable.change,
             ),

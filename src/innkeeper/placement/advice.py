@@ -18,6 +18,7 @@ from .filters import (
     CLUSTER,
     CPU,
     FILTERS,
+    GROUP,
     HYPERVISOR,
     MEMORY,
     REQUIREMENTS,
@@ -123,12 +124,17 @@ def _too_small(
     return tell
 
 
+def _other_group(snapshot: Snapshot, request: Request, rows: Rows) -> str:
+    return f"other rules in its VM group, which asks {GROUP.needed(snapshot, request)}"
+
+
 _GENERAL: dict[str, Callable[[Snapshot, Request, Rows], str]] = {
     HYPERVISOR.name: _other_kind,
     CAPABILITY.name: _other_hypervisor,
     CLUSTER.name: _other_cluster,
     AUTOMATIC.name: _unfulfilled(AUTOMATIC, lambda request: request.demand.automatic),
     REQUIREMENTS.name: _unfulfilled(REQUIREMENTS, lambda request: request.demand.requirements),
+    GROUP.name: _other_group,
     CPU.name: _too_small(CPU, "CPU", lambda snapshot: snapshot.max_cpu, units.cores),
     MEMORY.name: _too_small(MEMORY, "memory", lambda snapshot: snapshot.max_memory, units.memory),
 }

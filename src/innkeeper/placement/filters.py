@@ -15,7 +15,7 @@ from innkeeper.model.expressions import ExpressionError, compile_requirement
 from innkeeper.model.objects import Datastore, Host
 from innkeeper.model.states import HostState
 
-from . import units
+from . import affinity, units
 from .columns import Mask, Numbers
 from .lookups import host_lookup
 from .request import Demand, Request, unreadable
@@ -228,6 +228,17 @@ def _requirement(name: str, of: Callable[[Request], str]) -> Filter:
 AUTOMATIC = _requirement("AUTOMATIC_REQUIREMENTS", lambda request: request.demand.automatic)
 REQUIREMENTS = _requirement("SCHED_REQUIREMENTS", lambda request: request.demand.requirements)
 
+# ---- VM groups -----------------------------------------------------------------------------------
+
+GROUP = Filter(
+    "vmgroup",
+    cause="not where its VM group wants it",
+    holds=affinity.holds,
+    needed=affinity.needed,
+    had=affinity.had,
+    remedy=affinity.remedy,
+)
+
 # ---- system datastore ----------------------------------------------------------------------------
 
 
@@ -345,6 +356,7 @@ FILTERS: tuple[Filter, ...] = (
     CLUSTER,
     AUTOMATIC,
     REQUIREMENTS,
+    GROUP,
     DATASTORE,
     CPU,
     MEMORY,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from innkeeper.model import hypervisors, processors
+from innkeeper.model import affinity, hypervisors, processors
 from innkeeper.model.expressions import ExpressionError, compile_rank, compile_requirement
 from innkeeper.model.objects import Vm
 from innkeeper.model.template import Vector, as_bool, as_float, as_int
@@ -14,16 +14,25 @@ from innkeeper.model.template import Vector, as_bool, as_float, as_int
 MOST = 2**53
 
 
+class Membership(msgspec.Struct, frozen=True):
+    """The role in a group that a VM has."""
+
+    group: int
+    role: str
+    vm: int
+
+
 class Demand(msgspec.Struct, frozen=True):
     """What kind of place a VM asks for. VMs with an equal demand differ only in how much they take.
 
     `hypervisor` is the one that it asks for (empty: any), `needs` what not every one has, `arch` its architecture
-    (empty: whatever), `features` what its CPU must have. `clusters` are those that all its images and networks share
-    (None: any). `datastores` are where its images lie; `images` those of which the DISK does not say where. Expressions
-    are as written; empty: none.
+    (empty: whatever), `features` what its CPU must have. `member` is its place in a VM group. `clusters` are those that
+    all its images and networks share (None: any). `datastores` are where its images lie; `images` those of which the
+    DISK does not say where. Expressions are as written; empty: none.
     """
 
     clusters: frozenset[int] | None = None
+    member: Membership | None = None
     hypervisor: str = ""
     needs: frozenset[str] = frozenset()
     arch: str = ""
@@ -55,6 +64,7 @@ def request_of(vm: Vm) -> Request:
         disk=min(sum(_system_space(disk) for disk in vm.disks), MOST),
         demand=Demand(
             clusters=_clusters(vm),
+            member=_member(vm),
             hypervisor=hypervisors.wish(vm),
             needs=hypervisors.needs(vm),
             arch=hypervisors.architecture(vm),
@@ -69,6 +79,11 @@ def request_of(vm: Vm) -> Request:
             ds_rank=_wish(vm, "SCHED_DS_RANK"),
         ),
     )
+
+
+def _member(vm: Vm) -> Membership | None:
+    found = affinity.membership(vm.template)
+    return None if found is None else Membership(*found, vm.id)
 
 
 def priority(vm: Vm) -> float:

@@ -13,13 +13,15 @@ A new snapshot gives the same answers as one that was refreshed any number of ti
 float64 holds KiB exactly up to 8 EiB.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from innkeeper.model.affinity import membership
 from innkeeper.model.expressions import Lookup
-from innkeeper.model.indexes import Room
+from innkeeper.model.indexes import Room, Users
+from innkeeper.model.nouns import VmGroup
 from innkeeper.model.objects import Cluster, Datastore, Host, Image, Vm
 from innkeeper.model.states import HostState
 from innkeeper.model.world import World
@@ -44,6 +46,9 @@ class Snapshot:
         self._clusters: dict[int, Cluster] = {}
         self._datastores: dict[int, Datastore] = {}
         self._images: dict[int, Image] = {}
+        self._vms: Mapping[int, Vm] = {}
+        self._group_users: Users | None = None
+        self.groups: Mapping[int, VmGroup] = {}
         self._requests: dict[int, tuple[Vm, Request]] = {}
         self._start([])
 
@@ -59,6 +64,8 @@ class Snapshot:
         self._take_load(world)
         self._datastores = world.datastores.rows
         self._images = world.images.rows
+        self._vms, self._group_users = world.vms.rows, world.vm_group_users
+        self.groups = world.table(VmGroup).rows
         self.stores.refresh(world.datastores, self.hosts, changed)
 
     def _start(self, ids: list[int]) -> None:
@@ -143,6 +150,23 @@ class Snapshot:
         self.free_memory[row] -= memory
         self._counts[row] += count
 
+    # ---- groups of VMs -------------------------------------------------------------------------
+
+    def members(self, group: int) -> Iterator[tuple[int, str]]:
+        """The VMs of a group, each with its role."""
+        for number in self._group_users.of(group) if self._group_users else ():
+            found = membership(self._vms[number].template)
+            if found is not None:
+                yield number, found[1]
+
+    def host_of(self, number: int) -> int | None:
+        """The host that a VM is on, or was given in this pass."""
+        for row, joined in self._joined.items():
+            if number in joined:
+                return self.ids[row]
+        place = self._vms[number].place
+        return place.host_id if place else None
+
     # ---- answers -----------------------------------------------------------------------------
 
     def __len__(self) -> int:
@@ -192,7 +216,9 @@ class Snapshot:
         return column
 
     def load_matters(self, demand: Demand) -> bool:
-        """Whether the demand's requirements may change their answer when a VM is placed."""
+        """Whether the demand's requirements, or its group, may change their answer when a VM is placed."""
+        if demand.member is not None:
+            return True
         texts = (demand.automatic, demand.requirements)
         return any(self._column("requirement", text).depends_on_load for text in texts)
 

@@ -204,6 +204,40 @@ def locking(what: str, make: Callable[[Cloud], int]) -> dict[str, Make]:
     }
 
 
+def network_template(cloud: Cloud) -> int:
+    """A network template."""
+    number: int = cloud.do("one.vntemplate.allocate", NETWORK)
+    return number
+
+
+def document(cloud: Cloud) -> int:
+    """A document."""
+    number: int = cloud.do("one.document.allocate", "NAME=notes\nTEMPLATE=[BODY={}]", 200)
+    return number
+
+
+GROUP = (
+    'NAME=site\nROLE=[NAME=front,POLICY=ANTI_AFFINED]\nROLE=[NAME=back]\nANTI_AFFINED="front,back"'
+)
+
+
+def vm_group(cloud: Cloud) -> int:
+    """A VM group without VMs."""
+    number: int = cloud.do("one.vmgroup.allocate", GROUP)
+    return number
+
+
+def loose_group(cloud: Cloud) -> int:
+    """A VM group whose roles no rule names."""
+    number: int = cloud.do("one.vmgroup.allocate", "NAME=loose\nROLE=[NAME=only]")
+    return number
+
+
+def in_group(cloud: Cloud) -> int:
+    """A VM that belongs to a VM group."""
+    return cloud.add_vm(f"{VM}\nVMGROUP=[VMGROUP_ID={vm_group(cloud)},ROLE=back]")
+
+
 SCHEDULED = "SCHED_ACTION = [ ACTION = hold, TIME = +86400 ]"
 
 
@@ -327,6 +361,29 @@ EXAMPLES: dict[str, Make] = {
     **everything("template", template),
     **locking("template", template),
     "one.templatepool.info": just(-2, -1, -1),
+    "one.vntemplate.allocate": just(NETWORK),
+    "one.vntemplate.clone": on(network_template, "copy"),
+    "one.vntemplate.delete": on(network_template),
+    "one.vntemplate.instantiate": on(network_template, "made", "AR=[TYPE=IP4,IP=10.9.0.1,SIZE=5]"),
+    **everything("vntemplate", network_template),
+    **locking("vntemplate", network_template),
+    "one.vntemplatepool.info": just(-2, -1, -1),
+    "one.document.allocate": just("NAME=notes", 100),
+    "one.document.clone": on(document, "copy"),
+    "one.document.delete": on(document),
+    **everything("document", document),
+    **locking("document", document),
+    "one.documentpool.info": just(-2, -1, -1, 100),
+    "one.vmgroup.allocate": just(GROUP),
+    "one.vmgroup.delete": on(vm_group),
+    "one.vmgroup.roleadd": on(vm_group, "ROLE=[NAME=cache]"),
+    "one.vmgroup.roledelete": on(loose_group, 0),
+    "one.vmgroup.roleupdate": on(vm_group, 0, "POLICY=NONE"),
+    **everything("vmgroup", vm_group),
+    **locking("vmgroup", vm_group),
+    "one.vmgrouppool.info": just(-2, -1, -1),
+    "one.vm.vmgroupadd": lambda cloud: [cloud.add_vm(), vm_group(cloud), "back"],
+    "one.vm.vmgroupdel": on(in_group),
     "one.user.allocate": just("carol", "secret", "core", [1]),
     "one.user.delete": on(alice),
     "one.user.info": on(alice),

@@ -29,8 +29,9 @@ def objects_of(param: Param) -> bool:
 
 def kind_of(name: str) -> str:
     """Which kind of object a method makes."""
-    if name.endswith(".instantiate"):
-        return "vm"
+    made = {"one.template.instantiate": "vm", "one.vntemplate.instantiate": "network"}
+    if name in made:
+        return made[name]
     noun = name.split(".")[1]
     return "network" if noun == "vn" else noun
 
@@ -136,7 +137,7 @@ FORBIDDEN = sorted(
         "one.image.allocate", "one.template.allocate", "one.vm.allocate", "one.user.info", "one.user.update",
         "one.user.passwd", "one.user.login", "one.group.info", "one.host.info", "one.host.monitoring", "one.vn.info",
         "one.datastore.info", "one.secgroup.allocate", "one.secgroup.clone",
-        "one.vn.reserve",
+        "one.vn.reserve", "one.document.allocate", "one.vmgroup.allocate",
     }
 )  # fmt: skip
 

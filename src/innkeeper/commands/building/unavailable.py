@@ -16,7 +16,6 @@ _WHOLE = {
     "IOMMU": "devices of hosts are not passed through",
     "MEMORY_ENCRYPTION": "memory is not encrypted",
     "TPM": "hosts emulate no TPM",
-    "VMGROUP": "VM groups are not available",
     "HYPERV_OPTIONS": "use RAW instead",
     "SPICE_OPTIONS": "use RAW instead",
 }

@@ -9,7 +9,7 @@ from innkeeper.lifecycle.messages import HostDown
 from innkeeper.model.states import ImageState
 from tests.api.xmlrpc.cloud import ALICE, BOB, IMAGE, NETWORK, VM, Cloud, texts
 from tests.api.xmlrpc.documents import schema
-from tests.api.xmlrpc.examples import full_vdc
+from tests.api.xmlrpc.examples import EXAMPLES, full_vdc, in_group
 
 FULL = f"""
 {VM}\nVCPU = 2\nLABELS = blue\nHYPERVISOR = kvm
@@ -406,6 +406,48 @@ def test_groups(cloud: Cloud) -> None:
     for i in range(0, len(pool) - 1, 3):
         schema.check_children(pool[i : i + 3], schema.GROUP_POOLED, "GROUP_POOL")
     assert len(pool) == 2 * 3 + 1
+
+
+# ---- what is made from a template alone ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", schema.PLAIN)
+def test_plain_objects(cloud: Cloud, what: str) -> None:
+    """Alone and in a pool, locked and not."""
+    (number, *_) = EXAMPLES[f"one.{what}.info"](cloud)
+    for locked in (False, True):
+        if locked and f"one.{what}.lock" in EXAMPLES:
+            cloud.do(f"one.{what}.lock", number, 3, False)
+        shown = cloud.xml(f"one.{what}.info", number)
+        schema.check(shown, schema.PLAIN[what])
+        pool = cloud.xml(f"one.{what}pool.info", -2, -1, -1)
+        assert pool.tag == f"{shown.tag}_POOL"
+        for each in pool:
+            schema.check(each, schema.PLAIN[what])
+
+
+def test_the_roles_of_a_vm_group_have_their_vms(cloud: Cloud) -> None:
+    vm = in_group(cloud)
+    group = cloud.xml("one.vmgroup.info", 0)
+    schema.check(group, schema.PLAIN["vmgroup"])
+    assert texts(group, "ROLES/ROLE/NAME") == ["front", "back"]
+    assert texts(group, "ROLES/ROLE/VMS") == [str(vm)]
+    assert group.findtext("TEMPLATE/ANTI_AFFINED") == "front,back"
+    assert cloud.xml("one.vm.info", vm).findtext("TEMPLATE/VMGROUP/ROLE") == "back"
+
+
+def test_documents_are_listed_by_type(cloud: Cloud) -> None:
+    for number in (100, 101):
+        cloud.do("one.document.allocate", "NAME=x", number)
+    assert texts(cloud.xml("one.documentpool.info", -2, -1, -1, 101), "DOCUMENT/TYPE") == ["101"]
+    assert len(cloud.xml("one.documentpool.info", -2, -1, -1, -1)) == 2
+
+
+def test_a_network_tells_the_template_that_it_was_made_from(cloud: Cloud) -> None:
+    number = cloud.do("one.vntemplate.instantiate", *EXAMPLES["one.vntemplate.instantiate"](cloud))
+    network = cloud.xml("one.vn.info", number)
+    schema.check(network, schema.VNET)
+    assert network.findtext("TEMPLATE_ID") == "0"
 
 
 # ---- samples ----------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ _ENDS = {
 def network(network: Network, uname: str, gname: str) -> tuple[str, str]:
     """Up to the count of leases, and up to the address ranges."""
     parent = str(network.parent_id) if network.parent_id >= 0 else ""
+    made_from = str(network.template_id) if network.template_id >= 0 else ""
     vms = "".join(
         f"<{name}_VMS></{name}_VMS>" for name in ("UPDATED", "OUTDATED", "UPDATING", "ERROR")
     )
@@ -49,7 +50,8 @@ def network(network: Network, uname: str, gname: str) -> tuple[str, str]:
         f"{permissions(network.permissions)}{ids('CLUSTERS', network.clusters)}"
         f"{cdata('BRIDGE', network.bridge)}{cdata('BRIDGE_TYPE', network.bridge_type)}"
         f"<STATE>{network.state:d}</STATE><PREV_STATE>{network.prev_state:d}</PREV_STATE>"
-        f"{_if_set('PARENT_NETWORK_ID', parent)}<TEMPLATE_ID></TEMPLATE_ID>"
+        f"{_if_set('PARENT_NETWORK_ID', parent)}"
+        f"{_if_set('TEMPLATE_ID', made_from)}"
         f"{_if_set('VN_MAD', network.vn_mad)}{_if_set('PHYDEV', network.phydev)}"
         f"{_if_set('VLAN_ID', network.vlan_id)}{_if_set('OUTER_VLAN_ID', network.outer_vlan_id)}"
         f"<VLAN_ID_AUTOMATIC>{network.vlan_automatic:d}</VLAN_ID_AUTOMATIC>"

@@ -8,6 +8,7 @@ from . import (
     acl,
     clusters,
     datastores,
+    documents,
     groups,
     hosts,
     images,
@@ -17,12 +18,15 @@ from . import (
     templates,
     users,
     vdcs,
+    vmgroups,
     vms,
+    vntemplates,
 )
 
 TABLES: Final = (
     acl.METHODS, clusters.METHODS, datastores.METHODS, groups.METHODS, hosts.METHODS, images.METHODS, networks.METHODS,
     secgroups.METHODS, system.METHODS, templates.METHODS, users.METHODS, vdcs.METHODS, vms.METHODS,
+    documents.METHODS, vmgroups.METHODS, vntemplates.METHODS,
 )  # fmt: skip
 
 METHODS: Final[dict[str, Method]] = {method.name: method for table in TABLES for method in table}

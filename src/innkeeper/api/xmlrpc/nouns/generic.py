@@ -119,12 +119,13 @@ class Noun(Generic[R]):
     def _selected(self, desk: Desk, caller: Caller, flag: int, start: int, end: int) -> Answer:
         table: Any = desk.world.table(self.kind)
         found: list[R] = pools.selected(desk.world, table, caller, flag, start, end)
-        return self._pool(desk, found)
+        return self.pool(desk, found)
 
     def _all(self, desk: Desk, caller: Caller) -> Answer:
-        return self._pool(desk, pools.all_of(desk.world, desk.world.table(self.kind), caller))
+        return self.pool(desk, pools.all_of(desk.world, desk.world.table(self.kind), caller))
 
-    def _pool(self, desk: Desk, found: list[R]) -> Answer:
+    def pool(self, desk: Desk, found: list[R]) -> Answer:
+        """The document of these objects."""
         return pool(f"{self.tag}_POOL", found, self._document(desk))
 
     def _document(self, desk: Desk) -> Callable[[R], Iterable[bytes]]:

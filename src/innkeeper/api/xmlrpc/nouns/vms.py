@@ -36,6 +36,7 @@ from innkeeper.commands import (
     saving,
     schedules,
     snapshots,
+    vmgroups,
     vms,
 )
 from innkeeper.commands.common import need
@@ -192,6 +193,9 @@ METHODS: Final = Noun("one.vm", Vm, "VM", documents.short_parts, without=("delet
     Method("one.vm.schedupdate", (ID, i("schedule"), s("template")), change(schedules.update),
            "Changes a scheduled action."),
     Method("one.vm.scheddelete", (ID, i("schedule")), change(schedules.delete), "Takes a scheduled action away."),
+    Method("one.vm.vmgroupadd", (ID, i("group"), s("role")), change(vmgroups.add_vm),
+           "Lets a VM belong to a role of a VM group."),
+    Method("one.vm.vmgroupdel", (ID,), change(vmgroups.remove_vm), "Takes a VM out of its VM group."),
     Method("one.vm.monitoring", (ID,), read(monitoring), "All samples of a VM."),
     Method("one.vm.chown", (ID, i("uid"), i("gid")), change(vms.chown), "Sets owner and group; -1 keeps one."),
     Method("one.vmpool.info", _LISTED, read(pool_info),

@@ -1,0 +1,38 @@
+"""VMGROUP: the role in a group that a VM has (spec: templates.md section 4.7)."""
+
+from innkeeper.model.nouns import VmGroup
+from innkeeper.model.template import Vector, as_int
+
+from ..common import usable
+from .disks import owner_of
+from .draft import Draft, problem
+
+
+def fill(draft: Draft) -> None:
+    """Finds the group, which the caller must be allowed to use, and the role in it."""
+    vectors = draft.template.vectors("VMGROUP")
+    draft.template = draft.template.without("VMGROUP")
+    if len(vectors) > 1:
+        raise problem(f"A VM belongs to one VMGROUP, not {len(vectors)}.")
+    for vector in vectors:
+        group = usable(draft.world, VmGroup, _number(draft, vector), draft.caller)
+        role = vector.get("ROLE", "")
+        if group.role(role) is None:
+            raise problem(f"ROLE of VMGROUP must be a role of group {group.id}, not {role[:40]!r}.")
+        draft.template = draft.template.with_(
+            "VMGROUP", {"VMGROUP_ID": str(group.id), "ROLE": role}
+        )
+
+
+def _number(draft: Draft, vector: Vector) -> int:
+    if "VMGROUP_ID" in vector:
+        number = as_int(vector["VMGROUP_ID"])
+        if number is None:
+            raise problem(f"VMGROUP_ID must be a whole number, not {vector['VMGROUP_ID'][:40]!r}.")
+        return number
+    name = vector.get("VMGROUP_NAME", "")
+    owner = owner_of(draft, vector, "VMGROUP")
+    found = draft.world.names.find(VmGroup.KIND, name, owner)
+    if found is None:
+        raise problem(f"VMGROUP_NAME: user {owner} has no VM group {name[:40]!r}.")
+    return found

@@ -1,0 +1,59 @@
+"""Nouns that hold what users write for others to act on: templates of networks, groups of VMs, documents."""
+
+from typing import ClassVar
+
+import msgspec
+
+from .objects import Lockable
+
+
+class VnTemplate(Lockable, frozen=True, omit_defaults=True, kw_only=True):
+    """A template from which virtual networks are made."""
+
+    KIND: ClassVar[str] = "vntemplate"
+    LABEL: ClassVar[str] = "virtual network template"
+    ACL: ClassVar[str] = "VNTEMPLATE"
+    UNIQUE: ClassVar[str] = "owner"
+
+    regtime: int = 0
+
+
+class Document(Lockable, frozen=True, omit_defaults=True, kw_only=True):
+    """What a client keeps here for itself; `type` is the client's number (100 services, 101 their templates)."""
+
+    KIND: ClassVar[str] = "document"
+    LABEL: ClassVar[str] = "document"
+    ACL: ClassVar[str] = "DOCUMENT"
+
+    type: int = 0
+
+
+class Role(msgspec.Struct, frozen=True, omit_defaults=True):
+    """VMs of a group that are alike: `policy` AFFINED (on one host), ANTI_AFFINED (each on its own) or NONE.
+
+    They may be on `hosts` only (empty: on all), and never on those `avoided`.
+    """
+
+    id: int
+    name: str
+    policy: str = "NONE"
+    hosts: tuple[int, ...] = ()
+    avoided: tuple[int, ...] = ()
+
+
+class VmGroup(Lockable, frozen=True, omit_defaults=True, kw_only=True):
+    """Roles of VMs, and which of them shall be on one host or never are (AFFINED, ANTI_AFFINED in its template).
+
+    Its VMs follow from their VMGROUP.
+    """
+
+    KIND: ClassVar[str] = "vmgroup"
+    LABEL: ClassVar[str] = "virtual machine group"
+    ACL: ClassVar[str] = "VMGROUP"
+    UNIQUE: ClassVar[str] = "owner"
+
+    roles: tuple[Role, ...] = ()
+
+    def role(self, name: str) -> Role | None:
+        """The role with this name."""
+        return next((role for role in self.roles if role.name == name), None)
