@@ -7,27 +7,21 @@ application on the same server that answers the same number of bytes, and a bare
 commits one row at a time with the same durability.
 """
 
-import argparse
 import asyncio
 import base64
 import json
-import os
-import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-import xmlrpc.client
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+from daemon import SESSION, Daemon
 from load import Report, call_body, load_apart
+from table import Rows, commits, echo_server, parser, post, report
 
-PASSWORD = "bench"
-SESSION = f"oneadmin:{PASSWORD}"
 HOSTS, VMS, CLIENTS = 100, 1000, 8
 TEMPLATE = """NAME="bench"
 CPU="0.5"
@@ -38,94 +32,6 @@ GRAPHICS=[TYPE="vnc",LISTEN="0.0.0.0"]
 CONTEXT=[NETWORK="YES",SET_HOSTNAME="$NAME",SSH_PUBLIC_KEY="$USER[SSH_PUBLIC_KEY]"]
 SCHED_REQUIREMENTS="HYPERVISOR=\\"dummy\\""
 """
-ECHO = """
-import asyncio, sys
-from innkeeper.api.listener import serve
-async def app(scope, receive, send):
-    while (await receive()).get("more_body"):
-        pass
-    body = BODIES[scope["path"]]
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
-    await send({"type": "http.response.body", "body": body})
-BODIES = {f"/{n}": b"<boolean>1</boolean>".ljust(n, b"x") for n in map(int, sys.argv[1:])}
-class Bare:
-    from innkeeper.api.messages import Limits
-    limits = Limits()
-    async def __call__(self, scope, receive, send): await app(scope, receive, send)
-    async def start(self): pass
-    async def stop(self): pass
-    def end_streams(self): pass
-async def main():
-    listener = await serve(Bare())
-    print(listener.address[1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    await listener.stop()
-import uvloop
-uvloop.run(main())
-"""
-
-
-class Daemon:
-    """The real daemon, as users start it."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.log = (data / "log.txt").open("wb")
-        settings = data / "innkeeper.toml"
-        settings.write_text('[log]\nlevel = "warning"\n[monitoring]\ninterval = 5\n')
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "innkeeper.daemon",
-                "--simulate",
-                "--data",
-                data,
-                "--listen",
-                "127.0.0.1:0",
-            ],
-            env={**os.environ, "INN_ADMIN_PASSWORD": PASSWORD},
-            stdout=self.log,
-            stderr=self.log,
-        )
-        endpoint = data / "run" / "endpoint"
-        while not endpoint.exists():
-            if self.process.poll() is not None:
-                raise SystemExit((data / "log.txt").read_text())
-            time.sleep(0.01)
-        self.url = endpoint.read_text().strip()
-        self.rpc = f"{self.url}/RPC2"
-        self.proxy = xmlrpc.client.ServerProxy(self.rpc)
-
-    def call(self, method: str, *params: Any) -> Any:
-        answer = getattr(self.proxy, f"one.{method}")(SESSION, *params)
-        if not answer[0]:
-            raise SystemExit(f"one.{method}: {answer[1]}")
-        return answer[1]
-
-    def metric(self, name: str) -> float:
-        with urllib.request.urlopen(f"{self.url}/metrics") as reply:
-            for line in reply.read().decode().splitlines():
-                if line.startswith(name + " "):
-                    return float(line.split()[-1])
-        return 0.0
-
-    def cpu(self) -> float:
-        """CPU seconds that the daemon has used."""
-        words = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self) -> float:
-        """Resident memory in MB, now."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return (
-            next(int(li.split()[1]) for li in status.splitlines() if li.startswith("VmRSS")) / 1000
-        )
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
 
 
 def furnish(daemon: Daemon) -> int:
@@ -168,62 +74,21 @@ async def until_running(daemon: Daemon, count: int) -> float:
     return time.perf_counter()
 
 
-def commits(data: Path, count: int = 300) -> float:
-    """Bare commits a second of one 4 KB row each, one after the other, as durable as the journal's."""
-    with sqlite3.connect(data / "bare.db", isolation_level=None) as db:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT)")
-        began = time.perf_counter()
-        for number in range(count):
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("INSERT INTO t VALUES (?, ?)", (number, f"{number}".ljust(4000)))
-            db.execute("COMMIT")
-        return count / (time.perf_counter() - began)
-
-
 async def echo(sizes: list[int], calls: int) -> dict[int, Report]:
     """The same load on a bare ASGI application that answers as many bytes."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", ECHO, *map(str, sizes)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin and process.stdout
-    port = int(process.stdout.readline())
     body = call_body("one.vm.info", SESSION, 1)
-    try:
+    with echo_server(sizes) as url:
         return {
             size: await load_apart(
-                f"http://127.0.0.1:{port}/{size}", [body], CLIENTS, calls if size < 100_000 else 50
+                f"{url}/{size}", [body], CLIENTS, calls if size < 100_000 else 50
             )
             for size in sizes
         }
-    finally:
-        process.stdin.close()
-        process.wait()
 
 
-async def measure(daemon: Daemon) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-
-    def row(
-        what: str, figure: float, unit: str, promise: str, baseline: str = "", base: float = 0.0
-    ) -> None:
-        ratio = figure / base if base else None
-        rows.append(
-            {
-                "what": what,
-                "figure": figure,
-                "unit": unit,
-                "promise": promise,
-                "baseline": baseline,
-                "base": base,
-                "ratio": ratio,
-            }
-        )
-
+async def measure(daemon: Daemon) -> Rows:
+    rows = Rows()
+    row = rows.add
     template = furnish(daemon)
     bare = commits(daemon.data)
 
@@ -296,40 +161,15 @@ async def measure(daemon: Daemon) -> list[dict[str, Any]]:
     return rows
 
 
-def post(url: str, body: bytes) -> bytes:
-    request = urllib.request.Request(url, body, {"Content-Type": "text/xml"})
-    with urllib.request.urlopen(request) as reply:
-        data: bytes = reply.read()
-        return data
-
-
-def show(rows: list[dict[str, Any]]) -> None:
-    print(f"{'figure':60} {'measured':>14} {'promise':>10}   baseline of the same run")
-    for row in rows:
-        measured = f"{row['figure']:,.1f} {row['unit']}"
-        base = (
-            f"{row['baseline']}: {row['base']:,.1f} (ratio {row['ratio']:.2f})"
-            if row["baseline"]
-            else ""
-        )
-        print(f"{row['what']:60} {measured:>14} {row['promise']:>10}   {base}")
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", type=Path, help="write the rows as JSON too")
-    options = parser.parse_args()
+    options = parser(__doc__).parse_args()
     with tempfile.TemporaryDirectory(prefix="inn-bench-") as folder:
         daemon = Daemon(Path(folder))
         try:
             rows = asyncio.run(measure(daemon))
         finally:
             daemon.stop()
-    show(rows)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    report(rows, options.json)
 
 
 if __name__ == "__main__":

@@ -196,7 +196,7 @@ async def _keep_calling(tally: Tally, host: str, port: int) -> None:
         await client.closed
 
 
-def _request(url: str, body: bytes) -> bytes:
+def wire_request(url: str, body: bytes) -> bytes:
     parts = urlsplit(url)
     head = (
         f"POST {parts.path or '/RPC2'} HTTP/1.1\r\nhost: {parts.netloc}\r\n"
@@ -211,7 +211,7 @@ def _percentile(ordered: list[float], share: float) -> float:
 
 async def load(url: str, bodies: Sequence[bytes], clients: int, calls: int) -> Report:
     """Send `calls` calls in all, taking `bodies` in turn, with `clients` of them under way."""
-    tally = Tally([_request(url, body) for body in bodies], calls)
+    tally = Tally([wire_request(url, body) for body in bodies], calls)
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or 2633
     begun, cpu = time.perf_counter(), time.process_time()

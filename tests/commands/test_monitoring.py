@@ -7,6 +7,7 @@ import pytest
 from innkeeper.commands import hosts, vms
 from innkeeper.commands.monitoring import Monitoring
 from innkeeper.model.objects import Host, Vm
+from innkeeper.model.samples import Sample
 from innkeeper.store.samples import Samples
 from tests.commands.realm import ADMIN, Realm
 
@@ -22,8 +23,8 @@ def said(realm: Realm, monitoring: Monitoring, vm: Vm, **figures: Any) -> dict[s
     assert vm.place
     monitoring.take(vm.place.host_id, {"host": {"net_tx": 1}, "vms": [{"vm": vm.id, **figures}]})
     sample = monitoring.latest(Vm.KIND, vm.id)
-    assert sample is not None and sample[0] == realm.clock.now
-    return dict(sample[1])
+    assert sample is not None and sample.ts == realm.clock.now
+    return sample.values
 
 
 def test_totals_have_rates_beside_them(realm: Realm, monitoring: Monitoring) -> None:
@@ -50,7 +51,7 @@ def test_a_vm_that_has_ended_keeps_its_last_figures(realm: Realm, monitoring: Mo
     assert len(monitoring.since(Vm.KIND, vm.id, 0)) == 2
     realm.do(lambda tx: vms.act(tx, ADMIN, "terminate", vm.id))
     monitoring.follow({(Vm.KIND, vm.id)})
-    assert monitoring.since(Vm.KIND, vm.id, 0) == [(6, {"CPU": 2})]
+    assert monitoring.since(Vm.KIND, vm.id, 0) == [Sample.of(6, {"CPU": 2})]
 
 
 def test_nothing_is_held_of_a_host_that_is_gone(realm: Realm, monitoring: Monitoring) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from innkeeper.store.samples import HISTORY, Sample, Samples
+from innkeeper.model.samples import Sample
+from innkeeper.store.samples import HISTORY, Samples
 from innkeeper.store.sqlite import SqliteJournal
 from innkeeper.store.tiers import Tier, tiers
 from tests.store.histories import Desk, batch_of, last_whole_batch, wait_until
@@ -35,7 +36,7 @@ def stored(journal: SqliteJournal) -> int:
 def test_in_memory_alone_the_newest_are_kept() -> None:
     samples = Samples(depth=4)
     rounds(samples, 1, 10)
-    assert samples.latest("vm", 2) == Sample(1100, {"cpu": 11.0})
+    assert samples.latest("vm", 2) == Sample.of(1100, {"cpu": 11.0})
     assert times(samples.since("vm", 1, 0)) == [1070, 1080, 1090, 1100]
     assert times(samples.since("vm", 1, 1085)) == [1090, 1100]
     assert samples.since("vm", 9, 0) == []
@@ -54,7 +55,7 @@ def test_what_is_gone_is_forgotten() -> None:
 def test_whole_and_broken_figures_come_back_as_they_were() -> None:
     samples = Samples()
     samples.append(5, [("vm", 1, {"netrx": 2**53 + 1, "cpu": 0.1})])
-    assert samples.since("vm", 1, 5) == [Sample(5, {"netrx": 2**53 + 1, "cpu": 0.1})]
+    assert samples.since("vm", 1, 5) == [Sample.of(5, {"netrx": 2**53 + 1, "cpu": 0.1})]
 
 
 def test_the_disk_has_what_memory_has_dropped(path: Path) -> None:
@@ -63,7 +64,7 @@ def test_the_disk_has_what_memory_has_dropped(path: Path) -> None:
         rounds(samples, 1, 10)
         wait_until(lambda: stored(journal) == 27)
         found = samples.since("vm", 1, 0)
-        assert found == [Sample(1000 + 10 * n, {"cpu": n + 0.5}) for n in range(1, 11)]
+        assert found == [Sample.of(1000 + 10 * n, {"cpu": n + 0.5}) for n in range(1, 11)]
         assert times(samples.since("vm", 1, 1042)) == list(range(1050, 1101, 10))
         assert times(samples.since("vm", 1, 1090)) == [1090, 1100]
         assert samples.since("vm", 5, 0) == []
@@ -118,7 +119,7 @@ def test_a_round_may_be_said_again(path: Path) -> None:
         journal.aside(lambda db: None)
         wait_until(lambda: stored(journal) == 1)
     with closing(SqliteJournal(path, Desk().call_soon)) as journal:
-        assert Samples(journal).since("vm", 1, 0) == [Sample(100, {"cpu": 2})]
+        assert Samples(journal).since("vm", 1, 0) == [Sample.of(100, {"cpu": 2})]
 
 
 def test_history_is_looked_up_not_scanned(path: Path) -> None:

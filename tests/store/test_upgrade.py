@@ -15,9 +15,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
+from innkeeper.model.samples import Sample
 from innkeeper.store.journal import JournalFailure
 from innkeeper.store.migrations import HEAD
-from innkeeper.store.samples import Sample, Samples
+from innkeeper.store.samples import Samples
 from innkeeper.store.schema import metadata
 from innkeeper.store.sqlite import SqliteJournal
 from innkeeper.store.upgrade import MIGRATIONS, connect, open_database
@@ -86,7 +87,7 @@ def test_the_database_of_every_release_opens(release: Path, path: Path) -> None:
     desk = Desk()
     with closing(SqliteJournal(path, desk.call_soon)) as journal:
         assert last_whole_batch(journal) == BATCHES
-        expected = [Sample(1000, {"cpu": 0.5, "memory": 2048})]
+        expected = [Sample.of(1000, {"cpu": 0.5, "memory": 2048})]
         assert Samples(journal).since("vm", 1, 0) == expected
         journal.append(batch_of(BATCHES + 1), desk.done(1))
         desk.wait_for(1)

@@ -5,6 +5,7 @@ from typing import Any
 
 from innkeeper.model.clock import Clock
 from innkeeper.model.objects import Host, Vm
+from innkeeper.model.samples import Figures, Sample
 from innkeeper.model.states import VmState
 from innkeeper.model.world import World
 from innkeeper.store.samples import Samples
@@ -23,8 +24,6 @@ _HOST = {
 TOTALS = frozenset({"NETRX", "NETTX", "DISKRDBYTES", "DISKWRBYTES", "DISKRDIOPS", "DISKWRIOPS"})
 #: Begins the name under which the size of a VM's disk (MiB) is kept; its number follows.
 DISK_SIZE = "DISK_SIZE."
-
-Figures = Mapping[str, int | float]
 
 
 class Monitoring:
@@ -76,14 +75,13 @@ class Monitoring:
                 elif vm.state is VmState.DONE:
                     self.samples.rest(kind, number)
 
-    def latest(self, kind: str, object_id: int) -> tuple[int, Figures] | None:
-        """The last sample of an object: when (epoch seconds) and what."""
-        sample = self.samples.latest(kind, object_id)
-        return None if sample is None else (sample.ts, sample.values)
+    def latest(self, kind: str, object_id: int) -> Sample | None:
+        """The last sample of an object."""
+        return self.samples.latest(kind, object_id)
 
-    def since(self, kind: str, object_id: int, epoch: int) -> list[tuple[int, Figures]]:
+    def since(self, kind: str, object_id: int, epoch: int) -> list[Sample]:
         """All samples of an object since a time, oldest first."""
-        return [(s.ts, s.values) for s in self.samples.since(kind, object_id, epoch)]
+        return self.samples.since(kind, object_id, epoch)
 
 
 def _disk_sizes(vm: Mapping[str, Any]) -> dict[str, int | float]:

@@ -42,14 +42,15 @@ class Names:
 
 
 class Room:
-    """What is taken on one host: CPU in 1/100 cores, memory in KiB, and by which VMs."""
+    """What is taken on one host: CPU in 1/100 cores, memory in KiB, disk in MiB, and by which VMs."""
 
-    __slots__ = ("cpu", "memory", "vms")
+    __slots__ = ("cpu", "disk", "memory", "vms")
 
     def __init__(self) -> None:
         self.cpu = 0
         self.memory = 0
-        self.vms: dict[int, tuple[int, int]] = {}
+        self.disk = 0
+        self.vms: dict[int, tuple[int, int, int]] = {}
 
 
 NOTHING = Room()
@@ -70,6 +71,12 @@ def taken_on(vm: Vm | None) -> frozenset[int]:
 NOWHERE: frozenset[int] = frozenset()
 
 
+def _capacity(vm: Vm) -> tuple[int, int, int]:
+    """What a VM takes: CPU in 1/100 cores, memory in KiB, and the MiB that its disks may grow to."""
+    disk = sum(as_int(disk.get("SIZE")) or 0 for disk in vm.disks)
+    return round(vm.cpu * 100), vm.memory * 1024, disk
+
+
 class Occupancy:
     """Capacity taken on each host: by VMs with an open history record, powered-off ones included."""
 
@@ -85,15 +92,19 @@ class Occupancy:
             return
         for host in before:
             room = self._hosts[host]
-            cpu, memory = room.vms.pop(old.id if old else -1)
+            cpu, memory, disk = room.vms.pop(old.id if old else -1)
             room.cpu -= cpu
             room.memory -= memory
-        for host in after if new else ():
+            room.disk -= disk
+        if new is None or not after:
+            return
+        cpu, memory, disk = taken = _capacity(new)
+        for host in after:
             room = self._hosts.setdefault(host, Room())
-            taken = round(new.cpu * 100), new.memory * 1024  # type: ignore[union-attr]
-            room.vms[new.id] = taken  # type: ignore[union-attr]
-            room.cpu += taken[0]
-            room.memory += taken[1]
+            room.vms[new.id] = taken
+            room.cpu += cpu
+            room.memory += memory
+            room.disk += disk
 
     def of(self, host_id: int) -> Room:
         """What is taken on a host."""

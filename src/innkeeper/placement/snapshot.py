@@ -138,7 +138,7 @@ class Snapshot:
         """Leaves out what a VM itself takes where it is, until the next refresh."""
         row = self.rows.get(vm.place.host_id) if vm.place else None
         if row is not None:
-            cpu, memory = self._rooms[row].vms[vm.id]
+            cpu, memory, _ = self._rooms[row].vms[vm.id]
             self._add(row, -cpu, -memory, -1)
 
     def _add(self, row: int, cpu: int, memory: int, count: int) -> None:

@@ -269,7 +269,7 @@ def contents(world: World) -> dict[str, Any]:
     return {
         "names": world.names._ids,
         "occupancy": {
-            host: (room.cpu, room.memory, room.vms)
+            host: (room.cpu, room.memory, room.disk, room.vms)
             for host, room in world.occupancy._hosts.items()
             if room.vms or room.cpu or room.memory
         },

@@ -14,8 +14,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
-import msgspec
-
+from innkeeper.model.samples import Sample
 from innkeeper.store.sqlite import SqliteJournal
 from innkeeper.store.tiers import Gathering, Tier, Values, tiers
 from innkeeper.store.writer import BITE, Aside
@@ -41,13 +40,6 @@ OVERHEAD = 40
 NEVER = 1 << 62
 
 
-class Sample(msgspec.Struct, frozen=True):
-    """What was measured of one object at `ts` (whole epoch seconds)."""
-
-    ts: int
-    values: dict[str, int | float]
-
-
 class Samples:
     """The samples of all objects: `depth` of each in memory, thinned out on disk, where they take `disk` bytes at most.
 
@@ -68,15 +60,13 @@ class Samples:
         self._gatherings = [Gathering(tier, totals) for tier in kept]
         self._pruned = dict.fromkeys(kept, 0)
         self._size = OVERHEAD
-        self._rings: dict[tuple[str, int], deque[tuple[int, bytes]]] = {}
-        self._encode = msgspec.json.Encoder().encode
-        self._decode = msgspec.json.Decoder(dict[str, int | float]).decode
+        self._rings: dict[tuple[str, int], deque[Sample]] = {}
 
     def append(self, ts: int, measured: Iterable[tuple[str, int, Values]]) -> None:
         """Take one round: what was measured at `ts` (epoch s), as (kind, id, values)."""
         rows = [(ts, kind, number, values) for kind, number, values in measured]
         for _, kind, number, values in rows:
-            self._ring(kind, number).append((ts, self._encode(values)))
+            self._ring(kind, number).append(Sample.of(ts, values))
         if self._journal is not None:
             for gathering in self._gatherings:
                 rows = _closed(gathering, rows)
@@ -85,7 +75,9 @@ class Samples:
 
     def _write(self, tier: Tier, rows: Sequence[tuple[int, str, int, Values]]) -> None:
         assert self._journal is not None
-        bodies = ((ts, kind, number, self._encode(values)) for ts, kind, number, values in rows)
+        bodies = (
+            (ts, kind, number, Sample.of(ts, values).body) for ts, kind, number, values in rows
+        )
         while piece := list(islice(bodies, BITE)):
             self._size = OVERHEAD + len(piece[-1][-1])
             self._journal.aside(_writing(tier, piece))
@@ -106,20 +98,20 @@ class Samples:
     def latest(self, kind: str, number: int) -> Sample | None:
         """The newest sample in memory."""
         ring = self._rings.get((kind, number))
-        return self._sample(*ring[-1]) if ring else None
+        return ring[-1] if ring else None
 
     def since(self, kind: str, number: int, since: int) -> list[Sample]:
         """All samples of one object from `since` (epoch s) on, oldest first: the older, the fewer."""
         ring = self._rings.get((kind, number), ())
-        found = [row for row in ring if row[0] >= since]
-        before = ring[0][0] if ring else NEVER
+        found = [sample for sample in ring if sample.ts >= since]
+        before = ring[0].ts if ring else NEVER
         for gathering in self._gatherings if self._journal is not None else ():
             if before <= since:
                 break
             older = self._history(gathering.tier, kind, number, since, before)
             found = [*older, *found]
-            before = older[0][0] if older else before
-        return [self._sample(*row) for row in found]
+            before = older[0].ts if older else before
+        return found
 
     def rest(self, kind: str, number: int) -> None:
         """Nothing more will be measured of an object: its last sample stays in memory."""
@@ -134,21 +126,16 @@ class Samples:
         self.rest(kind, number)
         self._rings.pop((kind, number), None)
 
-    def _ring(self, kind: str, number: int) -> deque[tuple[int, bytes]]:
+    def _ring(self, kind: str, number: int) -> deque[Sample]:
         ring = self._rings.get((kind, number))
         if ring is None:
             ring = self._rings[kind, number] = deque(maxlen=self._depth)
         return ring
 
-    def _history(
-        self, tier: Tier, kind: str, number: int, since: int, before: int
-    ) -> list[tuple[int, bytes]]:
+    def _history(self, tier: Tier, kind: str, number: int, since: int, before: int) -> list[Sample]:
         assert self._journal is not None
         values = {"kind": kind, "id": number, "since": since, "before": before}
-        return [(ts, body) for ts, body in self._journal.read(_in(HISTORY, tier), values)]
-
-    def _sample(self, ts: int, body: bytes) -> Sample:
-        return Sample(ts, self._decode(body))
+        return [Sample(ts, body) for ts, body in self._journal.read(_in(HISTORY, tier), values)]
 
 
 def _closed(

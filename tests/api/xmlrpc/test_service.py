@@ -9,10 +9,11 @@ import pytest
 
 from innkeeper.api.direct import exchange
 from innkeeper.api.server import Application
-from innkeeper.api.xmlrpc.monitoring import Sample, Unmonitored
+from innkeeper.api.xmlrpc.monitoring import Unmonitored
 from innkeeper.api.xmlrpc.nouns import METHODS
 from innkeeper.api.xmlrpc.service import XmlRpc
 from innkeeper.model.errors import Code
+from innkeeper.model.samples import Sample
 from tests.api.xmlrpc.cloud import ADMIN, ALICE, VM, Cloud
 
 

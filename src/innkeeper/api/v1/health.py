@@ -6,10 +6,11 @@ from innkeeper.api.latencies import Latencies
 from innkeeper.api.messages import Request, Response
 from innkeeper.api.routing import Route
 from innkeeper.commands.core import Core
+from innkeeper.model.samples import Figures
 
 from .access import answer
 from .exposition import TEXT, exposition, gauge, histogram
-from .metrics import Figures, Measured, families
+from .metrics import Measured, families
 
 
 class Health:

@@ -10,18 +10,15 @@ from typing import Protocol
 from innkeeper.commands.core import Core
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model.objects import Host, Vm
+from innkeeper.model.samples import Figures, Sample
 
 from .exposition import Family, Labels, counter, gauge
-
-Figures = Mapping[str, int | float]
 
 
 class Measured(Protocol):
     """The last sample of an object."""
 
-    def latest(self, kind: str, object_id: int) -> tuple[int, Figures] | None:
-        """When (epoch seconds) and what."""
-        ...
+    def latest(self, kind: str, object_id: int) -> Sample | None: ...
 
 
 #: Figure of a sample -> name, help, and what it is multiplied with.
@@ -93,8 +90,8 @@ def _hosts(core: Core, monitoring: Measured) -> Iterator[Family]:
     samples = [(label, sample) for label, sample in found if sample is not None]
     now = core.clock.time()
     yield gauge("host_sample_age_seconds", "How old what is known of a host is",
-                [(label, round(now - when, 3)) for label, (when, _) in samples])  # fmt: skip
-    yield from _measured(_HOST_GAUGES, _HOST_COUNTERS, [(label, s[1]) for label, s in samples])
+                [(label, round(now - sample.ts, 3)) for label, sample in samples])  # fmt: skip
+    yield from _measured(_HOST_GAUGES, _HOST_COUNTERS, [(label, s.values) for label, s in samples])
 
 
 def _vms(core: Core, monitoring: Measured) -> Iterator[Family]:
@@ -102,7 +99,7 @@ def _vms(core: Core, monitoring: Measured) -> Iterator[Family]:
         ({"vm": vm.id}, monitoring.latest(Vm.KIND, vm.id)) for vm in core.world.vms if vm.running
     ]
     yield from _measured(
-        _VM_GAUGES, _VM_COUNTERS, [(label, s[1]) for label, s in found if s is not None]
+        _VM_GAUGES, _VM_COUNTERS, [(label, s.values) for label, s in found if s is not None]
     )
 
 

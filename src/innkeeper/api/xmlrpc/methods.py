@@ -6,6 +6,7 @@ a fault, trailing ones that nobody asked for are ignored (clients rely on that),
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, TypeAlias, TypeVar
 
 from innkeeper.api.xmlrpc.documents.cache import Cache
@@ -221,12 +222,10 @@ def pool(
     tag: str, records: Sequence[R], parts: Callable[[R], Iterable[bytes]], end: str = ""
 ) -> Raw:
     """The document of a pool; `end` stands behind the last object."""
-    opening, closing = escape(f"<{tag}>"), escape(f"{end}</{tag}>")
+    return pool_of(tag, len(records), chain.from_iterable(map(parts, records)), end)
 
-    def rendered() -> Iterable[bytes]:
-        yield opening
-        for record in records:
-            yield from parts(record)
-        yield closing
 
-    return Pieces.of(rendered()) if len(records) > LONG_POOL else Raw.of(list(rendered()))
+def pool_of(tag: str, count: int, pieces: Iterable[bytes], end: str = "") -> Raw:
+    """The document of a pool of `count` objects, from the pieces that they are rendered in."""
+    whole = chain((escape(f"<{tag}>"),), pieces, (escape(f"{end}</{tag}>"),))
+    return Pieces.of(whole) if count > LONG_POOL else Raw.of(list(whole))

@@ -1,13 +1,9 @@
 """What was measured: the port that the daemon fills (`commands/monitoring.py` fits)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Protocol
 
-#: Figures under the names that OpenNebula's documents use (spec: xml-documents.md sections 1.4 and 2): of a VM `CPU`
-#: (percent of a core), `MEMORY` (KiB), `NETRX`, ...; of a host `FREE_CPU`, `USED_MEMORY`, `NETRX`, ...
-Figures: TypeAlias = Mapping[str, int | float]
-#: When (epoch seconds) and what.
-Sample: TypeAlias = tuple[int, Figures]
+from innkeeper.model.samples import Sample
 
 
 class Monitoring(Protocol):

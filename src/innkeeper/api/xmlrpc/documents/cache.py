@@ -57,23 +57,30 @@ class Cache:
     def __init__(self, world: World, limit: int = 192 * 1024 * 1024) -> None:
         self._world = world
         self._limit = limit
-        self._entries: dict[tuple[str, int], Entry] = {}
+        self._entries: dict[str, dict[int, Entry]] = {}
         self._measured: dict[tuple[str, int], tuple[int, bytes]] = {}
         self.size = 0
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return sum(map(len, self._entries.values()))
+
+    def of(self, form: Form) -> dict[int, Entry]:
+        """What is kept of a form, by the objects' numbers: for loops to whom a call for each object is too much."""
+        return self._entries.setdefault(form.name, {})
 
     def parts(self, form: Form, record: Record, uses: tuple[Any, ...]) -> Parts:
         """The record's document in this form."""
-        key = form.name, record.id
-        entry = self._entries.get(key)
+        kept = self.of(form)
+        entry = kept.get(record.id)
         if entry is not None:
             if entry.record is record and entry.uses == uses:
                 return entry.parts
-            self._drop(key, entry)
+            self.size -= entry.size
         parts = escaped(form.render(record, *uses))
-        self._keep(key, Entry(record, uses, parts, OVERHEAD + sum(map(len, parts))))
+        entry = kept[record.id] = Entry(record, uses, parts, OVERHEAD + sum(map(len, parts)))
+        self.size += entry.size
+        if self.size > self._limit:
+            self._shrink()
         return parts
 
     def measured(self, form: str, number: int, when: int, render: Callable[[], bytes]) -> bytes:
@@ -88,22 +95,13 @@ class Cache:
         self._measured[key] = when, text
         return text
 
-    def _keep(self, key: tuple[str, int], entry: Entry) -> None:
-        self._entries[key] = entry
-        self.size += entry.size
-        if self.size > self._limit:
-            self._shrink()
-
-    def _drop(self, key: tuple[str, int], entry: Entry) -> None:
-        del self._entries[key]
-        self.size -= entry.size
-
     def _shrink(self) -> None:
         """Down to three quarters, so that this comes rarely."""
-        for key, entry in list(self._entries.items()):
-            if self._world.tables[entry.record.KIND].get(entry.record.id) is not entry.record:
-                self._drop(key, entry)
-        for key, entry in list(self._entries.items()):
-            if self.size <= self._limit * 3 // 4:
-                return
-            self._drop(key, entry)
+        for stale in (True, False):
+            for kept in self._entries.values():
+                for number, entry in list(kept.items()):
+                    if self.size <= self._limit * 3 // 4:
+                        return
+                    table = self._world.tables[entry.record.KIND]
+                    if not stale or table.get(number) is not entry.record:
+                        self.size -= kept.pop(number).size

@@ -5,8 +5,6 @@ from innkeeper.api.xmlrpc.documents.cache import Form, Parts
 from innkeeper.api.xmlrpc.documents.elements import cdata, ids, text
 from innkeeper.api.xmlrpc.documents.view import View
 from innkeeper.model.objects import Host
-from innkeeper.model.template import as_int
-from innkeeper.model.world import World
 from innkeeper.placement.capacity import capacity
 
 #: CPU and memory in use, and the same that VMs may take in all.
@@ -44,19 +42,13 @@ def _share(host: Host, share: Share, disk: int, vms: int) -> str:
 HOST = Form("host", host)
 
 
-def _disk_usage(world: World, vms: tuple[int, ...]) -> int:
-    """What the disks of a host's VMs may grow to."""
-    sizes = (as_int(disk.get("SIZE")) for number in vms for disk in world.vms[number].disks)
-    return sum(size or 0 for size in sizes)
-
-
 def parts(view: View, record: Host) -> Parts:
     """The document of a host."""
     room = view.world.occupancy.of(record.id)
     cluster = view.world.clusters.get(record.cluster_id)
     vms = tuple(room.vms)
     share = (room.cpu, room.memory, *capacity(record, cluster))
-    uses = (cluster.name if cluster else "", share, _disk_usage(view.world, vms), vms)
+    uses = (cluster.name if cluster else "", share, room.disk, vms)
     head, end = view.cache.parts(HOST, record, uses)
     sample = view.monitoring.latest(Host.KIND, record.id)
     return head, measures.of_host(record.id, sample), end

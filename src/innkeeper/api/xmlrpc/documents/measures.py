@@ -7,8 +7,9 @@ each set of names.
 from collections.abc import Iterable
 from functools import lru_cache
 
-from innkeeper.api.xmlrpc.monitoring import Figures, Sample
+from innkeeper.api.xmlrpc.documents.elements import cdata
 from innkeeper.api.xmlrpc.wire import escape
+from innkeeper.model.samples import Figures, Sample
 from innkeeper.model.template import number
 
 _CAPACITY = ("FREE_CPU", "FREE_MEMORY", "USED_CPU", "USED_MEMORY")
@@ -49,29 +50,29 @@ def of_vm(vm_id: int, sample: Sample | None) -> bytes:
     """What stands inside the MONITORING of a VM, sorted by name."""
     if sample is None:
         return b""
-    when, figures = sample
-    named = {**figures, "ID": vm_id, "TIMESTAMP": when}
+    named = {**sample.values, "ID": vm_id, "TIMESTAMP": sample.ts}
     return _filled(_sorted(tuple(named)), named)
 
 
-def of_vm_in_short(sample: Sample | None) -> bytes:
-    """What `vmpool.info` shows of it."""
-    if sample is None:
-        return b""
-    return _filled((name for name in _SHORT if name in sample[1]), sample[1])
+def of_vm_in_short(sample: Sample | None) -> str:
+    """What `vmpool.info` shows of it; not escaped, since that body is kept whole."""
+    figures = {} if sample is None else sample.values
+    return "".join(
+        [cdata(name, _shown(figures[name]).decode()) for name in _SHORT if name in figures]
+    )
 
 
 def last_poll(sample: Sample | None) -> bytes:
     """LAST_POLL of a VM: when it was sampled (epoch seconds, 0: never)."""
-    return b"0" if sample is None else b"%d" % sample[0]
+    return b"0" if sample is None else b"%d" % sample.ts
 
 
 def of_host(host_id: int, sample: Sample | None) -> bytes:
     """What stands inside the MONITORING of a host: its figures in two groups."""
     if sample is None:
         return b""
-    when, figures = sample
-    top = escape(f"<TIMESTAMP>{when}</TIMESTAMP><ID>{host_id}</ID>")
+    figures = sample.values
+    top = escape(f"<TIMESTAMP>{sample.ts}</TIMESTAMP><ID>{host_id}</ID>")
     return top + _group("CAPACITY", _CAPACITY, figures) + _group("SYSTEM", _SYSTEM, figures)
 
 

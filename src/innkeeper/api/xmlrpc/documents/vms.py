@@ -3,6 +3,9 @@
 A body is cut around what changes with every sample: parts that are kept, with LAST_POLL and MONITORING between them.
 """
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import msgspec
 
 from innkeeper.api.xmlrpc.documents import measures
@@ -18,9 +21,9 @@ from innkeeper.api.xmlrpc.documents.elements import (
     text,
 )
 from innkeeper.api.xmlrpc.documents.view import View
-from innkeeper.api.xmlrpc.monitoring import Sample
 from innkeeper.model.objects import DiskSnapshot, DiskSnapshots, History, Vm
 from innkeeper.model.permissions import Caller, Right, may
+from innkeeper.model.samples import Sample
 from innkeeper.model.schedule import attributes
 from innkeeper.model.states import VmState
 from innkeeper.model.template import Template, Vector
@@ -136,14 +139,15 @@ def history_record(vm_id: int, stay: History) -> str:
 # ---- the short body ---------------------------------------------------------------------------
 
 
-def short(vm: Vm, uname: str, gname: str) -> tuple[str, ...]:
-    """Up to LAST_POLL, up to what MONITORING holds, the rest."""
+def short(vm: Vm, uname: str, gname: str, sample: Sample | None) -> tuple[str]:
+    """In one part: a pool of many thousands then asks for each VM once whether it is still right."""
     held = f"<LOCK><LOCKED>{vm.lock.level}</LOCKED></LOCK>" if vm.lock else ""
     return (
-        f"<VM>{identity(vm, uname, gname)}<LAST_POLL>",
+        f"<VM>{identity(vm, uname, gname)}<LAST_POLL>{sample.ts if sample else 0}"
         f"</LAST_POLL><STATE>{vm.state:d}</STATE><LCM_STATE>{vm.lcm_state:d}</LCM_STATE>"
-        f"{_times(vm)}{held}<TEMPLATE>{_short_template(vm)}</TEMPLATE><MONITORING>",
-        f"</MONITORING><USER_TEMPLATE>{_short_user_template(vm)}</USER_TEMPLATE>"
+        f"{_times(vm)}{held}<TEMPLATE>{_short_template(vm)}</TEMPLATE>"
+        f"<MONITORING>{measures.of_vm_in_short(sample)}</MONITORING>"
+        f"<USER_TEMPLATE>{_short_user_template(vm)}</USER_TEMPLATE>"
         f"<HISTORY_RECORDS>{_short_history(vm)}</HISTORY_RECORDS></VM>",
     )
 
@@ -201,9 +205,8 @@ DISCREET = Form("vm discreet", discreet)
 SHORT = Form("vm short", short)
 
 
-def _kept(view: View, form: Form, vm: Vm) -> Parts:
+def _kept(view: View, form: Form, vm: Vm, uses: tuple[Any, ...]) -> Parts:
     """VMs that are DONE may be many and are seldom asked for: they are rendered each time."""
-    uses = owners(view.world, vm)
     if vm.state is VmState.DONE:
         return escaped(form.render(vm, *uses))
     return view.cache.parts(form, vm, uses)
@@ -213,13 +216,15 @@ def _measured(view: View, vm: Vm, sample: Sample | None) -> bytes:
     """The figures of the long body."""
     if sample is None:
         return b""
-    return view.cache.measured(LONG.name, vm.id, sample[0], lambda: measures.of_vm(vm.id, sample))
+    return view.cache.measured(LONG.name, vm.id, sample.ts, lambda: measures.of_vm(vm.id, sample))
 
 
 def long_parts(view: View, caller: Caller, vm: Vm, *, all_history: bool) -> Parts:
     """The long body: with the schedule and all history records, or with the last record only."""
     form = LONG if may(view.world, caller, Right.MANAGE, vm) else DISCREET
-    head, states, template, schedule, user, history, last, end = _kept(view, form, vm)
+    head, states, template, schedule, user, history, last, end = _kept(
+        view, form, vm, owners(view.world, vm)
+    )
     sample = view.monitoring.latest(Vm.KIND, vm.id)
     measured = _measured(view, vm, sample)
     records, schedule = (history, schedule) if all_history else (last, b"")
@@ -236,9 +241,17 @@ def long_parts(view: View, caller: Caller, vm: Vm, *, all_history: bool) -> Part
     )
 
 
-def short_parts(view: View, vm: Vm) -> Parts:
-    """The short body."""
-    head, middle, end = _kept(view, SHORT, vm)
-    sample = view.monitoring.latest(Vm.KIND, vm.id)
-    measured = measures.of_vm_in_short(sample)
-    return head, measures.last_poll(sample), middle, measured, end
+def short_bodies(view: View, vms: Iterable[Vm]) -> Iterator[bytes]:
+    """Short bodies, each in one piece. In a large pool most are kept, and what a kept one costs is what it costs."""
+    kept, latest = view.cache.of(SHORT), view.monitoring.latest
+    names: dict[tuple[int, int], tuple[str, str]] = {}
+    for vm in vms:
+        owner = vm.uid, vm.gid
+        if owner not in names:
+            names[owner] = owners(view.world, vm)
+        uses = (*names[owner], latest(Vm.KIND, vm.id))
+        entry = kept.get(vm.id)
+        if entry is not None and entry.record is vm and entry.uses == uses:
+            yield entry.parts[0]
+        else:
+            yield _kept(view, SHORT, vm, uses)[0]

@@ -5,8 +5,8 @@ from typing import Final
 
 from innkeeper.api.xmlrpc.documents.measures import element
 from innkeeper.api.xmlrpc.methods import Answer, Desk, pool
-from innkeeper.api.xmlrpc.monitoring import Sample
 from innkeeper.model.objects import Record
+from innkeeper.model.samples import Sample
 
 #: Instead of a number of seconds: all samples that are kept, or the last one of each object.
 KEPT: Final = -1

@@ -20,6 +20,7 @@ from innkeeper.api.xmlrpc.methods import (
     change,
     i,
     pool,
+    pool_of,
     read,
     s,
 )
@@ -99,7 +100,7 @@ def _bodies(desk: Desk, caller: Caller, found: list[Vm], *, extended: bool) -> A
     if extended:
         body = partial(documents.long_parts, desk.view, caller, all_history=False)
         return pool("VM_POOL", found, body)
-    return pool("VM_POOL", found, partial(documents.short_parts, desk.view))
+    return pool_of("VM_POOL", len(found), documents.short_bodies(desk.view, found))
 
 
 def pool_info(
