@@ -255,3 +255,8 @@ def short_bodies(view: View, vms: Iterable[Vm]) -> Iterator[bytes]:
             yield entry.parts[0]
         else:
             yield _kept(view, SHORT, vm, uses)[0]
+
+
+def short_parts(view: View, vm: Vm) -> Iterator[bytes]:
+    """The short body of one VM."""
+    return short_bodies(view, (vm,))
