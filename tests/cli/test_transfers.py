@@ -161,7 +161,7 @@ def test_a_download_that_broke_off_goes_on_where_it_was(
 
 
 def made_of(daemon: Daemon, body: bytes, template: str, **headers: str) -> tuple[int, str]:
-    target = f"/api/v1/images?datastore=1&template={quote(template)}"
+    target = f"/api/v1/images/upload?datastore=1&template={quote(template)}"
     status, _, told = Web(daemon).ask("POST", target, body, **headers)
     return status, told.decode().strip()
 
@@ -190,7 +190,7 @@ def test_an_upload_that_breaks_off_leaves_no_trace(daemon: Daemon) -> None:
     before = daemon.call("one.imagepool.info", -2, -1, -1)[1]
     web = Web(daemon)
     connection = http.client.HTTPConnection(web.authority, timeout=60)
-    connection.putrequest("POST", "/api/v1/images?template=NAME%3Dbroken")
+    connection.putrequest("POST", "/api/v1/images/upload?template=NAME%3Dbroken")
     connection.putheader("Authorization", f"Basic {web.user}")
     connection.putheader("Content-Length", str(8 * MIB))
     connection.endheaders(b"x" * 3 * MIB)
@@ -212,7 +212,7 @@ def test_a_full_datastore_is_told_before_anything_is_sent(
     web = Web(daemon)
     connection = http.client.HTTPConnection(web.authority, timeout=60)
     headers = {"Authorization": f"Basic {web.user}"}
-    target = f"/api/v1/images?datastore={number}&template=NAME%3Dbig"
+    target = f"/api/v1/images/upload?datastore={number}&template=NAME%3Dbig"
     pieces = (random.Random(5).randbytes(MIB) for _ in range(8))
     connection.request("POST", target, pieces, headers, encode_chunked=False)
     answer = connection.getresponse()
@@ -227,7 +227,7 @@ def test_strangers_get_nothing(daemon: Daemon, image: int) -> None:
         web = Web(daemon, user)
         assert web.ask("GET", path)[0] == status
         assert web.ask("HEAD", path)[0] == status
-    assert Web(daemon, "ann:wrong").ask("POST", "/api/v1/images", b"x")[0] == 401
+    assert Web(daemon, "ann:wrong").ask("POST", "/api/v1/images/upload", b"x")[0] == 401
     assert Web(daemon).ask("GET", "/api/v1/images/999/content")[0] == 404
     assert Web(daemon).ask("GET", f"{path}?format=exe")[0] == 400
 

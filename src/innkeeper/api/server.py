@@ -13,6 +13,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, S
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
+from innkeeper.api import problems
 from innkeeper.api.messages import (
     ClientGone,
     Headers,
@@ -28,6 +29,7 @@ from innkeeper.api.messages import (
 )
 from innkeeper.api.routing import SOCKET, Route, SocketRoute, Table
 from innkeeper.api.xmlrpc.wire import CallError, XmlRpcValue, fault, parse_call
+from innkeeper.model.errors import Refusal
 
 log = logging.getLogger("innkeeper.api")
 
@@ -105,14 +107,19 @@ class Application:
         try:
             handler, request.parameters = self.table.find(request.verb, request.path)
             return await handler(request), False
+        except Refusal as refusal:
+            return self._refused(request, problems.of(refusal))
         except HttpError as error:
-            log.info("%s gets %d: %s", _label(request), error.status, error)
-            return Response(f"{error}\n".encode(), error.status, headers=error.headers), error.close
+            return self._refused(request, error)
         except ClientGone:
             raise
         except Exception:
             log.exception("%s failed", _label(request))
-            return Response(b"internal error\n", 500), False
+            return problems.response(HttpError(500, "internal error"), request.path), False
+
+    def _refused(self, request: Request, error: HttpError) -> tuple[Response, bool]:
+        log.info("%s gets %d: %s", _label(request), error.status, error)
+        return problems.response(error, request.path), error.close
 
     async def _send_stream(
         self, request: Request, receive: Receive, send: Send, response: Response, close: bool
@@ -151,7 +158,8 @@ class Application:
             handler, request.parameters = self.table.find(SOCKET, request.path)
             await handler(socket)
             await _end(socket)
-        except HttpError as error:
+        except (HttpError, Refusal) as refused:
+            error = problems.of(refused) if isinstance(refused, Refusal) else refused
             log.info("%s gets %d: %s", _label(request), error.status, error)
             await _give_up(socket, error.status, str(error))
         except ClientGone as gone:

@@ -172,7 +172,7 @@ def send(client: Client, file: Path, text: str, datastore: int) -> int:
             "Content-Length": str(size),
             "Repr-Digest": f"sha-256=:{digest}:",
         }
-        target = "/api/v1/images?" + urlencode({"datastore": datastore, "template": text})
+        target = "/api/v1/images/upload?" + urlencode({"datastore": datastore, "template": text})
         return _sent(client, target, stream, headers)
 
 

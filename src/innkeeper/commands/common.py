@@ -20,7 +20,7 @@ O = TypeVar("O", bound=Owned)  # noqa: E741
 
 def forbidden(caller: Caller, right: Right, record: Record) -> Refusal:
     """The caller lacks a right on an object."""
-    what = f"{right.name} {record.ACL} [{record.id}]"
+    what = f"{right.name} {record.ACL or record.LABEL} [{record.id}]"
     return Refusal(
         Code.AUTHORIZATION, f"User [{caller.uid}] : Not authorized to perform {what}.", record.id
     )

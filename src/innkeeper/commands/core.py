@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from innkeeper.lifecycle import engine, hosts
 from innkeeper.lifecycle.messages import Event, Instruction
 from innkeeper.model.clock import Clock
-from innkeeper.model.errors import Code, Refusal
+from innkeeper.model.errors import Refusal, StoreFailed
 from innkeeper.model.world import Transaction, World
 from innkeeper.store.journal import Batch, EventRow, Journal
 
@@ -70,9 +70,7 @@ class Core:
     def transact(self, change: Callable[[Transaction], T]) -> tuple[T, int]:
         """Makes a change in memory and queues it; the ticket tells `durable` what to wait for (0: nothing)."""
         if self.failure:
-            raise Refusal(
-                Code.INTERNAL, f"The store has failed, no change is possible: {self.failure}"
-            )
+            raise StoreFailed(f"The store has failed, no change is possible: {self.failure}")
         tx = Transaction(self.world, self.clock.time())
         try:
             result = change(tx)
@@ -118,9 +116,7 @@ class Core:
             if self.failed is not None:
                 self.failed.set()
             if waiting is not None and not waiting.done():
-                waiting.set_exception(
-                    Refusal(Code.INTERNAL, f"The store has failed: {self.failure}")
-                )
+                waiting.set_exception(StoreFailed(f"The store has failed: {self.failure}"))
             return
         self._durable_up_to = ticket
         if waiting is not None and not waiting.done():
@@ -139,7 +135,7 @@ class Core:
         if ticket <= self._durable_up_to:
             return
         if self.failure:
-            raise Refusal(Code.INTERNAL, f"The store has failed: {self.failure}")
+            raise StoreFailed(f"The store has failed: {self.failure}")
         waiting = self._waiting.get(ticket)
         if waiting is None:
             waiting = self._waiting[ticket] = asyncio.get_running_loop().create_future()
@@ -153,6 +149,25 @@ class Core:
         if self._durable_up_to < self._sequence and not self.failure:
             with suppress(Refusal):
                 await self.durable(self._sequence)
+
+    async def until(self, holds: Callable[[], bool], seconds: float) -> bool:
+        """Waits until something holds, which is asked whenever events have become durable; False when it does not."""
+        bell = asyncio.Event()
+
+        def ring(_: object) -> None:
+            bell.set()
+
+        self.followers.append(ring)
+        try:
+            async with asyncio.timeout(seconds):
+                while not holds():
+                    bell.clear()
+                    await bell.wait()
+        except TimeoutError:
+            return holds()
+        finally:
+            self.followers.remove(ring)
+        return True
 
     async def run(self, change: Callable[[Transaction], T]) -> T:
         """Makes a change and waits until it is durable."""

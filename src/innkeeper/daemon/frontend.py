@@ -15,6 +15,8 @@ from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.health import Health
 from innkeeper.api.v1.images import ImageContents
 from innkeeper.api.v1.redirects import Redirects
+from innkeeper.api.v1.rest.service import Rest
+from innkeeper.api.v1.rest.table import Desk
 from innkeeper.api.xmlrpc.service import XmlRpc
 from innkeeper.commands import bootstrap
 from innkeeper.commands.auth import Authenticator, Passwords
@@ -189,8 +191,9 @@ class FrontEnd:
         contents = ImageContents(self.core, self.authenticator, self.contents)
         backups = Backups(self.core, self.authenticator, self.contents)
         redirects = self._redirects()
+        rest = Rest(Desk(self.core, self.authenticator, rpc.desk.settings), rpc.latencies)
         parts = (
-            endpoints, consoles, commands, redirects, contents, backups, health, Pages(),
+            rest, endpoints, consoles, commands, redirects, contents, backups, health, Pages(),
         )  # fmt: skip
         return Application(rpc, [route for part in parts for route in part.routes()])
 

@@ -137,11 +137,26 @@ def start(
 
 def abandon(tx: Transaction, operation: Operation, why: str) -> None:
     """Ends an operation without undo: what replaces it takes care of its effects."""
-    tx.delete(operation)
-    tx.log(
-        target_of(tx.world, operation), "operation", name=operation.name, stage="replaced", why=why
-    )
+    _close(tx, operation, "replaced", why)
     PROCEDURES[operation.name].abandoned(tx, operation)
+
+
+def _close(tx: Transaction, operation: Operation, how: str, why: str) -> None:
+    """The operation is no more; the event log keeps how it ended, under its target and under its own number."""
+    target = target_of(tx.world, operation)
+    tx.delete(operation)
+    tx.log(target, "operation", name=operation.name, stage=how, why=why)
+    tx.log(
+        operation,
+        "ended",
+        name=operation.name,
+        target_kind=operation.target_kind,
+        target=operation.target,
+        stage=how,
+        why=why,
+        started=operation.started,
+        by=operation.uid,
+    )
 
 
 def reply(tx: Transaction, message: Reply) -> None:
@@ -179,6 +194,24 @@ def taken_for_done(tx: Transaction, operation: Operation) -> None:
 def give_up(tx: Transaction, operation: Operation, why: str) -> None:
     """The step under way counts as failed for good."""
     _failed(tx, operation, "refused", why)
+
+
+def cancellable(operation: Operation) -> bool:
+    """Can what was done so far still be undone (or is it already)?"""
+    return operation.undoing or PROCEDURES[operation.name].undoable(operation.step)
+
+
+def cancel(tx: Transaction, operation: Operation, why: str) -> None:
+    """Undoes what was done so far; refuses from the point of no return on."""
+    if not cancellable(operation):
+        procedure = PROCEDURES[operation.name]
+        raise wrong_state(
+            f"Operation {operation.id} ({operation.name}) is past its point of no return,"
+            f" {procedure.no_return!r}: it is at {procedure.steps[operation.step].name!r}",
+            operation.id,
+        )
+    if not operation.undoing:
+        give_up(tx, operation, why)
 
 
 def retry(tx: Transaction, operation: Operation | None) -> None:
@@ -281,9 +314,7 @@ def _undo_from(tx: Transaction, operation: Operation, step: int) -> None:
 
 
 def _end(tx: Transaction, operation: Operation, then: Note, how: str) -> None:
-    target = target_of(tx.world, operation)
-    tx.delete(operation)
-    tx.log(target, "operation", name=operation.name, stage=how, why=operation.failure)
+    _close(tx, operation, how, operation.failure)
     then(tx, operation)
     rests = tx.world.tables[operation.target_kind].get(operation.target)
     if rests is not None and tx.world.operation_on(rests) is None:

@@ -39,6 +39,13 @@ class Refusal(Exception):
         self.object_id = object_id
 
 
+class StoreFailed(Refusal):
+    """The store has failed: no change is possible until the front end starts anew."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Code.INTERNAL, text)
+
+
 def not_found(what: str, object_id: int) -> Refusal:
     """No object of kind `what` has this number."""
     return Refusal(Code.NO_EXISTS, f"Error getting {what} [{object_id}].", object_id)

@@ -18,6 +18,7 @@ from .objects import (
     Vm,
     VmTemplate,
 )
+from .replays import Replay
 
 KINDS: dict[str, type[Record]] = {
     kind.KIND: kind
@@ -25,5 +26,6 @@ KINDS: dict[str, type[Record]] = {
         User, Group, AclRule, Vdc, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm,
         Operation, Setting,
         VnTemplate, VmGroup, Document,
+        Replay,
     )
 }  # fmt: skip

@@ -18,6 +18,7 @@ BACKSTAGE = {
     "journal_lost_asides_total": 0,
     "instructions": 2,
     "agents": 1,
+    "redirects": 3,
 }
 
 

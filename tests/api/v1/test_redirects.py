@@ -46,8 +46,8 @@ class Place(Realm):
         headers = [("authorization", f"Basic {word}")] if who else []
         target = f"/api/v1/vms/0/redirects{path}"
         reply = asyncio.run(direct.exchange(self.app, verb, target, body, headers))
-        said = reply.body.decode()
-        return reply.status, json.loads(said) if reply.status < 300 else said.strip()
+        said = json.loads(reply.body)
+        return reply.status, said if reply.status < 300 else said["detail"]
 
 
 async def _at_once(work: Any, *args: Any) -> Any:

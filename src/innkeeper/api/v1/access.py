@@ -1,4 +1,4 @@
-"""Who calls: HTTP Basic, with the same sessions as XML-RPC. Refusals become HTTP answers here."""
+"""Who calls: HTTP Basic with the same sessions as XML-RPC, or a login token as Bearer."""
 
 import base64
 import binascii
@@ -8,47 +8,27 @@ from typing import Any
 import msgspec
 
 from innkeeper.api.messages import HttpError, Request, Response
+from innkeeper.api.problems import CHALLENGE
 from innkeeper.commands.auth import Authenticator
-from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.permissions import Caller
 
 #: As many as can matter: Python refuses to read thousands.
 _DIGITS = re.compile(r"[0-9]{1,19}")
-STATUS = {
-    Code.AUTHENTICATION: 401,
-    Code.AUTHORIZATION: 403,
-    Code.NO_EXISTS: 404,
-    Code.ACTION: 409,
-    Code.ALLOCATE: 409,
-    Code.BAD_ARGUMENT: 400,
-    Code.INTERNAL: 400,
-}
-
-
-def as_http(refusal: Refusal) -> HttpError:
-    """A refusal as HTTP says it."""
-    status = STATUS[refusal.code]
-    headers = (("www-authenticate", 'Basic realm="innkeeper"'),) if status == 401 else ()
-    return HttpError(status, refusal.text, headers=headers)
 
 
 async def caller_of(request: Request, authenticator: Authenticator) -> Caller:
     """The caller, or 401."""
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return await authenticator.bearer(secret.strip())
     try:
         if scheme.lower() != "basic":
             raise ValueError
-        session = base64.b64decode(encoded.strip(), validate=True).decode()
+        session = base64.b64decode(secret.strip(), validate=True).decode()
     except (ValueError, binascii.Error):
-        raise HttpError(
-            401,
-            "HTTP Basic authentication is expected",
-            headers=(("www-authenticate", 'Basic realm="innkeeper"'),),
-        ) from None
-    try:
-        return await authenticator.caller(session)
-    except Refusal as refusal:
-        raise as_http(refusal) from None
+        text = "HTTP Basic authentication, or a login token as Bearer, is expected"
+        raise HttpError(401, text, headers=CHALLENGE) from None
+    return await authenticator.caller(session)
 
 
 def number(request: Request, name: str) -> int:

@@ -7,9 +7,8 @@ from innkeeper.api.routing import Route
 from innkeeper.commands import backups
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.core import Core
-from innkeeper.model.errors import Refusal
 
-from .access import answer, as_http, caller_of, number
+from .access import answer, caller_of, number
 from .ports import Contents, ContentUnavailable
 
 
@@ -28,10 +27,7 @@ class Backups:
     async def verify(self, request: Request) -> Response:
         """Which increments are damaged."""
         caller = await caller_of(request, self.authenticator)
-        try:
-            image = backups.checkable(self.core.world, caller, number(request, "image"))
-        except Refusal as refusal:
-            raise as_http(refusal) from None
+        image = backups.checkable(self.core.world, caller, number(request, "image"))
         parts = backups.parts(image)
         try:
             damaged: list[dict[str, Any]] = await self.contents.verify(image, parts)

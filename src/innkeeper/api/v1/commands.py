@@ -7,11 +7,10 @@ from innkeeper.api.routing import Route
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import need
 from innkeeper.commands.core import Core
-from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Right
 
-from .access import answer, as_http, caller_of, number
+from .access import answer, caller_of, number
 from .ports import Guests, GuestUnreachable
 
 #: Seconds that a command may take at most, and half the bytes of a request.
@@ -41,10 +40,7 @@ class Commands:
     async def execute(self, request: Request) -> Response:
         """Runs a command in the guest, with all that its agent may do."""
         caller = await caller_of(request, self.authenticator)
-        try:
-            vm = need(self.core.world, Vm, number(request, "vm"), caller, Right.MANAGE)
-        except Refusal as refusal:
-            raise as_http(refusal) from None
+        vm = need(self.core.world, Vm, number(request, "vm"), caller, Right.MANAGE)
         asked = _command(await request.body(2 * LONGEST))
         # Not what it is: commands have secrets.
         await self.core.run(lambda tx: tx.log(vm, "command run", by=caller.uid))

@@ -19,11 +19,10 @@ from innkeeper.api.routing import Route, SocketRoute
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import need
 from innkeeper.commands.core import Core
-from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller, Right
 
-from .access import answer, as_http, caller_of, number
+from .access import answer, caller_of, number
 from .ports import Console, Guests, GuestUnreachable
 
 KINDS = ("serial", "vnc")
@@ -93,10 +92,7 @@ class Consoles:
         return caller, self._managed(caller, number(request, "vm"))
 
     def _managed(self, caller: Caller, vm: int) -> Vm:
-        try:
-            return need(self.core.world, Vm, vm, caller, Right.MANAGE)
-        except Refusal as refusal:
-            raise as_http(refusal) from None
+        return need(self.core.world, Vm, vm, caller, Right.MANAGE)
 
     async def grant(self, request: Request) -> Response:
         """A token for one console of a VM, and the page that shows it."""

@@ -12,12 +12,11 @@ from innkeeper.commands import acl, doctor
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import need
 from innkeeper.commands.core import Core
-from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.placement.decide import explain
 
-from .access import answer, as_http, caller_of, number, option
+from .access import answer, caller_of, number, option
 from .ports import Guests, GuestUnreachable
 
 #: Events in one answer at most.
@@ -47,10 +46,7 @@ class Endpoints:
 
     async def _vm(self, request: Request, right: Right) -> Vm:
         caller = await caller_of(request, self.authenticator)
-        try:
-            return need(self.core.world, Vm, number(request, "vm"), caller, right)
-        except Refusal as refusal:
-            raise as_http(refusal) from None
+        return need(self.core.world, Vm, number(request, "vm"), caller, right)
 
     async def _admin(self, request: Request) -> Caller:
         caller = await caller_of(request, self.authenticator)
@@ -72,10 +68,7 @@ class Endpoints:
         missing = [name for name in ("user", "right", "object") if not query.get(name)]
         if missing:
             raise HttpError(400, f"{missing[0]} is missing: user, right and object are expected")
-        try:
-            told = acl.why(self.core.world, caller, query["user"], query["right"], query["object"])
-        except Refusal as refusal:
-            raise as_http(refusal) from None
+        told = acl.why(self.core.world, caller, query["user"], query["right"], query["object"])
         await self.core.settled()
         return answer(told)
 

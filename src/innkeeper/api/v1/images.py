@@ -13,11 +13,10 @@ from innkeeper.api.routing import Route
 from innkeeper.commands import contents
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.core import Core
-from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Image
 from innkeeper.model.permissions import Caller
 
-from .access import answer, as_http, caller_of, number, option
+from .access import answer, caller_of, number, option
 from .ports import Content, Contents, ContentUnavailable, NoRoom
 
 #: Formats in which an image goes out.
@@ -40,16 +39,13 @@ class ImageContents:
         """Where they are."""
         return [
             Route("GET", "/api/v1/images/{image}/content", self.download),
-            Route("POST", "/api/v1/images", self.upload),
+            Route("POST", "/api/v1/images/upload", self.upload),
         ]
 
     async def download(self, request: Request) -> Response:
         """The image, as it is stored or in the format that is asked for."""
         caller = await caller_of(request, self.authenticator)
-        try:
-            image = contents.readable(self.core.world, caller, number(request, "image"))
-        except Refusal as refusal:
-            raise as_http(refusal) from None
+        image = contents.readable(self.core.world, caller, number(request, "image"))
         wanted = dict(request.query).get("format", "") or image.format or "raw"
         if wanted not in OUTGOING:
             listed = ", ".join(OUTGOING)
@@ -98,8 +94,6 @@ class ImageContents:
                     said = f"the SHA-256 is {came.digest.hex()}, {wanted.hex()} was announced"
                     raise HttpError(400, said)
                 made = await self._make(caller, text, datastore, came.path)
-        except Refusal as refusal:
-            raise as_http(refusal) from None
         except NoRoom as problem:
             raise HttpError(507, str(problem), close=True) from None
         return answer({"id": made}, 201)

@@ -11,11 +11,10 @@ from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import need
 from innkeeper.commands.core import Core
 from innkeeper.commands.redirects import Limits, Wish
-from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Redirect, Vm
 from innkeeper.model.permissions import Caller, Right
 
-from .access import answer, as_http, caller_of, number
+from .access import answer, caller_of, number
 from .ports import Doors
 
 #: Bytes of a request, and ports that are tried when other programs have them.
@@ -45,10 +44,7 @@ class Redirects:
     async def all(self, request: Request) -> Response:
         """The redirects of a VM."""
         caller = await caller_of(request, self.authenticator)
-        try:
-            vm = need(self.core.world, Vm, number(request, "vm"), caller, Right.USE)
-        except Refusal as refusal:
-            raise as_http(refusal) from None
+        vm = need(self.core.world, Vm, number(request, "vm"), caller, Right.USE)
         await self.core.settled()
         return answer({"redirects": [self._described(each) for each in vm.redirects]})
 
@@ -63,10 +59,7 @@ class Redirects:
         """A new redirect, which listens when it is answered."""
         caller = await caller_of(request, self.authenticator)
         vm_id, wish = number(request, "vm"), _wish(await request.body(LONGEST))
-        try:
-            made = await self._opened(caller, vm_id, wish)
-        except Refusal as refusal:
-            raise as_http(refusal) from None
+        made = await self._opened(caller, vm_id, wish)
         return answer(self._described(made), 201)
 
     async def _opened(self, caller: Caller, vm_id: int, wish: Wish) -> Redirect:
@@ -94,10 +87,7 @@ class Redirects:
         """Ends a redirect."""
         caller = await caller_of(request, self.authenticator)
         vm_id, redirect = number(request, "vm"), number(request, "redirect")
-        try:
-            await self.core.run(lambda tx: redirects.remove(tx, caller, vm_id, redirect))
-        except Refusal as refusal:
-            raise as_http(refusal) from None
+        await self.core.run(lambda tx: redirects.remove(tx, caller, vm_id, redirect))
         return answer({})
 
 

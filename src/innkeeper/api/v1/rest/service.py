@@ -1,0 +1,363 @@
+"""The endpoints of all resources: each takes its request apart, has the command carried out, and says what came of it.
+
+A change is one transaction: the condition (`If-Match`), the commands, and the answer that is kept for the same request
+coming again (`Idempotency-Key`) are in it together. Nothing is answered before it is durable.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from functools import cached_property, partial
+from typing import Any, Final, get_args, get_type_hints
+
+import msgspec
+
+from innkeeper.api.latencies import Latencies
+from innkeeper.api.messages import Headers, HttpError, Request, Response
+from innkeeper.api.problems import Problem
+from innkeeper.api.routing import Route
+from innkeeper.api.v1.access import caller_of
+from innkeeper.commands import replays
+from innkeeper.model.errors import not_found
+from innkeeper.model.objects import Operation, Record
+from innkeeper.model.permissions import Caller
+from innkeeper.model.replays import Replay
+from innkeeper.model.world import Transaction
+
+from . import listing
+from .openapi import document
+from .resources import RESOURCES
+from .table import ROOT, Action, Desk, Resource
+
+JSON: Final = "application/json"
+#: Bytes of a body, and seconds that a request may wait.
+LARGEST_BODY, LONGEST_WAIT = 1 << 20, 60
+_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+#: What msgspec says of a value that does not fit.
+_UNFIT = re.compile(
+    r"Expected (?P<expected>.*?)(?:, got (?P<found>.*?))?(?: - at `\$\.?(?P<field>.*)`)?"
+)
+_NAMED = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<field>.*?)`.*")
+_WORD = re.compile(r"Invalid enum value '?(?P<found>.*?)'? - at `\$\.(?P<field>.*)`")
+
+Change = Callable[[Transaction], int | str]
+Handler = Callable[[Request, Caller], Awaitable[Response]]
+
+
+class Rest:
+    """All resources of the table."""
+
+    def __init__(self, desk: Desk, latencies: Latencies) -> None:
+        self.desk = desk
+        self.latencies = latencies
+
+    def routes(self) -> list[Route]:
+        """Where they are."""
+        found = [Route("GET", f"{ROOT}/openapi.json", self._openapi)]
+        for resource in RESOURCES:
+            found += self._routes_of(resource)
+        return found
+
+    def _routes_of(self, resource: Resource) -> list[Route]:
+        where, one = resource.address, f"{resource.address}/{{id}}"
+        handlers: list[tuple[str, str, Any, bool]] = [
+            ("GET", where, self._list, True),
+            ("POST", where, self._create, resource.create is not None),
+            ("GET", one, self._one, True),
+            ("PATCH", one, self._patch, bool(resource.changes)),
+            ("DELETE", one, self._delete, resource.delete is not None),
+            ("POST", f"{one}/actions/{{action}}", self._act, bool(resource.actions)),
+        ]
+        return [
+            Route(verb, path, self._door(f"{verb} {path}", partial(handler, resource)))
+            for verb, path, handler, there in handlers
+            if there
+        ]
+
+    def _door(self, kind: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def enter(request: Request) -> Response:
+            with self.latencies.timed(kind):
+                caller = await caller_of(request, self.desk.authenticator)
+                return await handler(request, caller)
+
+        return enter
+
+    async def _openapi(self, request: Request) -> Response:
+        """The description of the API."""
+        return _unless_known(request, self._document)
+
+    @cached_property
+    def _document(self) -> bytes:
+        return msgspec.json.encode(document(RESOURCES))
+
+    # ---- reading
+
+    async def _list(self, resource: Resource, request: Request, caller: Caller) -> Response:
+        query = listing.asked(listing.filters(resource), request.query)
+        world = self.desk.world
+        records, following = listing.page(world, resource, caller, query)
+        items = [resource.show(world, caller, record) for record in records]
+        await self.desk.core.settled()
+        return _unless_known(request, msgspec.json.encode({"items": items, "next": following}))
+
+    async def _one(self, resource: Resource, request: Request, caller: Caller) -> Response:
+        number = _id(request, resource)
+        known = {"wait": int} if resource.past else {}
+        seconds = listing.asked(known, request.query).get("wait", 0)
+        if not 0 <= seconds <= LONGEST_WAIT:
+            raise listing.wrong("wait", f"seconds from 0 to {LONGEST_WAIT}", str(seconds))
+        found = self._seen(resource, number, caller)
+        if seconds and number in self.desk.world.table(resource.kind):
+            await self._gone(resource, number, seconds)
+            found = self._seen(resource, number, caller)
+        await self.desk.core.settled()
+        return _unless_known(request, msgspec.json.encode(found))
+
+    async def _gone(self, resource: Resource, number: int, seconds: float) -> None:
+        table = self.desk.world.table(resource.kind)
+        await self.desk.core.until(lambda: number not in table, seconds)
+
+    def _seen(self, resource: Resource, number: int, caller: Caller) -> dict[str, Any]:
+        world = self.desk.world
+        record = world.table(resource.kind).get(number)
+        if record is None:
+            found = resource.past and resource.past(self.desk.core, caller, number)
+            if not found:
+                raise not_found(resource.kind.LABEL, number)
+            return found
+        resource.check(world, caller, record)
+        return resource.show(world, caller, record)
+
+    # ---- changing
+
+    async def _create(self, resource: Resource, request: Request, caller: Caller) -> Response:
+        assert resource.create is not None
+        return await self._carry_out(resource, resource.create, request, caller)
+
+    async def _act(self, resource: Resource, request: Request, caller: Caller) -> Response:
+        name = request.parameters["action"]
+        action = resource.action(name)
+        if action is None:
+            raise HttpError(404, f"{resource.path} have no action {name[:60]!r}")
+        return await self._carry_out(resource, action, request, caller)
+
+    async def _carry_out(
+        self, resource: Resource, action: Action, request: Request, caller: Caller
+    ) -> Response:
+        body = await _body(request)
+        arguments = action.call.arguments(_decoded(body, resource.requests[action.name]))
+        return await self._command(resource, action, arguments, request, caller, body)
+
+    async def _delete(self, resource: Resource, request: Request, caller: Caller) -> Response:
+        action = resource.delete
+        assert action is not None
+        known = {field.name: field.kind for field in action.fields}
+        arguments = action.call.arguments(listing.asked(known, request.query))
+        return await self._command(resource, action, arguments, request, caller, b"")
+
+    async def _command(
+        self, resource: Resource, action: Action, arguments: dict[str, Any], request: Request,
+        caller: Caller, body: bytes,
+    ) -> Response:  # fmt: skip
+        call = action.call
+        arguments = {**call.given, **arguments}
+        if call.target:
+            arguments[call.target] = _id(request, resource)
+        if action.prepare is not None:
+            arguments = await action.prepare(self.desk, caller, arguments)
+        if action.secret and "idempotency-key" in request.headers:
+            text = "what has secrets is not kept: no Idempotency-Key is taken here"
+            raise Problem(422, text, field="Idempotency-Key", expected="nothing", found="a key")
+        change = partial(call.command, caller=caller, **arguments)
+        return await self._change(resource, change, request, caller, body)
+
+    async def _patch(self, resource: Resource, request: Request, caller: Caller) -> Response:
+        body, number = await _body(request), _id(request, resource)
+        said = _decoded(body, resource.patch)
+        changes = [
+            (change.call, change.call.arguments(said) | {change.call.target: number})
+            for change in resource.changes
+            if any(field.name in said for field in change.fields)
+        ]
+        if not changes:
+            listed = ", ".join(field.name for field in msgspec.structs.fields(resource.patch))
+            raise listing.wrong("body", f"one or more of {listed}", "nothing")
+
+        def change(tx: Transaction) -> int:
+            for call, arguments in changes:
+                call.command(tx, caller, **call.given, **arguments)
+            return number
+
+        return await self._change(resource, change, request, caller, body)
+
+    async def _change(
+        self, resource: Resource, change: Change, request: Request, caller: Caller, body: bytes
+    ) -> Response:
+        key, asked = _key(request), _digest(request, body)
+
+        def transaction(tx: Transaction) -> Replay:
+            kept = replays.find(tx.world, caller, key, asked, tx.now) if key else None
+            if kept is not None:
+                return kept
+            self._check_condition(tx, resource, request, caller)
+            answer = self._answered(tx, resource, change, request, caller)
+            answer = msgspec.structs.replace(answer, name=key, request=asked)
+            if key:
+                answer = msgspec.structs.replace(answer, id=tx.new_id(Replay))
+                replays.keep(tx, answer)
+            return answer
+
+        answer = await self.desk.core.run(transaction)
+        await self.desk.core.settled()
+        return Response(answer.body.encode(), answer.status, JSON, answer.headers)
+
+    def _check_condition(
+        self, tx: Transaction, resource: Resource, request: Request, caller: Caller
+    ) -> None:
+        wanted = request.headers.get("if-match")
+        if wanted is None or "id" not in request.parameters:
+            return
+        record = tx.world.table(resource.kind)[_id(request, resource)]
+        resource.check(tx.world, caller, record)
+        now = _etag(msgspec.json.encode(resource.show(tx.world, caller, record)))
+        if wanted.strip() != "*" and now not in _tags(wanted):
+            raise Problem(
+                412, "the object has changed", field="If-Match", expected=now, found=wanted[:200]
+            )
+
+    def _answered(
+        self, tx: Transaction, resource: Resource, change: Change, request: Request, caller: Caller
+    ) -> Replay:
+        """Carries the change out; the answer says what there is now, and what is under way."""
+        first = tx.world.counters.get(Operation.KIND, 0)
+        result = change(tx)
+        creates = "id" not in request.parameters
+        number = int(result) if creates else _id(request, resource)
+        record = tx.world.table(resource.kind).get(number)
+        shown = None if record is None else resource.show(tx.world, caller, record)
+        operation = _begun(tx, first, record)
+        status, headers = 202 if operation is not None else 200, _tag(shown)
+        if operation is not None:
+            headers = (*headers, ("location", f"{ROOT}/operations/{operation.id}"))
+        elif creates:
+            status, headers = 201, (*headers, ("location", f"{resource.address}/{number}"))
+        body = {
+            "id": number, "result": result, "object": shown,
+            "operation": None if operation is None else OPERATIONS.show(tx.world, caller, operation),
+        }  # fmt: skip
+        return Replay(
+            id=-1, name="", uid=caller.uid, gid=caller.gid, request="", at=tx.second, status=status,
+            headers=headers, body=msgspec.json.encode(body).decode(),
+        )  # fmt: skip
+
+
+OPERATIONS: Final = next(each for each in RESOURCES if each.kind is Operation)
+
+
+def _begun(tx: Transaction, first: int, record: Record | None) -> Operation | None:
+    """The operation that a change has begun: on its object, or else the last one."""
+    if isinstance(record, Operation):
+        return record
+    begun = [
+        written for (kind, number), written in tx.writes.items()
+        if kind == Operation.KIND and number >= first and isinstance(written, Operation)
+    ]  # fmt: skip
+    own = (
+        []
+        if record is None
+        else [o for o in begun if (o.target_kind, o.target) == (record.KIND, record.id)]
+    )
+    found = own or begun
+    return found[-1] if found else None
+
+
+# ---- requests ---------------------------------------------------------------------------------
+
+
+async def _body(request: Request) -> bytes:
+    body = await request.body(LARGEST_BODY)
+    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if body and kind != JSON:
+        text = f"Content-Type: {JSON} is expected, not {kind[:60]!r}"
+        raise Problem(415, text, field="Content-Type", expected=JSON, found=kind[:60])
+    return body or b"{}"
+
+
+def _decoded(body: bytes, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The fields of a body. How deep it may go is bounded by the type."""
+    try:
+        found = msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as problem:
+        raise _unfit(str(problem), kind) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise HttpError(400, f"the body is not JSON: {problem}") from None
+    said = ((name, getattr(found, name)) for name in found.__struct_fields__)
+    return {name: value for name, value in said if value is not msgspec.UNSET}
+
+
+def _unfit(text: str, kind: type[msgspec.Struct]) -> Problem:
+    members = {"field": "body", "expected": "what the schema says", "found": "something else"}
+    named, unfit, word = (each.fullmatch(text) for each in (_NAMED, _UNFIT, _WORD))
+    if named is not None:
+        missing = named["what"].startswith("missing")
+        words = ("a value", "nothing") if missing else ("no such field", "it")
+        members = {"field": named["field"], "expected": words[0], "found": words[1]}
+    elif word is not None:
+        words = get_args(get_type_hints(kind)[word["field"]])
+        members = {"field": word["field"], "expected": ", ".join(words), "found": word["found"]}
+    elif unfit is not None:
+        members = {
+            "field": unfit["field"] or "body", "expected": unfit["expected"].replace("`", ""),
+            "found": (unfit["found"] or "a value outside").replace("`", ""),
+        }  # fmt: skip
+    return Problem(422, text.replace("`", ""), (), **members)
+
+
+def _id(request: Request, resource: Resource) -> int:
+    text = request.parameters["id"]
+    if not _NUMBER.fullmatch(text):
+        raise HttpError(404, f"there is no {resource.label} {text[:60]!r}: a number is expected")
+    return int(text)
+
+
+def _key(request: Request) -> str:
+    key = request.headers.get("idempotency-key", "")
+    if key and not _KEY.fullmatch(key):
+        raise listing.wrong("Idempotency-Key", "1 to 128 visible ASCII characters", key)
+    return key
+
+
+def _digest(request: Request, body: bytes) -> str:
+    """What is asked for, in short."""
+    query = request.scope.get("query_string", b"")
+    whole = b"\0".join((request.verb.encode(), request.path.encode(), query, body))
+    return hashlib.sha256(whole).hexdigest()
+
+
+# ---- conditions -------------------------------------------------------------------------------
+
+
+def _etag(body: bytes) -> str:
+    """Names what is shown: another tag means that something has changed."""
+    digest = hashlib.sha256(body).digest()[:18]
+    return f'"{base64.urlsafe_b64encode(digest).decode()}"'
+
+
+def _tag(shown: dict[str, Any] | None) -> Headers:
+    return () if shown is None else (("etag", _etag(msgspec.json.encode(shown))),)
+
+
+def _tags(header: str) -> set[str]:
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
+
+
+def _unless_known(request: Request, body: bytes) -> Response:
+    """What is shown, or 304 for those who have it."""
+    tag = _etag(body)
+    known = request.headers.get("if-none-match", "")
+    headers = (("etag", tag), ("cache-control", "no-cache, private"))
+    if known.strip() == "*" or tag in _tags(known):
+        return Response(b"", 304, JSON, headers)
+    return Response(body, 200, JSON, headers)
