@@ -77,7 +77,7 @@ def test_each_kind_is_created_shown_listed_changed_and_deleted(door: Door) -> No
         "datastores": {"template": {"name": "new", "ds_mad": "dummy", "tm_mad": "dummy"}},
         "networks": {"template": NETWORK}, "templates": text, "security-groups": text,
         "users": {"name": "carl", "password": "secret", "groups": [1]}, "groups": {"name": "new"}, "vdcs": text,
-        "network-templates": text, "documents": {**text, "type": 200}, 
+        "network-templates": text, "documents": {**text, "type": 200},
         "vm-groups": {"template": {"name": "new", "role": {"name": "r"}}},
     }  # fmt: skip
     for resource in RESOURCES:
