@@ -34,6 +34,7 @@ SPECIAL = (
     "vm disk-snapshot-list 1",
     "vm disk-snapshot-list 1 0",
     "vm monitoring 1",
+    "hook log",
     "vm ssh 1 --print",
     "vm sched-add 1 poweroff --time +60",
     "vm sched-update 1 2 --time +90",
@@ -64,7 +65,10 @@ SPECIAL = (
 #: Verbs that ask for pages and web sockets instead of methods (`test_watching.py`, `test_console.py`,
 #: `test_screens.py`, `test_transfers.py`).
 PAGES = {
-    *(("vm", verb) for verb in ("console", "exec", "log", "screenshot", "story", "vnc", "why")),
+    *(
+        ("vm", verb)
+        for verb in ("console", "exec", "log", "redirect", "screenshot", "story", "vnc", "why")
+    ),
     ("acl", "why"),
     *(("image", verb) for verb in ("download", "upload", "verify")),
 }

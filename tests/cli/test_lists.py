@@ -157,3 +157,17 @@ def test_an_empty_cloud_is_no_error(canned: CannedFrontEnd, inn: Inn) -> None:
     canned.methods["vmpool.info"] = "<VM_POOL></VM_POOL>"
     assert inn("vm", "list").out.split()[0] == "ID"
     assert inn("vm", "list", "--json").data == []
+
+
+def test_the_log_of_hooks(canned: CannedFrontEnd, inn: Inn) -> None:
+    record = (
+        "<HOOK_EXECUTION_RECORD><HOOK_ID>3</HOOK_ID><EXECUTION_ID>12</EXECUTION_ID><TIMESTAMP>0</TIMESTAMP>"
+        "<ARGUMENTS/><EXECUTION_RESULT><COMMAND/><STDOUT>b3V0Cg==</STDOUT><STDERR>bm8KYmFkCg==</STDERR><CODE>7</CODE>"
+        "</EXECUTION_RESULT></HOOK_EXECUTION_RECORD>"
+    )
+    canned.methods["hooklog.info"] = f"<HOOKLOG>{record}</HOOKLOG>"
+    out = inn("hook", "log", "--error", "--hook", "3", "--since", "5").out
+    assert canned.calls_of("hooklog.info") == [(5, -1, 3, -1)]
+    assert out.splitlines()[1].split() == ["3", "12", "-", "7", "ERROR", "bad"]
+    outcome = inn("hook", "log", "--error", "--success")
+    assert outcome.code == 2 and "exclude each other" in outcome.err

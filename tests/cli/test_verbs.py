@@ -171,6 +171,8 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
     ("vmgroup role-delete 1 0", "vmgroup.roledelete", (1, 0)),
     ("vm vmgroup-add 3 2 front", "vm.vmgroupadd", (3, 2, "front")),
     ("vm vmgroup-del 3", "vm.vmgroupdel", (3,)),
+    ("hook create --name x --set TYPE=api", "hook.allocate", ('NAME="x"\nTYPE="api"\n',)),
+    ("hook retry 1 12", "hook.retry", (1, 12)),
     ("user chgrp ann 100", "user.chgrp", (5, 100)),
     ("user create bob pw", "user.allocate", ("bob", "pw", "core", [])),
     ("user create bob pw -g 100 -g 1", "user.allocate", ("bob", "pw", "core", [100, 1])),

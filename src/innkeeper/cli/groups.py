@@ -87,6 +87,9 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "create": ("Objects", "create", "template_create", "Register a template."),
         "instantiate": ("Actions", "create", "template_instantiate", "Make VMs from it."),
     },
+    "hook": {
+        "log": ("Look inside", "hooks", "log", "Show what was run, and how it ended."),
+    },
     "user": {
         "create": ("Objects", "user", "create", "Add a user."),
         "umask": ("Actions", "user", "umask", "Show or set the permission bits new objects lack."),
@@ -154,6 +157,12 @@ _EXAMPLES = {
         "inn acl create '@100 IMAGE/* CREATE'",
         "inn acl list -l ID,STRING",
         "inn acl why ann MANAGE VM/12",
+    ),
+    "hook": (
+        "inn hook create --name gone --set TYPE=state --set RESOURCE=VM --set ON=DONE"
+        " --set COMMAND=gone.sh --set 'ARGUMENTS=$TEMPLATE'",
+        "inn hook log --error",
+        "inn hook retry gone 12",
     ),
     "user": ("inn user create ann", "inn user login", "inn user passwd"),
 }

@@ -280,6 +280,17 @@ _LAYOUTS = {
             )),
         ),
     ),
+    "hook": Layout(
+        "HOOK",
+        (*_GLOBAL, Fact("TYPE", "TYPE"), Fact("LOCK", _lock)),
+        (
+            Section("EXECUTIONS", "HOOKLOG/HOOK_EXECUTION_RECORD", (
+                _column("ID", "EXECUTION_ID"), Column("TIME", 15, "TIMESTAMP", formats.moment, left=True),
+                _column("CODE", "EXECUTION_RESULT/CODE", 6), _column("HOST", "REMOTE_HOST", 6),
+                _column("RETRY", width=6),
+            )),
+        ),
+    ),
     "document": Layout("DOCUMENT", (*_OWNED, Fact("TYPE", "TYPE"))),
     "cluster": Layout(
         "CLUSTER",

@@ -42,6 +42,7 @@ COMMANDS = {
     "vntemplate": _objects("vntemplate", "What virtual networks are made from."),
     "vmgroup": _objects("vmgroup", "VMs that belong on one host, or are kept apart."),
     "document": _objects("document", "What clients keep here for themselves."),
+    "hook": _objects("hook", "Commands that are run when something happens."),
     "user": _objects("user", "Users."),
     "group": _objects("group", "Groups of users."),
     "vdc": _objects("vdc", "What groups may use."),

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from innkeeper.cli.document import Element, text_at
-from innkeeper.cli.kinds import ID, LOCKABLE, NAME, OWNER, REGTIME, Column, Given, Kind, joined
+from innkeeper.cli.kinds import (
+    GLOBAL,
+    ID,
+    LOCKABLE,
+    NAME,
+    OWNER,
+    REGTIME,
+    Column,
+    Given,
+    Kind,
+    joined,
+)
 
 _MADE = (*LOCKABLE, "create")
 
@@ -39,4 +50,13 @@ DOCUMENT = Kind(
     creation=(Given("--type", "A number of your own that tells what it is.", default=0),),
 )  # fmt: skip
 
-NOUNS = (VNTEMPLATE, VM_GROUP, DOCUMENT)
+HOOK = Kind(
+    "hook", "hook", "hooks", "hook", "hookpool", "HOOK",
+    columns=(ID, Column("NAME", 19, "NAME", left=True), Column("TYPE", 8, "TYPE", left=True),
+             Column("COMMAND", 30, "TEMPLATE/COMMAND", left=True)),
+    default=("ID", "NAME", "TYPE"),
+    verbs=(*GLOBAL, "lock", "unlock", "create"),
+    pool_args=None,
+)  # fmt: skip
+
+NOUNS = (VNTEMPLATE, VM_GROUP, DOCUMENT, HOOK)

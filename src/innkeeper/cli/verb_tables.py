@@ -257,6 +257,11 @@ VM_GROUP = (
          section="Members"),
 )  # fmt: skip
 
+HOOK = (
+    Verb("retry", "hook.retry", "Do an execution again.", (ID, "execution"), (Arg("execution", number=True),),
+         examples=("inn hook retry tell-the-pager 12",)),
+)  # fmt: skip
+
 DOCUMENT = (
     Verb("clone", "document.clone", "Copy a document.", (ID, "name"), (Arg("name"),), "ID"),
 )  # fmt: skip
@@ -277,4 +282,5 @@ TABLES: dict[str, tuple[Verb, ...]] = {
     "vntemplate": VNTEMPLATE,
     "vmgroup": VM_GROUP,
     "document": DOCUMENT,
+    "hook": HOOK,
 }

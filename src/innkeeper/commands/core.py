@@ -40,6 +40,8 @@ class Core:
         self.failed: asyncio.Event | None = None
         self.failure = ""
         self.followers: list[Follower] = []
+        #: Add to a transaction what follows from it, before it is stored.
+        self.watchers: list[Callable[[Transaction], None]] = []
         self.last_event = 0
         self._sequence = 0
         self._waiting: dict[int, asyncio.Future[None]] = {}
@@ -74,6 +76,9 @@ class Core:
         tx = Transaction(self.world, self.clock.time())
         try:
             result = change(tx)
+            if tx.writes:
+                for watch in self.watchers:
+                    watch(tx)
         except BaseException:
             tx.rollback()
             raise

@@ -40,6 +40,7 @@ from innkeeper.store.samples import Samples
 from .connect import is_local
 from .contents import Contents
 from .guests import FleetGuests
+from .hooks import HookRunner
 from .redirects import OpenDoor, Redirector, SocketDoor
 from .settings import Settings
 
@@ -88,13 +89,20 @@ class FrontEnd:
         self.authenticator = Authenticator(
             self.world, clock, passwords, blocking or self.core.blocking
         )
+        self.hooks = HookRunner(self.core, self.fleet, data / "hooks")
         self.contents = Contents(self.core, self.fleet, data / "transit")
         self.guests = FleetGuests(self.world, self.fleet)
         self.redirector = Redirector(self.core, self.guests.connect, open_door)
         self._measuring: asyncio.Task[None] | None = None
         self.core.dispatch = self.fleet.dispatch
         self.core.wake = self.scheduler.wake
-        self.core.followers += [self._follow, self.contents.follow, self.redirector.follow]
+        self.core.followers += [
+            self._follow,
+            self.contents.follow,
+            self.redirector.follow,
+            self.hooks.follow,
+        ]
+        self.rpc = self._rpc()
 
     def _hello(self, place: int) -> dict[str, Any]:
         zone = next((s.value for s in self.world.settings if s.name == "zone"), "")
@@ -152,6 +160,7 @@ class FrontEnd:
         self.contents.sweep()
         self.timekeeper.arm()
         self.redirector.start()
+        self.hooks.start()
         self._measuring = asyncio.create_task(self._measure_stores())
 
     async def _measure_stores(self) -> None:
@@ -173,9 +182,8 @@ class FrontEnd:
         self.core.take(StoreMeasured(datastore.id, *figures))
         return True
 
-    def application(self) -> Application:
-        """The door to the outside."""
-        rpc = XmlRpc(
+    def _rpc(self) -> XmlRpc:
+        return XmlRpc(
             self.core,
             self.authenticator,
             self.monitoring,
@@ -183,19 +191,22 @@ class FrontEnd:
             image_folders=self.image_folders,
             image_networks=self.settings.images.allow_networks,
         )
+
+    def application(self) -> Application:
+        """The door to the outside."""
         guests = self.guests
         endpoints = Endpoints(self.core, self.authenticator, guests)
         consoles = Consoles(self.core, self.authenticator, guests)
         commands = Commands(self.core, self.authenticator, guests)
-        health = Health(self.core, __version__, self.monitoring, rpc.latencies, self._figures)
+        health = Health(self.core, __version__, self.monitoring, self.rpc.latencies, self._figures)
         contents = ImageContents(self.core, self.authenticator, self.contents)
         backups = Backups(self.core, self.authenticator, self.contents)
         redirects = self._redirects()
-        rest = Rest(Desk(self.core, self.authenticator, rpc.desk.settings), rpc.latencies)
+        rest = Rest(Desk(self.core, self.authenticator, self.rpc.desk.settings), self.rpc.latencies)
         parts = (
             rest, endpoints, consoles, commands, redirects, contents, backups, health, Pages(),
         )  # fmt: skip
-        return Application(rpc, [route for part in parts for route in part.routes()])
+        return Application(self.rpc, [route for part in parts for route in part.routes()])
 
     def _redirects(self) -> Redirects:
         given = self.settings.redirects
@@ -226,5 +237,6 @@ class FrontEnd:
             self._measuring.cancel()
         self.timekeeper.stop()
         self.redirector.stop()
+        await self.hooks.stop()
         await self.fleet.close()
         self.core.journal.close()

@@ -68,6 +68,8 @@ class SimulatedHost(Moves):
         self.gone: dict[int, int] = {}
         self.files: set[str] = set()
         self.agent: SimulatedLink | None = None
+        #: Commands of hooks that it was asked to run.
+        self.hooks: list[tuple[str, ...]] = []
         self.zone: str | None = None
         #: What its guests' CPUs can have, and the models that run there; it tells them when there are some.
         self.features: frozenset[str] = frozenset()
@@ -480,6 +482,11 @@ class SimulatedHost(Moves):
 
     def _screenshot(self, args: dict[str, Any]) -> None:
         raise AgentError("refused", f"VM {args['vm']} has no screen: its host is simulated")
+
+    def _hook_run(self, args: dict[str, Any]) -> Result:
+        """Nothing runs; what was asked for is remembered."""
+        self.hooks.append((str(args["command"]), *map(str, args["arguments"])))
+        return {"code": 0, "stdout": "", "stderr": ""}
 
     def _guest_exec(self, args: dict[str, Any]) -> None:
         raise AgentError("refused", f"VM {args['vm']} runs no commands: its host is simulated")

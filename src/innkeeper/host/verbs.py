@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
-from . import libvirtd
+from . import hooks, libvirtd
 from .arguments import Arguments
 from .disks import attachments, chains, exports, images, iso, qcow2, saving, tree
 from .errors import RefusedError
@@ -521,6 +521,11 @@ def _backup_merge(request: Request) -> Result:
 @_verb("backup.remove", _per_target, slow=True)
 def _backup_remove(request: Request) -> Result:
     return chains.remove(request.args)
+
+
+@_verb("hook.run", slow=True)
+def _hook_run(request: Request) -> Result:
+    return hooks.run(request.service.root.path / "hooks", request.args)
 
 
 @_verb("ping")

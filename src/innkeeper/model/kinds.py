@@ -1,6 +1,6 @@
 """All kinds of record that a zone keeps, by name."""
 
-from .nouns import Document, VmGroup, VnTemplate
+from .nouns import Document, Hook, HookRun, VmGroup, VnTemplate
 from .objects import (
     AclRule,
     Cluster,
@@ -25,7 +25,7 @@ KINDS: dict[str, type[Record]] = {
     for kind in (
         User, Group, AclRule, Vdc, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm,
         Operation, Setting,
-        VnTemplate, VmGroup, Document,
+        VnTemplate, VmGroup, Document, Hook, HookRun,
         Replay,
     )
 }  # fmt: skip

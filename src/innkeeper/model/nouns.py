@@ -1,10 +1,11 @@
-"""Nouns that hold what users write for others to act on: templates of networks, groups of VMs, documents."""
+"""Nouns that hold what users write for others to act on: templates of networks, groups of VMs, documents, hooks."""
 
 from typing import ClassVar
 
 import msgspec
 
-from .objects import Lockable
+from .objects import EMPTY, Lock, Lockable, Record
+from .template import Template
 
 
 class VnTemplate(Lockable, frozen=True, omit_defaults=True, kw_only=True):
@@ -57,3 +58,37 @@ class VmGroup(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     def role(self, name: str) -> Role | None:
         """The role with this name."""
         return next((role for role in self.roles if role.name == name), None)
+
+
+class Hook(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """A command that is run when an object comes into a state (`type` state), or a method was called (api)."""
+
+    KIND: ClassVar[str] = "hook"
+    LABEL: ClassVar[str] = "hook"
+    ACL: ClassVar[str] = "HOOK"
+
+    type: str
+    template: Template = EMPTY
+    lock: Lock | None = None
+
+
+class HookRun(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """One execution of a hook: recorded before it begins, and kept for the log.
+
+    `payload` is what $TEMPLATE or $API stands for (base64), `host_id` where it runs (-1: the front end). `code` is the
+    command's; 255 when it could not be run, or nobody knows how it ended. Outputs are base64, and cut.
+    """
+
+    KIND: ClassVar[str] = "hookrun"
+    LABEL: ClassVar[str] = "hook execution"
+
+    hook_id: int
+    time: int
+    payload: str
+    host_id: int = -1
+    retry: bool = False
+    began: int = 0
+    ended: int = 0
+    code: int = -1
+    stdout: str = ""
+    stderr: str = ""

@@ -86,6 +86,15 @@ class Table(Generic[R]):
         return len(self.rows)
 
 
+def shown_state(image: Image, *, used: bool) -> ImageState:
+    """An image's own state, plus what it adds that VMs use it."""
+    if used and image.state is ImageState.READY:
+        return ImageState.USED_PERS if image.persistent else ImageState.USED
+    if used and image.state is ImageState.LOCKED:
+        return ImageState.LOCKED_USED_PERS if image.persistent else ImageState.LOCKED_USED
+    return image.state
+
+
 class World:
     """The model of one zone."""
 
@@ -174,13 +183,7 @@ class World:
 
     def image_state(self, image: Image) -> ImageState:
         """The image's state as shown: its own, plus what its users add."""
-        if not self.image_users.of(image.id):
-            return image.state
-        if image.state is ImageState.READY:
-            return ImageState.USED_PERS if image.persistent else ImageState.USED
-        if image.state is ImageState.LOCKED:
-            return ImageState.LOCKED_USED_PERS if image.persistent else ImageState.LOCKED_USED
-        return image.state
+        return shown_state(image, used=bool(self.image_users.of(image.id)))
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -211,6 +214,16 @@ class Transaction:
     def second(self) -> int:
         """The time in whole epoch seconds, as documents show it."""
         return int(self.now)
+
+    def replaced(self) -> Iterator[tuple[Record | None, Record]]:
+        """What was changed and is still there: each as it was before (None: not there), and as it is."""
+        first: dict[tuple[str, int], Record | None] = {}
+        for kind, number, old in self._before:
+            first.setdefault((kind, number), old)
+        for key, old in first.items():
+            new = self.writes.get(key)
+            if new is not None:
+                yield old, new
 
     def put(self, record: R) -> R:
         """Creates or replaces an object."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from innkeeper.commands import hooks
 from innkeeper.model.states import NetworkState
 from tests.api.xmlrpc.cloud import NETWORK, VM, Cloud
 
@@ -238,6 +239,25 @@ def in_group(cloud: Cloud) -> int:
     return cloud.add_vm(f"{VM}\nVMGROUP=[VMGROUP_ID={vm_group(cloud)},ROLE=back]")
 
 
+HOOK = 'NAME=gone\nTYPE=state\nRESOURCE=VM\nON=DONE\nCOMMAND=gone.sh\nARGUMENTS="-t $TEMPLATE"'
+
+
+def hook(cloud: Cloud) -> int:
+    """A state hook."""
+    number: int = cloud.do("one.hook.allocate", HOOK)
+    return number
+
+
+def executed(cloud: Cloud) -> list[Any]:
+    """A hook and an execution of it."""
+    number = hook(cloud)
+    cloud.do("one.vm.action", "terminate-hard", cloud.add_vm())
+    run = max(cloud.world.tables["hookrun"].rows)
+    cloud.core.transact(lambda tx: hooks.begin(tx, run))
+    cloud.core.transact(lambda tx: hooks.finish(tx, run, 3, "", hooks.encoded("no")))
+    return [number, run]
+
+
 SCHEDULED = "SCHED_ACTION = [ ACTION = hold, TIME = +86400 ]"
 
 
@@ -384,6 +404,15 @@ EXAMPLES: dict[str, Make] = {
     "one.vmgrouppool.info": just(-2, -1, -1),
     "one.vm.vmgroupadd": lambda cloud: [cloud.add_vm(), vm_group(cloud), "back"],
     "one.vm.vmgroupdel": on(in_group),
+    "one.hook.allocate": just(HOOK),
+    "one.hook.info": lambda cloud: executed(cloud)[:1],
+    "one.hook.update": on(hook, HOOK, 1),
+    "one.hook.rename": on(hook, "renamed"),
+    "one.hook.delete": on(hook),
+    "one.hook.retry": executed,
+    **locking("hook", hook),
+    "one.hookpool.info": just(),
+    "one.hooklog.info": just(-1, -1, -1, 0),
     "one.user.allocate": just("carol", "secret", "core", [1]),
     "one.user.delete": on(alice),
     "one.user.info": on(alice),

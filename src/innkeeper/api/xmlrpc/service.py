@@ -11,6 +11,7 @@ from typing import Final
 
 from innkeeper.api.latencies import Latencies
 from innkeeper.api.xmlrpc import introspection
+from innkeeper.api.xmlrpc.hook_bodies import body, call
 from innkeeper.api.xmlrpc.methods import (
     Answer,
     Desk,
@@ -22,6 +23,7 @@ from innkeeper.api.xmlrpc.methods import (
 from innkeeper.api.xmlrpc.monitoring import Monitoring
 from innkeeper.api.xmlrpc.nouns import METHODS
 from innkeeper.api.xmlrpc.wire import CallError, XmlRpcValue, failure, stream, success
+from innkeeper.commands import hooks
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.core import Core
 from innkeeper.model.errors import Code, Refusal
@@ -51,6 +53,9 @@ class XmlRpc:
         settings = Settings(datastore_root, image_folders, image_networks)
         self.desk: Final = Desk(core, authenticator, monitoring, settings)
         self.latencies: Final = Latencies()
+        core.watchers.append(
+            lambda tx: hooks.notice(tx, lambda record: body(self.desk.view, record))
+        )
 
     async def __call__(self, method: str, params: list[XmlRpcValue]) -> Document:
         """The response to a call: whole, or in pieces when it is long. Raises CallError for faults."""
@@ -62,6 +67,7 @@ class XmlRpc:
         try:
             with self.latencies.timed(method):
                 answer = await self._carry_out(found, params)
+            await self._tell_hooks(found, params, answer)
         except Refusal as refusal:
             log.info("%s refused: %d %r", method, refusal.code, refusal.text)
             return failure(f"[{method}] {refusal.text}", int(refusal.code), refusal.object_id)
@@ -75,6 +81,12 @@ class XmlRpc:
     async def _carry_out(self, method: Method, params: Sequence[XmlRpcValue]) -> Answer:
         caller = await self.desk.authenticator.caller(session_of(params))
         return await method.work(self.desk, caller, *method.arguments(params[1:]))
+
+    async def _tell_hooks(self, method: Method, params: list[XmlRpcValue], answer: Answer) -> None:
+        if hooks.on_method(self.desk.world, method.name):
+            await self.desk.core.run(
+                lambda tx: hooks.called(tx, method.name, lambda: call(method, params, answer))
+            )
 
     async def _whole(self, method: str, params: list[XmlRpcValue]) -> bytes:
         document = await self(method, params)

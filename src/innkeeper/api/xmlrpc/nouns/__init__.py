@@ -10,6 +10,7 @@ from . import (
     datastores,
     documents,
     groups,
+    hooks,
     hosts,
     images,
     networks,
@@ -23,10 +24,19 @@ from . import (
     vntemplates,
 )
 
-TABLES: Final = (
+TABLES: Final[tuple[tuple[Method, ...], ...]] = (
     acl.METHODS, clusters.METHODS, datastores.METHODS, groups.METHODS, hosts.METHODS, images.METHODS, networks.METHODS,
     secgroups.METHODS, system.METHODS, templates.METHODS, users.METHODS, vdcs.METHODS, vms.METHODS,
     documents.METHODS, vmgroups.METHODS, vntemplates.METHODS,
+    hooks.methods(lambda: CHANGES),
 )  # fmt: skip
 
+#: Methods that change something: hooks may be on them.
+CHANGES: Final[frozenset[str]] = frozenset(
+    method.name
+    for table in TABLES
+    for method in table
+    if method.name.rpartition(".")[2] not in hooks.LOOKS
+    and not method.name.startswith("one.system.")
+)
 METHODS: Final[dict[str, Method]] = {method.name: method for table in TABLES for method in table}

@@ -1,0 +1,60 @@
+"""What hooks are given: the document of an object, and that of a call (spec: xml-documents.md section 7.2)."""
+
+from collections.abc import Sequence
+from xml.sax.saxutils import unescape
+
+from innkeeper.api.xmlrpc.documents import hosts, images, networks, vms
+from innkeeper.api.xmlrpc.documents.elements import cdata
+from innkeeper.api.xmlrpc.documents.view import View
+from innkeeper.api.xmlrpc.methods import Answer, Method
+from innkeeper.api.xmlrpc.wire import Raw, XmlRpcValue
+from innkeeper.model.objects import Host, Image, Network, Record, Vm
+from innkeeper.model.permissions import SYSTEM
+
+#: Parameters that no hook gets to know.
+SECRET = frozenset({"password", "token"})
+MASK = "****"
+
+
+def body(view: View, record: Record) -> str:
+    """The document of an object as its `info` shows it, to an administrator."""
+    match record:
+        case Vm():
+            parts = vms.long_parts(view, SYSTEM, record, all_history=False)
+        case Host():
+            parts = hosts.parts(view, record)
+        case Image():
+            parts = images.parts(view, record, images.clones(view.world))
+        case Network():
+            parts = networks.parts(view, record, lambda _: True)
+        case _:
+            parts = ()
+    # The parts are escaped for an answer: what a client would read is the document.
+    return unescape(b"".join(parts).decode(), {"&#13;": "\r"})
+
+
+def call(method: Method, params: Sequence[XmlRpcValue], answer: Answer) -> str:
+    """CALL_INFO of a call that succeeded; secrets are masked."""
+    given = [MASK]
+    for place, value in enumerate(params[1:]):
+        name = method.params[place].name if place < len(method.params) else ""
+        given.append(MASK if name in SECRET else _shown(value))
+    result = MASK if method.name == "one.user.login" else _shown(answer)
+    listed = [_parameter(n, "IN", value) for n, value in enumerate(given, 1)]
+    listed += [
+        _parameter(len(given) + n, "OUT", value) for n, value in enumerate(("true", result, "0"), 1)
+    ]
+    return (
+        f"<CALL_INFO><RESULT>1</RESULT><PARAMETERS>{''.join(listed)}</PARAMETERS>"
+        "<EXTRA></EXTRA></CALL_INFO>"
+    )
+
+
+def _parameter(position: int, kind: str, value: str) -> str:
+    return f"<PARAMETER><POSITION>{position}</POSITION><TYPE>{kind}</TYPE>{cdata('VALUE', value)}</PARAMETER>"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if isinstance(value, Raw) else str(value)

@@ -1,0 +1,137 @@
+"""Hooks: what their templates may say, and which states they wait for (spec: states.md section 9)."""
+
+import shlex
+from collections.abc import Collection
+
+from .nouns import Hook
+from .objects import Host, Image, Network, Record, Vm
+from .states import HostState, ImageState, LcmState, NetworkState, VmState
+from .template import Template, as_bool, as_int
+
+API, STATE = "api", "state"
+#: What a state hook may be about, and what its states are called.
+RESOURCES: dict[str, tuple[type[Record], frozenset[str]]] = {
+    "VM": (Vm, frozenset(VmState.__members__)),
+    "HOST": (Host, frozenset(("INIT", "MONITORED", "ERROR", "DISABLED", "OFFLINE"))),
+    "IMAGE": (Image, frozenset(ImageState.__members__) - {"INIT"}),
+    "NET": (Network, frozenset(NetworkState.__members__)),
+}
+#: Words for states of VMs: state and LCM state.
+ON = {
+    "PROLOG": ("ACTIVE", "PROLOG"),
+    "RUNNING": ("ACTIVE", "RUNNING"),
+    "SHUTDOWN": ("ACTIVE", "EPILOG"),
+    "STOP": ("STOPPED", "LCM_INIT"),
+    "DONE": ("DONE", "LCM_INIT"),
+    "UNKNOWN": ("ACTIVE", "UNKNOWN"),
+}
+#: Seconds that a command may take, unless its hook says otherwise; and at most.
+USUAL_TIME, LONGEST_TIME = 60, 3600
+#: What stands for the object, or the call.
+WORDS = ("$TEMPLATE", "$API")
+
+
+class HookProblem(ValueError):
+    """A hook's template is wrong; the text names the attribute."""
+
+
+def checked(template: Template, calls: Collection[str]) -> tuple[str, Template]:
+    """The type of a hook, and its template with everything said in full. Hooks may be on the methods `calls`."""
+    kind = (template.get("TYPE") or "").lower()
+    if kind not in (API, STATE):
+        raise HookProblem(f"TYPE must be {API} or {STATE}, not {template.get('TYPE')!r}")
+    template = template.without("TYPE")
+    _check_command(template)
+    return kind, _call(template, calls) if kind == API else _state(template)
+
+
+def _check_command(template: Template) -> None:
+    command = template.get("COMMAND") or ""
+    if not command or "\0" in command or ".." in command.split("/"):
+        raise HookProblem(f"COMMAND must be a path without '..', not {command[:80]!r}")
+    seconds = as_int(template.get("TIMEOUT") or str(USUAL_TIME))
+    if seconds is None or not 1 <= seconds <= LONGEST_TIME:
+        text = f"TIMEOUT must be seconds from 1 to {LONGEST_TIME}, not {template.get('TIMEOUT')!r}"
+        raise HookProblem(text)
+    try:
+        shlex.split(template.get("ARGUMENTS") or "")
+    except ValueError as wrong:
+        raise HookProblem(f"ARGUMENTS: {wrong}") from None
+
+
+def _call(template: Template, calls: Collection[str]) -> Template:
+    call = template.get("CALL") or ""
+    if call not in calls and not call.startswith("one.internal."):
+        raise HookProblem(f"CALL must be a method that changes something, not {call[:80]!r}")
+    return template
+
+
+def _state(template: Template) -> Template:
+    resource = (template.get("RESOURCE") or "").upper()
+    if resource not in RESOURCES:
+        known = ", ".join(RESOURCES)
+        raise HookProblem(f"RESOURCE must be one of {known}, not {template.get('RESOURCE')!r}")
+    template = template.with_("RESOURCE", resource)
+    if resource == "VM":
+        return _state_of_vm(template)
+    state = (template.get("STATE") or "").upper()
+    if state not in RESOURCES[resource][1]:
+        known = ", ".join(sorted(RESOURCES[resource][1]))
+        raise HookProblem(f"STATE of a {resource} hook must be one of {known}, not {state[:40]!r}")
+    return template.with_("STATE", state)
+
+
+def _state_of_vm(template: Template) -> Template:
+    word = (template.get("ON") or "CUSTOM").upper()
+    if word in ON:
+        state, lcm_state = ON[word]
+    elif word == "CUSTOM":
+        state, lcm_state = ((template.get(name) or "").upper() for name in ("STATE", "LCM_STATE"))
+        lcm_state = lcm_state or "LCM_INIT"
+    else:
+        raise HookProblem(f"ON must be one of {', '.join((*ON, 'CUSTOM'))}, not {word[:40]!r}")
+    if state not in VmState.__members__ or lcm_state not in LcmState.__members__:
+        raise HookProblem(
+            f"STATE and LCM_STATE must be names of states, not {state[:40]!r} and {lcm_state[:40]!r}"
+        )
+    return template.with_("STATE", state).with_("LCM_STATE", lcm_state)
+
+
+def on_host(hook: Hook) -> bool:
+    """Whether its command is run on the object's host."""
+    return as_bool(hook.template.get("REMOTE"))
+
+
+def waits_for(hook: Hook, record: Record, state: str, lcm_state: str) -> bool:
+    """Whether a hook is about this object coming into this state."""
+    if hook.type != STATE or RESOURCES[hook.template.get("RESOURCE", "")][0] is not type(record):
+        return False
+    wanted = hook.template.get("STATE", ""), hook.template.get("LCM_STATE", "")
+    return wanted == (state, lcm_state)
+
+
+def described(record: Record) -> tuple[str, str]:
+    """The names of an object's state and LCM state; images' follow from more than the record."""
+    match record:
+        case Vm():
+            return record.state.name, LcmState(record.lcm_state).name
+        case Host():
+            return HostState(record.state).name, ""
+        case Network():
+            return record.state.name, ""
+        case _:
+            return "", ""
+
+
+def invocation(hook: Hook, payload: str) -> tuple[list[str], str]:
+    """The arguments of a hook's command, and what it reads. Each word of ARGUMENTS stays one argument."""
+    text = hook.template.get("ARGUMENTS") or ""
+    if as_bool(hook.template.get("ARGUMENTS_STDIN")):
+        return [], _filled(text, payload)
+    return [_filled(word, payload) for word in shlex.split(text)], ""
+
+
+def _filled(text: str, payload: str) -> str:
+    for word in WORDS:
+        text = text.replace(word, payload)
+    return text
