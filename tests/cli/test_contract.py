@@ -63,7 +63,7 @@ SPECIAL = (
 )
 
 #: Verbs that ask for pages and web sockets instead of methods (`test_watching.py`, `test_console.py`,
-#: `test_screens.py`, `test_transfers.py`).
+#: `test_screens.py`, `test_transfers.py`, `test_against_daemon.py`).
 PAGES = {
     *(
         ("vm", verb)

@@ -1,8 +1,11 @@
 """NICs and aliases for VMs: what is taken, what is refused and with which code; nothing changes then."""
 
+from typing import Any
+
 import pytest
 
-from innkeeper.commands import nics, vms
+from innkeeper.commands import networks, nics, secgroups, vms
+from innkeeper.lifecycle.machine import phase
 from innkeeper.model.errors import Code
 from tests.commands.realm import ADMIN, ALICE, BOB, Realm
 
@@ -91,3 +94,83 @@ def test_rights_and_states(networked: Realm) -> None:
     networked.refused(Code.ACTION, lambda tx: nics.attach(tx, ADMIN, held.id, text))
     networked.do(lambda tx: nics.update(tx, ADMIN, held.id, 0, "NIC=[METRIC=3]", 1))
     assert networked.world.vms[held.id].nics[0]["METRIC"] == "3"
+
+
+WEB = "NAME=web\nRULE=[PROTOCOL=TCP,RULE_TYPE=INBOUND,RANGE=80]"
+
+
+def closed(realm: Realm) -> int:
+    """The default group allows SSH alone; another one allows HTTP."""
+    ssh = "RULE=[PROTOCOL=TCP,RULE_TYPE=INBOUND,RANGE=22]"
+    realm.do(lambda tx: secgroups.update(tx, ADMIN, 0, ssh, 0))
+    return realm.do(lambda tx: secgroups.allocate(tx, ADMIN, WEB))
+
+
+def groups_of(realm: Realm, vm: int) -> str:
+    return realm.world.vms[vm].nics[0]["SECURITY_GROUPS"]
+
+
+def test_a_nic_comes_under_groups_and_out_of_them(networked: Realm) -> None:
+    group = closed(networked)
+    vm = networked.running(VM).id
+    networked.do(lambda tx: nics.attach_group(tx, ADMIN, vm, 0, group))
+    assert phase(networked.world.vms[vm]) == "HOTPLUG_NIC"
+    assert vm in networked.world.group_users.of(group)  # nobody deletes it meanwhile
+    assert networked.asked[0].verb == "network.guard"
+    networked.finish()
+    assert groups_of(networked, vm) == f"0,{group}"
+    networked.do(lambda tx: nics.detach_group(tx, ADMIN, vm, 0, 0))
+    told = networked.answer().args["nics"][0]["rules"]
+    assert [rule["direction"] for rule in told] == ["inbound"]
+    assert groups_of(networked, vm) == str(group)
+    assert [entry.action for entry in networked.world.vms[vm].history[:-1]] == [56, 57]
+
+
+def test_a_group_that_the_host_does_not_take_is_not_there(networked: Realm) -> None:
+    group = closed(networked)
+    vm = networked.running(VM).id
+    networked.do(lambda tx: nics.attach_group(tx, ADMIN, vm, 0, group))
+    networked.answer("refused")
+    networked.finish()
+    assert groups_of(networked, vm) == "0" and networked.world.vms[vm].running
+    assert "guard: says refused" in (networked.world.vms[vm].user_template.get("ERROR") or "")
+
+
+def test_which_groups_cannot_be(networked: Realm) -> None:
+    group = networked.do(lambda tx: secgroups.allocate(tx, ADMIN, WEB))
+    vm = networked.vm(f"{VM}\nNIC_ALIAS=[NETWORK_ID=0,PARENT=first]").id
+
+    def refused(do: Any, nic: int, number: int, who: Any = ADMIN, code: Code = Code.ACTION) -> str:
+        return networked.refused(code, lambda tx: do(tx, who, vm, nic, number))
+
+    attach, detach = nics.attach_group, nics.detach_group
+    assert "NIC 0 of VM 0 is under security group 0" in refused(attach, 0, 0)
+    assert "has no NIC 7" in refused(attach, 7, group)
+    assert "NIC 1 of VM 0 is an alias" in refused(attach, 1, group)
+    assert "security group [99]" in refused(attach, 0, 99, code=Code.NO_EXISTS)
+    assert "is not under security group 99 (it is under: 0)" in refused(detach, 0, 99)
+    assert "is the only one of NIC 0" in refused(detach, 0, 0)
+    refused(attach, 0, group, BOB, Code.AUTHORIZATION)
+    networked.do(lambda tx: vms.chown(tx, ADMIN, vm, BOB.uid, BOB.gid))
+    assert "USE SECGROUP [100]" in refused(attach, 0, group, BOB, Code.AUTHORIZATION)
+    networked.do(lambda tx: attach(tx, ADMIN, vm, 0, group))  # it waits: nobody has to be told
+    assert not networked.asked and groups_of(networked, vm) == f"0,{group}"
+    networked.do(lambda tx: detach(tx, BOB, vm, 0, group))
+
+
+def test_a_switch_keeps_only_groups_that_allow_everything(realm: Realm) -> None:
+    network = "NAME=net\nVN_MAD=ovswitch\nBRIDGE=ovs0\nAR=[TYPE=IP4,IP=10.0.0.1,SIZE=9]"
+    realm.network(network)
+    group = realm.do(lambda tx: secgroups.allocate(tx, ADMIN, WEB))
+    vm = realm.vm(VM).id
+    why = "an Open vSwitch keeps no security groups that do not allow everything"
+    realm.do(lambda tx: nics.attach_group(tx, ADMIN, vm, 0, group))  # the default group allows all
+    for change in (
+        lambda tx: nics.detach_group(tx, ADMIN, vm, 0, 0),
+        lambda tx: secgroups.update(tx, ADMIN, 0, "RULE=[PROTOCOL=TCP,RULE_TYPE=INBOUND]", 0),
+    ):
+        assert why in realm.refused(Code.ACTION, change)
+    realm.do(lambda tx: networks.update(tx, ADMIN, 0, f"SECURITY_GROUPS={group}", 0))
+    assert f"{why}, and {group} do not" in realm.refused(
+        Code.INTERNAL, lambda tx: vms.allocate(tx, ADMIN, VM, True)
+    )

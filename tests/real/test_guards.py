@@ -50,8 +50,17 @@ def test_a_guest_is_under_its_groups_from_its_first_packet_on(zone: Zone) -> Non
     assert not open_port(address, 80)
     assert not one.secgroup.info(group).ERROR_VMS.ID
 
+    more = one.secgroup.allocate(f"NAME=web-too\n{WEB}")
+    one.vm.attachsg(vm, 0, more)
+    wait_for(lambda: open_port(address, 80), "the NIC is under one more group", 60)
+    zone.running(vm)
+    one.vm.detachsg(vm, 0, group)
+    wait_for(lambda: not open_port(address, 22), "the NIC is out of the other group", 60)
+    assert open_port(address, 80)
+
     one.vm.action("terminate-hard", vm)
     zone.wait_phase(vm, DONE)
     assert [each for each in zone.leftovers() if "innkeeper-" in each or "inntest1" in each] == []
     one.vn.delete(network)
     one.secgroup.delete(group)
+    one.secgroup.delete(more)

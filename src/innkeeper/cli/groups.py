@@ -118,6 +118,8 @@ ALIASES = {
     "addar": "add-range",
     "updatear": "update-range",
     "rmar": "rm-range",
+    "attach-sg": "sg-attach",
+    "detach-sg": "sg-detach",
 }
 
 _EXAMPLES = {

@@ -133,6 +133,11 @@ VM = (
     Verb("vmgroup-del", "vm.vmgroupdel", "Take a VM out of its VM group.", (ID,), section="Members"),
     Verb("nic-detach", "vm.detachnic", "Take a NIC with its aliases, or one alias, from a VM.",
          (ID, "nic"), (Arg("nic", number=True),), section="Devices"),
+    Verb("sg-attach", "vm.attachsg", "Put a NIC under one more security group, while its guest runs too.",
+         (ID, "nic", "group"), (Arg("nic", number=True), Arg("group", "secgroup")), section="Devices",
+         examples=("inn vm sg-attach web 0 web-servers",)),
+    Verb("sg-detach", "vm.detachsg", "Take a NIC out of a security group, while its guest runs too.",
+         (ID, "nic", "group"), (Arg("nic", number=True), Arg("group", "secgroup")), section="Devices"),
 )  # fmt: skip
 
 HOST = (

@@ -1,11 +1,12 @@
-"""NICs and aliases of VMs that are there: attached, detached, updated (what a VM begins with is in `building/`)."""
+"""NICs and aliases of VMs that are there: attached, detached, changed (what a VM begins with is in `building/`)."""
 
 from innkeeper.lifecycle.changes import shown_during
 from innkeeper.lifecycle.operations import in_place
 from innkeeper.lifecycle.operations import nics as work
 from innkeeper.model.context import with_nic, without_nic
 from innkeeper.model.errors import bad_argument, wrong_state
-from innkeeper.model.objects import Vm
+from innkeeper.model.indexes import numbers
+from innkeeper.model.objects import SecurityGroup, Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmAction
 from innkeeper.model.template import Template, Vector, as_bool
@@ -14,9 +15,10 @@ from innkeeper.model.world import Transaction
 from .building.context import strings
 from .building.draft import Draft, Problem
 from .building.nics import MAX_NICS, another, another_alias, sources
-from .common import need, parse
+from .common import need, parse, usable
 from .disks import draft_of, only_vector
 from .restricted import check_restricted
+from .secgroups import not_kept
 from .vms import right_for
 
 _BANDWIDTH = tuple(
@@ -181,3 +183,55 @@ def _told_anew(tx: Transaction, caller: Caller, vm: Vm, made: Vector) -> Templat
     aliases = {k: v for k, v in context.items() if k.startswith(f"ETH{made['NIC_ID']}_ALIAS")}
     bare = template.with_("CONTEXT", without_nic(context, made) | aliases)
     return _with_context(draft_of(tx, caller, vm), bare, made)
+
+
+def attach_group(tx: Transaction, caller: Caller, vm_id: int, nic_id: int, group_id: int) -> int:
+    """Puts a NIC under one more security group: what that allows may come and go, too."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("sg-attach"))
+    usable(tx.world, SecurityGroup, group_id, caller)
+    nic, groups = _grouped(vm, nic_id)
+    if group_id in groups:
+        raise wrong_state(f"NIC {nic_id} of VM {vm_id} is under security group {group_id}.", vm_id)
+    after = _under(tx, vm, nic, [*groups, group_id])
+    _regroup(tx, vm, caller, "sg-attach", VmAction.SG_ATTACH, held=after, after=after)
+    return vm_id
+
+
+def detach_group(tx: Transaction, caller: Caller, vm_id: int, nic_id: int, group_id: int) -> int:
+    """Takes a NIC out of a security group; never out of its last one, or everything might come and go."""
+    vm = need(tx.world, Vm, vm_id, caller, right_for("sg-detach"))
+    nic, groups = _grouped(vm, nic_id)
+    if group_id not in groups:
+        has = ", ".join(map(str, groups))
+        text = f"NIC {nic_id} of VM {vm_id} is not under security group {group_id} (it is under: {has})."
+        raise wrong_state(text, vm_id)
+    if len(groups) == 1:
+        text = f"Security group {group_id} is the only one of NIC {nic_id} of VM {vm_id}: attach another one first."
+        raise wrong_state(text, vm_id)
+    after = _under(tx, vm, nic, [number for number in groups if number != group_id])
+    _regroup(tx, vm, caller, "sg-detach", VmAction.SG_DETACH, held=vm.template, after=after)
+    return vm_id
+
+
+def _grouped(vm: Vm, nic_id: int) -> tuple[Vector, list[int]]:
+    nic = nic_of(vm, nic_id)
+    if "ALIAS_ID" in nic:
+        text = f"NIC {nic_id} of VM {vm.id} is an alias, which is under the groups of its NIC."
+        raise wrong_state(text, vm.id)
+    return nic, numbers(nic.get("SECURITY_GROUPS", ""))
+
+
+def _under(tx: Transaction, vm: Vm, nic: Vector, groups: list[int]) -> Template:
+    why = not_kept(tx.world, nic.get("BRIDGE_TYPE"), groups)
+    if why:
+        raise wrong_state(f"NIC {nic['NIC_ID']} of VM {vm.id}: {why}.", vm.id)
+    made = {**nic, "SECURITY_GROUPS": ",".join(map(str, groups))}
+    nics = [made if each["NIC_ID"] == nic["NIC_ID"] else each for each in vm.nics]
+    return vm.template.with_("NIC", *nics)
+
+
+def _regroup(
+    tx: Transaction, vm: Vm, caller: Caller, change: str, action: VmAction, **to: Template
+) -> None:
+    shown_during(tx.world, vm, change)
+    in_place.begin(tx, work.REGROUP, vm, caller, change, action, held=to["held"], after=to["after"])

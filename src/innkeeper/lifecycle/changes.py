@@ -41,6 +41,8 @@ CHANGES: dict[str, dict[str, str]] = {
     "resize": {"RUNNING": "HOTPLUG_RESIZE", **_as_they_are(_OFF)},
     "updateconf": {"RUNNING": "HOTPLUG", **_as_they_are(f"{_OFF} {_FAILED}")},
     "nic-update": {"RUNNING": "HOTPLUG_NIC", **_as_they_are(f"{_OFF} SUSPENDED STOPPED")},
+    "sg-attach": {"RUNNING": "HOTPLUG_NIC", **_as_they_are(f"{_OFF} SUSPENDED STOPPED")},
+    "sg-detach": {"RUNNING": "HOTPLUG_NIC", **_as_they_are(f"{_OFF} SUSPENDED STOPPED")},
 }
 
 

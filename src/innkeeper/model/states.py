@@ -150,6 +150,8 @@ class VmAction(IntEnum):
     POWEROFF_MIGRATE = 48
     POWEROFF_HARD_MIGRATE = 49
     NIC_UPDATE = 51
+    SG_ATTACH = 56
+    SG_DETACH = 57
 
 
 #: Actions that close a record because the VM goes to another host.

@@ -73,6 +73,13 @@ def update_nic(chance: random.Random, world: World, caller: Caller, vm: Vm) -> C
     return lambda tx: nics.update(tx, caller, vm.id, chance.randrange(2), text, 1)
 
 
+def regroup(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
+    """A NIC comes under one more security group, or out of one."""
+    group, nic = chance.choice(list(world.security_groups)).id, chance.randrange(2)
+    do = chance.choice((nics.attach_group, nics.detach_group))
+    return lambda tx: do(tx, caller, vm.id, nic, group)
+
+
 def grow_disk(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
     """To a size that is larger, most often."""
     number, size = chance.randrange(2), chance.choice(("50", "200", "500", "1000", "-1", "large"))
@@ -135,5 +142,5 @@ def redirect(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Cha
 
 MAKERS: tuple[Maker, ...] = (
     attach_disk, attach_disk, detach_disk, attach_nic, attach_nic, detach_nic, update_nic,
-    grow_disk, resize, configure, save_disk, snapshot, snapshot, redirect,
+    grow_disk, resize, configure, save_disk, snapshot, snapshot, redirect, regroup,
 )  # fmt: skip

@@ -265,6 +265,14 @@ def _has_disks(*wanted: int) -> Callable[[World, int], bool]:
     return reached
 
 
+def _has_groups(wanted: str) -> Callable[[World, int], bool]:
+    def reached(world: World, number: int) -> bool:
+        vm = world.vms[number]
+        return vm.running and vm.nics[0]["SECURITY_GROUPS"] == wanted
+
+    return reached
+
+
 def _has_nics(*wanted: int) -> Callable[[World, int], bool]:
     def reached(world: World, number: int) -> bool:
         vm = world.vms[number]
@@ -277,6 +285,16 @@ async def _with_network(zone: Zone) -> Target:
     """A VM that runs, and another network, which its host does not have yet."""
     target = await _running(zone)
     await zone.do(lambda tx: networks.allocate(tx, zone.admin, NETWORK.replace("net", "more"), -1))
+    return target
+
+
+async def _with_group(zone: Zone) -> Target:
+    """A VM that runs, under a group that allows little, and one that allows something else."""
+    target = await _running(zone)
+    await _new_rules(zone, secgroups.DEFAULT)
+    more = RULE.replace("22", "80")
+    await zone.do(lambda tx: secgroups.allocate(tx, zone.admin, f"NAME=web\n{more}"))
+    await zone.until(zone.idle, 600, "the rules are there")
     return target
 
 
@@ -404,6 +422,7 @@ SCENARIOS: dict[str, Scenario] = {
     "tell guest": Scenario(
         _running, _change(nics.attach, "NIC_ALIAS=[NETWORK=net,PARENT=NIC0]"), _has_nics(0, 1)
     ),
+    "regroup": Scenario(_with_group, _change(nics.attach_group, 0, 100), _has_groups("0,100")),
     "disk resize": Scenario(
         _after("undeploy", "UNDEPLOYED"), _change(disks.resize, 0, "200"), _disk_has(200)
     ),

@@ -71,6 +71,14 @@ def with_nic(cloud: Cloud) -> int:
     return cloud.add_running(f"{VM}\nNIC = [NETWORK = net]")
 
 
+def with_groups(cloud: Cloud) -> int:
+    """A VM that runs and has a NIC under two security groups, and a third one (102)."""
+    for name in ("one", "two", "three"):
+        cloud.do("one.secgroup.allocate", f"NAME={name}")
+    network(cloud)
+    return cloud.add_running(f'{VM}\nNIC = [NETWORK = net, SECURITY_GROUPS = "0,100"]')
+
+
 def with_layer(cloud: Cloud) -> int:
     """A VM that runs and has a disk that can hold snapshots."""
     return cloud.add_running(f"{VM}\nDISK = [TYPE = fs, SIZE = 5, FORMAT = qcow2]")
@@ -434,6 +442,8 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.detach": on(with_disk, 0),
     "one.vm.attachnic": lambda cloud: [with_nic(cloud), "NIC=[NETWORK=net]"],
     "one.vm.detachnic": on(with_nic, 0),
+    "one.vm.attachsg": on(with_groups, 0, 102),
+    "one.vm.detachsg": on(with_groups, 0, 100),
     "one.vm.updatenic": on(with_nic, 0, "NIC=[METRIC=7]"),
     "one.vm.diskresize": on(with_disk, 0, "9"),
     "one.vm.resize": on(Cloud.add_running, "CPU=0.5"),

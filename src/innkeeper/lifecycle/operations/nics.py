@@ -1,7 +1,7 @@
-"""NICs that come to a guest that runs and leave it, and what it is told of its addresses.
+"""NICs that come to a guest that runs and leave it, what it is told of its addresses, other security groups of a NIC.
 
-attach, detach, other addresses: RUNNING -> HOTPLUG_NIC -> RUNNING. A failure leaves all as it was. The addresses belong
-to the VM from the first moment to the last.
+attach, detach, other addresses or groups: RUNNING -> HOTPLUG_NIC -> RUNNING. A failure leaves all as it was. The
+addresses belong to the VM from the first moment to the last.
 """
 
 from innkeeper.lifecycle import descriptions, guarding
@@ -114,6 +114,15 @@ TELL = register(
     Procedure(
         "tell guest",
         steps=(_GUARD, _CONTEXT),
+        finish=in_place.finish,
+        fail=in_place.fail,
+        abandoned=in_place.abandoned,
+    )
+)
+REGROUP = register(
+    Procedure(
+        "regroup",
+        steps=(_GUARD,),
         finish=in_place.finish,
         fail=in_place.fail,
         abandoned=in_place.abandoned,
