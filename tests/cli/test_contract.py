@@ -13,6 +13,7 @@ import pytest
 from innkeeper.api.xmlrpc.nouns import METHODS
 from innkeeper.cli.objects import KINDS
 from innkeeper.lifecycle.actions import ACTIONS
+from tests.api.xmlrpc.examples import REFUSED
 
 from . import documents
 from .conftest import CannedFrontEnd, Inn
@@ -25,6 +26,9 @@ GENERIC = {
     "chmod": "1 640", "chown": "1 2", "chgrp": "1 2", "lock": "1", "unlock": "1",
     "create": "--name x",
 }  # fmt: skip
+
+#: What some kinds need besides.
+MORE = {("marketapp", "create"): "--market 1"}
 
 SPECIAL = (
     "vm create --name x",
@@ -76,13 +80,23 @@ PAGES = {
 #: Methods without a command, and why.
 UNREACHED = {
     "one.vmpool.infoextended": "for programs that want all of every VM; `inn vm show 1..9` does it",
+    **dict.fromkeys(
+        (
+            name
+            for name in REFUSED
+            if name.endswith(("db", "replicate", "voterequest", "sql", "sqlquery"))
+        ),
+        "OpenNebula's servers and tools say this to each other; it is always refused",
+    ),
     "one.vmpool.infoset": "for programs that hold a list of numbers; `inn vm show 1,2,3` does it",
 }
 
 
 def every_line() -> list[str]:
     generic = [
-        f"{kind.name} {verb} {GENERIC[verb]}" for kind in KINDS.values() for verb in kind.verbs
+        f"{kind.name} {verb} {GENERIC[verb]} {MORE.get((kind.name, verb), '')}"
+        for kind in KINDS.values()
+        for verb in kind.verbs
     ]
     return [*generic, *SPECIAL, *(line for line, _, _ in SENT)]  # fmt: skip
 

@@ -291,6 +291,32 @@ _LAYOUTS = {
             )),
         ),
     ),
+    "zone": Layout(
+        "ZONE", (*_GLOBAL, Fact("STATE", lambda z: states.look_up(states.ENABLED, text_at(z, "STATE")).name))
+    ),
+    "market": Layout(
+        "MARKETPLACE",
+        (
+            *_OWNED[:-1],
+            Fact("STATE", lambda m: states.look_up(states.ENABLED, text_at(m, "STATE")).name),
+            Fact("MARKET_MAD", "MARKET_MAD"),
+            Fact("APPS", _ids("MARKETPLACEAPPS")),
+        ),
+    ),
+    "marketapp": Layout(
+        "MARKETPLACE APP",
+        (
+            *_OWNED,
+            Fact("STATE", lambda a: states.look_up(states.APP, text_at(a, "STATE")).name),
+            Fact("TYPE", lambda a: states.look_up(states.APP_TYPES, text_at(a, "TYPE")).name),
+            Fact("MARKETPLACE", "MARKETPLACE"),
+            Fact("VERSION", "VERSION"),
+            Fact("SIZE", "SIZE", formats.size_of_mib),
+            Fact("ORIGIN", "ORIGIN_ID"),
+            Fact("DESCRIPTION", "DESCRIPTION", optional=True),
+            Fact("ERROR", "TEMPLATE/ERROR", optional=True),
+        ),
+    ),
     "document": Layout("DOCUMENT", (*_OWNED, Fact("TYPE", "TYPE"))),
     "cluster": Layout(
         "CLUSTER",

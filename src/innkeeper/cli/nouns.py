@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from innkeeper.cli import formats, states
 from innkeeper.cli.document import Element, text_at
 from innkeeper.cli.kinds import (
     GLOBAL,
     ID,
     LOCKABLE,
     NAME,
+    OWNED,
     OWNER,
     REGTIME,
     Column,
     Given,
     Kind,
+    count,
     joined,
+    short_of,
 )
 
 _MADE = (*LOCKABLE, "create")
@@ -59,4 +63,48 @@ HOOK = Kind(
     pool_args=None,
 )  # fmt: skip
 
-NOUNS = (VNTEMPLATE, VM_GROUP, DOCUMENT, HOOK)
+ZONE = Kind(
+    "zone", "zone", "zones", "zone", "zonepool", "ZONE",
+    columns=(ID, NAME, Column("ENDPOINT", 45, "TEMPLATE/ENDPOINT"),
+             Column("STAT", 4, short_of(states.ENABLED), left=True)),
+    default=("ID", "NAME", "ENDPOINT", "STAT"),
+    verbs=(*GLOBAL, "create"),
+    pool_args=None,
+)  # fmt: skip
+
+MARKET = Kind(
+    "market", "marketplace", "marketplaces", "market", "marketpool", "MARKETPLACE",
+    columns=(
+        ID, NAME,
+        Column("SIZE", 10, "TOTAL_MB", formats.size_of_mib),
+        Column("AVAIL", 10, "FREE_MB", formats.size_of_mib),
+        Column("APPS", 6, count("MARKETPLACEAPPS")),
+        Column("MAD", 7, "MARKET_MAD", left=True),
+        Column("ZONE", 4, "ZONE_ID"),
+        Column("STAT", 4, short_of(states.ENABLED), left=True),
+        *OWNER,
+    ),
+    default=("ID", "NAME", "SIZE", "AVAIL", "APPS", "MAD", "ZONE", "STAT"),
+    verbs=(*OWNED, "create"),
+    pool_args=None,
+)  # fmt: skip
+
+MARKET_APP = Kind(
+    "marketapp", "app", "apps", "marketapp", "marketapppool", "MARKETPLACEAPP",
+    columns=(
+        ID, *OWNER,
+        Column("NAME", 20, "NAME", left=True),
+        Column("VERSION", 10, "VERSION"),
+        Column("SIZE", 5, "SIZE", formats.size_of_mib),
+        Column("STAT", 4, short_of(states.APP), left=True),
+        Column("TYPE", 4, short_of(states.APP_TYPES, "TYPE"), left=True),
+        REGTIME,
+        Column("MARKET", 10, "MARKETPLACE", left=True),
+        Column("ZONE", 4, "ZONE_ID"),
+    ),
+    default=("ID", "NAME", "VERSION", "SIZE", "STAT", "TYPE", "REGTIME", "MARKET", "ZONE"),
+    verbs=_MADE,
+    creation=(Given("--market", "Where it is offered.", "market"),),
+)  # fmt: skip
+
+NOUNS = (VNTEMPLATE, VM_GROUP, DOCUMENT, HOOK, ZONE, MARKET, MARKET_APP)

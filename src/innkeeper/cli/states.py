@@ -76,6 +76,13 @@ NETWORK = _table("""
 
 DATASTORE = _table("0 READY on  1 DISABLED off")
 
+#: Of zones and marketplaces.
+ENABLED = _table("0 ENABLED on  1 DISABLED off")
+
+APP = _table("0 INIT ini  1 READY rdy  2 LOCKED lck  3 ERROR err  4 DISABLED dis")
+
+APP_TYPES = _table("0 UNKNOWN unk  1 IMAGE img  2 VMTEMPLATE tpl  3 SERVICE_TEMPLATE srv")
+
 IMAGE_TYPES = _table("""
     0 OS OS  1 CDROM CD  2 DATABLOCK DB  3 KERNEL KL  4 RAMDISK RD  5 CONTEXT CX  6 BACKUP BK
     7 FILESYSTEM FS

@@ -267,6 +267,26 @@ HOOK = (
          examples=("inn hook retry tell-the-pager 12",)),
 )  # fmt: skip
 
+
+def _switch(api: str, on: str, off: str) -> tuple[Verb, Verb]:
+    return (
+        Verb("enable", f"{api}.enable", on, (ID, Literal(True))),
+        Verb("disable", f"{api}.enable", off, (ID, Literal(False))),
+    )
+
+
+ZONE = (
+    *_switch("zone", "Let the zone take changes again.", "Let the zone be looked at only."),
+    Verb("raft-status", "zone.raftstatus", "Show how this front end stands among others.", (), (), "RAFT"),
+    Verb("server-add", "zone.addserver", "Add a server (refused where front ends share a database).",
+         (ID, "text"), (Arg("text"),)),
+    Verb("server-del", "zone.delserver", "Delete a server.", (ID, "server"), (Arg("server", number=True),)),
+    Verb("server-reset", "zone.resetserver", "Let a server begin anew.", (ID, "server"),
+         (Arg("server", number=True),)),
+)  # fmt: skip
+MARKET = _switch("market", "Let marketplaces offer apps.", "Let marketplaces offer nothing.")
+MARKET_APP = _switch("marketapp", "Let apps be had.", "Let apps not be had.")
+
 DOCUMENT = (
     Verb("clone", "document.clone", "Copy a document.", (ID, "name"), (Arg("name"),), "ID"),
 )  # fmt: skip
@@ -288,4 +308,7 @@ TABLES: dict[str, tuple[Verb, ...]] = {
     "vmgroup": VM_GROUP,
     "document": DOCUMENT,
     "hook": HOOK,
+    "zone": ZONE,
+    "market": MARKET,
+    "marketapp": MARKET_APP,
 }

@@ -1,8 +1,9 @@
-"""What exists after the first start: users, groups, a cluster, datastores 0 to 2 (spec: xml-documents.md section 8)."""
+"""What exists after the first start: users, groups, a cluster, datastores (spec: xml-documents.md section 8)."""
 
 from collections.abc import Callable
 
 from innkeeper.model import acl, implied
+from innkeeper.model.catalogue import Zone
 from innkeeper.model.objects import (
     ALL_OF_ZONE,
     Cluster,
@@ -16,6 +17,8 @@ from innkeeper.model.objects import (
 from innkeeper.model.states import DatastoreType
 from innkeeper.model.template import Template
 from innkeeper.model.world import Transaction
+
+from . import markets, zones
 
 RESERVATIONS = Template({"RESERVED_CPU": ("",), "RESERVED_MEM": ("",)})
 
@@ -38,6 +41,9 @@ def complete(tx: Transaction) -> None:
         _default_group(tx)
     if not len(tx.world.vdcs):
         _default_rights(tx)
+    if not len(tx.world.table(Zone)):
+        zones.first(tx)
+        markets.first(tx)
 
 
 #: What members of a group may make, as it is given to the groups that are there at the start.
@@ -91,6 +97,8 @@ def first_start(
     )
     tx.put(Cluster(id=tx.new_id(Cluster), name="default", template=RESERVATIONS))
     _default_group(tx)
+    zones.first(tx)
+    markets.first(tx)
     for put in (_system, _default, _files):
         put(tx, datastore_root, simulate)
     for kind in (Group, Cluster, Datastore):

@@ -1,5 +1,6 @@
 """All kinds of record that a zone keeps, by name."""
 
+from .catalogue import Market, MarketApp, Zone
 from .nouns import Document, Hook, HookRun, VmGroup, VnTemplate
 from .objects import (
     AclRule,
@@ -25,7 +26,7 @@ KINDS: dict[str, type[Record]] = {
     for kind in (
         User, Group, AclRule, Vdc, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm,
         Operation, Setting,
-        VnTemplate, VmGroup, Document, Hook, HookRun,
+        VnTemplate, VmGroup, Document, Hook, HookRun, Zone, Market, MarketApp,
         Replay,
     )
 }  # fmt: skip

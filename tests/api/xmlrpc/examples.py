@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from innkeeper.commands import hooks
+from innkeeper.model.errors import Code
 from innkeeper.model.states import NetworkState
 from tests.api.xmlrpc.cloud import NETWORK, VM, Cloud
 
@@ -266,6 +267,22 @@ def executed(cloud: Cloud) -> list[Any]:
     return [number, run]
 
 
+MARKET = 'NAME=shop\nMARKET_MAD=http\nBASE_URL="http://127.0.0.1/"\nPUBLIC_DIR="/srv"'
+APP = 'NAME=wiki\nTYPE=VMTEMPLATE\nORIGIN_ID=-1\nAPPTEMPLATE64="Q1BVPTE="'
+
+
+def market(cloud: Cloud) -> int:
+    """A marketplace without apps."""
+    number: int = cloud.do("one.market.allocate", MARKET)
+    return number
+
+
+def market_app(cloud: Cloud) -> int:
+    """An app."""
+    number: int = cloud.do("one.marketapp.allocate", APP, market(cloud))
+    return number
+
+
 SCHEDULED = "SCHED_ACTION = [ ACTION = hold, TIME = +86400 ]"
 
 
@@ -420,6 +437,23 @@ EXAMPLES: dict[str, Make] = {
     "one.hook.retry": executed,
     **locking("hook", hook),
     "one.hookpool.info": just(),
+    "one.zone.info": just(0),
+    "one.zone.update": just(0, 'ENDPOINT="http://there:2633/RPC2"', 1),
+    "one.zone.rename": just(0, "here"),
+    "one.zone.enable": just(0, True),
+    "one.zone.raftstatus": just(),
+    "one.zonepool.info": just(),
+    "one.market.allocate": just(MARKET),
+    "one.market.delete": on(market),
+    "one.market.enable": on(market, False),
+    **everything("market", market),
+    "one.marketpool.info": just(),
+    "one.marketapp.allocate": lambda cloud: [APP, market(cloud)],
+    "one.marketapp.delete": on(market_app),
+    "one.marketapp.enable": on(market_app, False),
+    **everything("marketapp", market_app),
+    **locking("marketapp", market_app),
+    "one.marketapppool.info": just(-2, -1, -1),
     "one.hooklog.info": just(-1, -1, -1, 0),
     "one.user.allocate": just("carol", "secret", "core", [1]),
     "one.user.delete": on(alice),
@@ -471,10 +505,31 @@ EXAMPLES: dict[str, Make] = {
     "one.vmpool.monitoring": just(-2),
 }
 
+_ALONE = Code.ACTION
+#: Methods that are always refused here, and how: by those who know best.
+REFUSED: dict[str, tuple[Code, list[Any]]] = {
+    "one.zone.allocate": (Code.ALLOCATE, ["NAME=other"]),
+    "one.zone.delete": (_ALONE, [0]),
+    "one.zone.addserver": (_ALONE, [0, "SERVER=[NAME=b]"]),
+    "one.zone.delserver": (_ALONE, [0, 1]),
+    "one.zone.resetserver": (_ALONE, [0, 1]),
+    "one.zone.replicate": (_ALONE, [0, 0, 0, 0, 0, 0, 0, 0, ""]),
+    "one.zone.voterequest": (_ALONE, [0, 0, 0, 0]),
+    "one.zone.fedreplicate": (_ALONE, [0, 0, ""]),
+    "one.zone.updatedb": (_ALONE, [0, "<ZONE/>"]),
+    "one.market.allocatedb": (_ALONE, [-1, "<MARKETPLACE/>"]),
+    "one.market.updatedb": (_ALONE, [0, "<MARKETPLACE/>"]),
+    "one.marketapp.allocatedb": (_ALONE, [-1, "<MARKETPLACEAPP/>"]),
+    "one.marketapp.updatedb": (_ALONE, [0, "<MARKETPLACEAPP/>"]),
+    "one.marketapp.dropdb": (_ALONE, [0]),
+    "one.system.sql": (Code.INTERNAL, ["SELECT 1", False]),
+    "one.system.sqlquery": (Code.INTERNAL, ["SELECT 1"]),
+}
+
 #: Methods that answer a text or a document; all others answer a number.
 ANSWERS_TEXT = frozenset(
     name for name in EXAMPLES if name == "one.image.restore" or name.rpartition(".")[2] in
-    ("info", "infoextended", "infoset", "monitoring", "version", "config", "login")
+    ("info", "infoextended", "infoset", "monitoring", "version", "config", "login", "raftstatus")
 )  # fmt: skip
 #: Methods whose answer is the number of something new.
 ANSWERS_NEW = frozenset(

@@ -51,6 +51,7 @@ class Param:
     name: str
     kind: type
     default: Any = NEEDED
+    bits: int = 32
 
     @property
     def signature(self) -> str:
@@ -62,8 +63,9 @@ class Param:
         if type(value) is not self.kind:
             wanted = _SIGNATURES[self.kind]
             raise _wrong(f"{self.name} must be {wanted}, not {_kind_of(value)}")
-        if self.kind is int and not -(1 << 31) <= value < 1 << 31:  # type: ignore[operator]
-            raise _wrong(f"{self.name} must be a 32-bit int, not {value!r}")
+        bound = 1 << self.bits - 1
+        if self.kind is int and not -bound <= value < bound:  # type: ignore[operator]
+            raise _wrong(f"{self.name} must be a {self.bits}-bit int, not {value!r}")
         if self.kind is list:
             _check_numbers(self.name, value)  # type: ignore[arg-type]
         return value
@@ -89,6 +91,11 @@ def _wrong(text: str) -> CallError:
 def i(name: str, default: int | Needed = NEEDED) -> Param:
     """An integer of 32 bits."""
     return Param(name, int, default)
+
+
+def i8(name: str) -> Param:
+    """An integer of 64 bits."""
+    return Param(name, int, bits=64)
 
 
 def b(name: str, default: bool | Needed = NEEDED) -> Param:

@@ -21,9 +21,9 @@ from innkeeper.api.xmlrpc.methods import (
     session_of,
 )
 from innkeeper.api.xmlrpc.monitoring import Monitoring
-from innkeeper.api.xmlrpc.nouns import METHODS
+from innkeeper.api.xmlrpc.nouns import CHANGES, METHODS
 from innkeeper.api.xmlrpc.wire import CallError, XmlRpcValue, failure, stream, success
-from innkeeper.commands import hooks
+from innkeeper.commands import hooks, zones
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.core import Core
 from innkeeper.model.errors import Code, Refusal
@@ -80,6 +80,8 @@ class XmlRpc:
 
     async def _carry_out(self, method: Method, params: Sequence[XmlRpcValue]) -> Answer:
         caller = await self.desk.authenticator.caller(session_of(params))
+        if method.name in CHANGES and method.name != "one.zone.enable":
+            zones.check_enabled(self.desk.world)
         return await method.work(self.desk, caller, *method.arguments(params[1:]))
 
     async def _tell_hooks(self, method: Method, params: list[XmlRpcValue], answer: Answer) -> None:

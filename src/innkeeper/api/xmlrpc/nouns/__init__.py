@@ -13,6 +13,7 @@ from . import (
     hooks,
     hosts,
     images,
+    markets,
     networks,
     secgroups,
     system,
@@ -22,13 +23,14 @@ from . import (
     vmgroups,
     vms,
     vntemplates,
+    zones,
 )
 
 TABLES: Final[tuple[tuple[Method, ...], ...]] = (
     acl.METHODS, clusters.METHODS, datastores.METHODS, groups.METHODS, hosts.METHODS, images.METHODS, networks.METHODS,
     secgroups.METHODS, system.METHODS, templates.METHODS, users.METHODS, vdcs.METHODS, vms.METHODS,
     documents.METHODS, vmgroups.METHODS, vntemplates.METHODS,
-    hooks.methods(lambda: CHANGES),
+    hooks.methods(lambda: CHANGES), markets.METHODS, zones.METHODS,
 )  # fmt: skip
 
 #: Methods that change something: hooks may be on them.
