@@ -15,6 +15,7 @@ from innkeeper.commands import (
     images,
     migration,
     networks,
+    operations,
     reservations,
     schedules,
     secgroups,
@@ -87,6 +88,7 @@ class People:
             (60, self._act),
             (8, self._change),
             (8, self._recover),
+            (2, self._cancel),
             (4, self._back_up),
             (3, self._deploy),
             (6, self._migrate),
@@ -289,6 +291,13 @@ class People:
             if how == 1:
                 self.vouched.add(vm.id)
             await self._ask(lambda tx: vms.recover(tx, caller, vm.id, how))
+
+    async def _cancel(self) -> None:
+        """Somebody gives up what is under way, most often an administrator, whether it can be or not."""
+        open_ones = [operation.id for operation in self.zone.world.operations]
+        number = self.chance.choice(open_ones) if open_ones else 0
+        caller = self.zone.admin if self.chance.random() < 0.8 else self._somebody()
+        await self._ask(lambda tx: operations.cancel(tx, caller, number))
 
     async def _deploy(self) -> None:
         host, caller = self._any(self.zone.world.hosts), self.zone.admin
