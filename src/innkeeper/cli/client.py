@@ -59,10 +59,11 @@ class Endpoint(NamedTuple):
 
 
 class StreamEvent(NamedTuple):
-    """One record of a server-sent event stream."""
+    """One record of a server-sent event stream; without data it only tells where the stream is."""
 
     id: str
     data: Any
+    kind: str = ""
 
 
 class Client:
@@ -273,7 +274,7 @@ def _records(response: http.client.HTTPResponse) -> Iterator[StreamEvent]:
     """Split a text/event-stream (HTML standard, server-sent events) into its records."""
     import json
 
-    identity, data = "", []
+    identity, data, kind = "", [], ""
     while line := response.readline():
         field, _, value = line.decode().rstrip("\r\n").partition(":")
         value = value.removeprefix(" ")
@@ -281,6 +282,8 @@ def _records(response: http.client.HTTPResponse) -> Iterator[StreamEvent]:
             identity = value
         elif field == "data":
             data.append(value)
-        elif not field and not value and data:
-            yield StreamEvent(identity, json.loads("\n".join(data)))
-            data = []
+        elif field == "event":
+            kind = value
+        elif not field and not value and (data or identity):
+            yield StreamEvent(identity, json.loads("\n".join(data)) if data else None, kind)
+            data, kind = [], ""

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from innkeeper.cli import render
-from innkeeper.cli.client import Client
 from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.formats import moment
 from innkeeper.cli.lazy import InnCommand, examples
@@ -61,10 +60,14 @@ def _follow(session: Session, query: dict[str, Any]) -> None:
     left = query.pop("limit", None)
     while True:
         try:
-            for event in _stream(client, query):
-                _print_one(session, event, names)
-                query["after"] = event["seq"]
-                left = None if left is None else left - 1
+            for record in client.stream(_PATH, follow=1, **query):
+                if record.kind == "pruned":
+                    render.note("the front end has forgotten some of what happened meanwhile")
+                elif record.data is not None:
+                    _print_one(session, record.data, names)
+                    left = None if left is None else left - 1
+                if record.id.isdecimal():
+                    query["after"] = int(record.id)
                 if left == 0:
                     return
         except CliError as error:
@@ -72,10 +75,6 @@ def _follow(session: Session, query: dict[str, Any]) -> None:
                 raise
             render.note(f"the stream broke ({error}); trying again")
         time.sleep(_RETRY_PAUSE)
-
-
-def _stream(client: Client, query: dict[str, Any]) -> Any:
-    return (record.data for record in client.stream(_PATH, follow=1, **query))
 
 
 def _print_one(session: Session, event: dict[str, Any], names: Names) -> None:

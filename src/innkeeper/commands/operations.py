@@ -31,15 +31,19 @@ def ended(core: Core, caller: Caller, number: int) -> EventRow | None:
     rows = core.journal.events(0, 1, (Operation.KIND, number))
     if not rows:
         return None
-    row, told = rows[0][1], rows[0][1].detail
-    seen = visible(
-        core.world, caller, str(told["target_kind"]), _int(told, "target"), _int(told, "by")
-    )
-    return row if seen else None
+    row = rows[0][1]
+    return row if told(core.world, caller, row) else None
 
 
-def _int(told: dict[str, object], name: str) -> int:
-    value = told[name]
+def told(world: World, caller: Caller, row: EventRow) -> bool:
+    """May the caller know how an operation ended?"""
+    said = row.detail
+    kind, target, uid = str(said["target_kind"]), _int(said, "target"), _int(said, "by")
+    return visible(world, caller, kind, target, uid)
+
+
+def _int(said: dict[str, object], name: str) -> int:
+    value = said[name]
     assert isinstance(value, int)
     return value
 

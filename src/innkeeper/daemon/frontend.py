@@ -12,11 +12,13 @@ from innkeeper.api.v1.backups import Backups
 from innkeeper.api.v1.commands import Commands
 from innkeeper.api.v1.consoles import Consoles
 from innkeeper.api.v1.endpoints import Endpoints
+from innkeeper.api.v1.events import Events
 from innkeeper.api.v1.health import Health
 from innkeeper.api.v1.images import ImageContents
 from innkeeper.api.v1.redirects import Redirects
 from innkeeper.api.v1.rest.service import Rest
 from innkeeper.api.v1.rest.table import Desk
+from innkeeper.api.v1.waiting import Waiting
 from innkeeper.api.xmlrpc.service import XmlRpc
 from innkeeper.commands import bootstrap
 from innkeeper.commands.auth import Authenticator, Passwords
@@ -202,9 +204,12 @@ class FrontEnd:
         contents = ImageContents(self.core, self.authenticator, self.contents)
         backups = Backups(self.core, self.authenticator, self.contents)
         redirects = self._redirects()
-        rest = Rest(Desk(self.core, self.authenticator, self.rpc.desk.settings), self.rpc.latencies)
+        waiting = Waiting()
+        desk = Desk(self.core, self.authenticator, self.rpc.desk.settings, waiting)
+        rest = Rest(desk, self.rpc.latencies)
+        events = Events(self.core, self.authenticator, waiting)
         parts = (
-            rest, endpoints, consoles, commands, redirects, contents, backups, health, Pages(),
+            rest, events, endpoints, consoles, commands, redirects, contents, backups, health, Pages(),
         )  # fmt: skip
         return Application(self.rpc, [route for part in parts for route in part.routes()])
 

@@ -1,12 +1,8 @@
 """The endpoints themselves."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
-
 import msgspec
 
-from innkeeper.api.messages import HttpError, Request, Response, event, event_stream
+from innkeeper.api.messages import HttpError, Request, Response
 from innkeeper.api.routing import Route
 from innkeeper.commands import acl, doctor
 from innkeeper.commands.auth import Authenticator
@@ -19,14 +15,12 @@ from innkeeper.placement.decide import explain
 from .access import answer, caller_of, number, option
 from .ports import Guests, GuestUnreachable
 
-#: Events in one answer at most.
+#: Events in a story at most.
 PAGE = 1000
-#: Seconds between comments that keep a quiet stream of events up.
-KEEP_ALIVE = 15.0
 
 
 class Endpoints:
-    """Why, log, story, events, doctor."""
+    """Why, log, story, doctor."""
 
     def __init__(self, core: Core, authenticator: Authenticator, guests: Guests) -> None:
         self.core = core
@@ -40,7 +34,6 @@ class Endpoints:
             Route("GET", "/api/v1/vms/{vm}/log", self.log),
             Route("GET", "/api/v1/vms/{vm}/story", self.story),
             Route("GET", "/api/v1/acl/why", self.may),
-            Route("GET", "/api/v1/events", self.events),
             Route("GET", "/api/v1/doctor", self.examine),
         ]
 
@@ -86,61 +79,10 @@ class Endpoints:
     async def story(self, request: Request) -> Response:
         """What happened to the VM."""
         vm = await self._vm(request, Right.USE)
-        return answer({"events": self._matching(0, "vm", vm.id, PAGE)})
-
-    async def events(self, request: Request) -> Response:
-        """The event log from a number on: a page, or a stream that goes on."""
-        await self._admin(request)
-        query = dict(request.query)
-        kind = query.get("kind", "")
-        object_id = option(request, "id", -1) if query.get("id") else -1
-        after = option(request, "after", 0)
-        if query.get("follow") == "1":
-            if "after" not in query:
-                after = self.core.last_event
-            return event_stream(self._follow(after, kind, object_id))
-        limit = option(request, "limit", 100, PAGE) or 1
-        found = self._matching(after, kind, object_id, limit)
-        following = found[-1]["seq"] if found else max(after, self.core.last_event)
-        return answer({"events": found, "next": following})
-
-    def _matching(self, after: int, kind: str, object_id: int, limit: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        of = (kind, object_id) if kind and object_id >= 0 else None
-        while len(found) < limit:
-            rows = self.core.journal.events(after, PAGE, of)
-            for seq, row in rows:
-                if (not kind or row.kind == kind) and object_id in (-1, row.id):
-                    found.append({"seq": seq, **msgspec.structs.asdict(row)})
-            if len(rows) < PAGE:
-                break
-            after = rows[-1][0]
-        return found[:limit]
-
-    async def _follow(self, after: int, kind: str, object_id: int) -> AsyncIterator[bytes]:
-        """Events as they become durable. The journal is read: what memory shows is only the bell."""
-        bell = asyncio.Event()
-
-        def ring(_: object) -> None:
-            bell.set()
-
-        self.core.followers.append(ring)
-        try:
-            while True:
-                bell.clear()
-                rows = self.core.journal.events(after, PAGE)
-                for seq, row in rows:
-                    after = seq
-                    if (not kind or row.kind == kind) and object_id in (-1, row.id):
-                        body = msgspec.json.encode({"seq": seq, **msgspec.structs.asdict(row)})
-                        yield event(body.decode(), number=seq)
-                if not rows:
-                    try:
-                        await asyncio.wait_for(bell.wait(), KEEP_ALIVE)
-                    except TimeoutError:
-                        yield b":\n\n"
-        finally:
-            self.core.followers.remove(ring)
+        rows = self.core.journal.events(0, PAGE, (Vm.KIND, vm.id))
+        return answer(
+            {"events": [{"seq": seq, **msgspec.structs.asdict(row)} for seq, row in rows]}
+        )
 
     async def examine(self, request: Request) -> Response:
         """Is everything as it should be?"""

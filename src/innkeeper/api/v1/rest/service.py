@@ -18,6 +18,7 @@ from innkeeper.api.messages import Headers, HttpError, Request, Response
 from innkeeper.api.problems import Problem
 from innkeeper.api.routing import Route
 from innkeeper.api.v1.access import caller_of
+from innkeeper.api.v1.waiting import LONGEST_WAIT
 from innkeeper.commands import replays
 from innkeeper.model.errors import not_found
 from innkeeper.model.objects import Operation, Record
@@ -31,8 +32,8 @@ from .resources import RESOURCES
 from .table import ROOT, Action, Desk, Resource
 
 JSON: Final = "application/json"
-#: Bytes of a body, and seconds that a request may wait.
-LARGEST_BODY, LONGEST_WAIT = 1 << 20, 60
+#: Bytes of a body.
+LARGEST_BODY = 1 << 20
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 #: What msgspec says of a value that does not fit.
@@ -110,7 +111,9 @@ class Rest:
             raise listing.wrong("wait", f"seconds from 0 to {LONGEST_WAIT}", str(seconds))
         found = self._seen(resource, number, caller)
         if seconds and number in self.desk.world.table(resource.kind):
-            await self._gone(resource, number, seconds)
+            self.desk.waiting.check(caller)
+            with self.desk.waiting.held(caller):
+                await self._gone(resource, number, seconds)
             found = self._seen(resource, number, caller)
         await self.desk.core.settled()
         return _unless_known(request, msgspec.json.encode(found))

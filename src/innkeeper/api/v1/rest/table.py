@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from innkeeper.api.v1.waiting import Waiting
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import forbidden
 from innkeeper.commands.core import Core
@@ -45,6 +46,7 @@ class Desk:
     core: Core
     authenticator: Authenticator
     settings: Settings
+    waiting: Waiting = field(default_factory=Waiting)
 
     @property
     def world(self) -> World:

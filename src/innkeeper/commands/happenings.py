@@ -1,0 +1,68 @@
+"""The event log as a caller may see it."""
+
+from dataclasses import dataclass, field
+
+from innkeeper.model.objects import Operation
+from innkeeper.model.permissions import Caller, Right, may
+from innkeeper.model.world import World
+from innkeeper.store.journal import EventRow
+
+from . import operations
+from .core import Core
+
+#: Events in one page at most.
+PAGE = 1000
+
+
+@dataclass
+class Page:
+    """Events with their numbers; where to go on; are there more already; are rows before them gone?"""
+
+    rows: list[tuple[int, EventRow]] = field(default_factory=list)
+    next: int = 0
+    more: bool = False
+    pruned: bool = False
+
+
+@dataclass
+class Look:
+    """Looks through the event log on a caller's behalf, at all or at one kind of object or one object."""
+
+    core: Core
+    caller: Caller
+    kind: str = ""
+    number: int = -1
+
+    def page(self, after: int, limit: int) -> Page:
+        """The next events after a number: at most `limit`, found among the next `PAGE` of the log."""
+        of = (self.kind, self.number) if self.kind and self.number >= 0 else None
+        rows = self.core.journal.events(after, PAGE, of)
+        last = rows[-1][0] if rows else after
+        found = Page(next=max(last, self.core.last_event), more=len(rows) == PAGE)
+        found.pruned = bool(rows) and of is None and 0 < after < rows[0][0] - 1
+        if found.more:
+            found.next = last
+        for number, row in rows:
+            if self._wanted(row):
+                if len(found.rows) == limit:
+                    found.next, found.more = found.rows[-1][0], True
+                    break
+                found.rows.append((number, row))
+        return found
+
+    def _wanted(self, row: EventRow) -> bool:
+        if self.kind not in ("", row.kind) or self.number not in (-1, row.id):
+            return False
+        return visible(self.core.world, self.caller, row)
+
+
+def visible(world: World, caller: Caller, row: EventRow) -> bool:
+    """May the caller know? Of what he may use; of what is gone, what he did himself."""
+    if caller.admin:
+        return True
+    told = row.detail
+    if row.kind == Operation.KIND:
+        return operations.told(world, caller, row)
+    table = world.tables.get(row.kind)
+    record = table.get(row.id) if table is not None else None
+    return told.get("by") == caller.uid if record is None else may(world, caller, Right.USE, record)
