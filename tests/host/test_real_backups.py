@@ -138,6 +138,42 @@ def test_what_a_killed_hypervisor_did_not_note_makes_a_full_backup(
     assert composed(agent, [taken(answer, store, 2)], store / "out2") == digest(guest.content)
 
 
+def test_a_disk_that_goes_back_to_a_snapshot_begins_a_new_chain(
+    lab: Lab, agent: AgentClient, root: Path, base: Path
+) -> None:
+    guest, store = Guest(lab, agent, root, base, 306), root / "store"
+    store.mkdir()
+    guest.start()
+    guest.back_up(0, None)
+    guest.keep(0)
+    guest.write(MIB, 5)
+    then = bytearray(guest.content)
+
+    def snapshot(verb: str, tag: str, **more: Any) -> None:
+        agent.ask(verb, vm=306, generation=guest.generation, tag=tag, **more)
+
+    def backed_up(number: int) -> str:
+        """Why it is a full one; all that is there is in it."""
+        answer = guest.back_up(number, number - 1)
+        assert answer["type"] == "FULL"
+        guest.content = bytearray(then)
+        whole = composed(agent, [taken(answer, store, number)], store / f"out{number}")
+        assert whole == digest(then)
+        guest.keep(number)
+        return str(answer["why"])
+
+    snapshot("domain.snapshot", "vm-0")
+    guest.write(2 * MIB, 6)
+    snapshot("domain.revert", "vm-0")
+    assert backed_up(1)
+    disk = {**domain(306)["disks"][0]}
+    snapshot("disk.snapshot", "disk-0", disk=disk)
+    guest.write(3 * MIB, 7)
+    guest.off()
+    snapshot("disk.revert", "disk-0", disk=disk)
+    assert "disk 0 has no usable bitmap b1" in backed_up(2)
+
+
 def test_a_disk_is_put_back_as_it_was(lab: Lab, agent: AgentClient, root: Path, base: Path) -> None:
     guest, store = Guest(lab, agent, root, base, 303), root / "store"
     store.mkdir()

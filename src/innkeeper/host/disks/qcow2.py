@@ -71,6 +71,22 @@ def snapshot(path: Path, action: str, tag: str) -> None:
     run("qemu-img", "snapshot", action, tag, str(path), timeout=COPY_TIME)
 
 
+def bitmaps(path: Path) -> dict[str, bool]:
+    """The bitmaps of a qcow2 image by name, and whether each can be used; none where there is no file."""
+    if not path.exists():
+        return {}
+    said = json.loads(run("qemu-img", "info", "-U", "-f", "qcow2", "--output=json", str(path)))
+    found = said.get("format-specific", {}).get("data", {}).get("bitmaps", [])
+    return {bitmap["name"]: "in-use" not in bitmap["flags"] for bitmap in found}
+
+
+def drop_bitmaps(path: Path, keep: str | None = None) -> None:
+    """Removes the bitmaps of a qcow2 image that nobody has open, but for one."""
+    for name in bitmaps(path):
+        if name != keep:
+            run("qemu-img", "bitmap", "--remove", "-f", "qcow2", str(path), name)
+
+
 def backing_chain(path: Path) -> list[tuple[str, str]]:
     """The files that a qcow2 image is layered on, nearest first, each with its format."""
     layers = json.loads(

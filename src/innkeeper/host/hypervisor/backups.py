@@ -7,6 +7,7 @@ checkpoint that it is named by at the very moment that it shows, and copies eith
 checkpoint has noted. While a guest runs, libvirt does both; of a guest that is off, qemu-img reads the bitmap as what
 an NBD export says of itself, and copies those blocks on reading them.
 
+Going back to a snapshot gives all checkpoints up: what was noted since is not what differs then.
 Bitmaps are part of the disk, so they outlive the guest's QEMU, but libvirt forgets checkpoints with a transient
 domain: it is told again. A QEMU that was killed leaves its bitmaps unusable: the backup that finds that is a full one,
 and says why.
@@ -36,6 +37,7 @@ from ..files import read_json, sync_file, write_json
 from ..folders import VmFolder
 from ..tools import run
 from ..xmltree import parse
+from . import monitor
 from .binding import libvirt
 from .libvirt_qemu import Hypervisor, state_of
 
@@ -86,14 +88,21 @@ def _clear(hypervisor: Hypervisor, folder: VmFolder, keep: str | None, but: str 
         for checkpoint in domain.listAllCheckpoints():
             if checkpoint.getName() != keep:
                 checkpoint.delete()
+        _drop_untold(domain, keep)
     else:
         for number, image_format in _formats(folder).items():
-            for bitmap in _bitmaps(folder.disk(number)) if image_format == "qcow2" else ():
-                if bitmap != keep:
-                    disk = str(folder.disk(number))
-                    run("qemu-img", "bitmap", "--remove", "-f", "qcow2", disk, bitmap)
+            if image_format == "qcow2":
+                qcow2.drop_bitmaps(folder.disk(number), keep)
     if but is not None and but != keep:
         shutil.rmtree(folder.path / "backup" / but, ignore_errors=True)
+
+
+def _drop_untold(domain: Any, keep: str | None) -> None:
+    """Removes bitmaps that came with the disks and that libvirt was not told of."""
+    with contextlib.suppress(libvirt().libvirtError):  # it may be gone by now
+        for node in monitor.nodes(domain).values():
+            for name in sorted(node.bitmaps - {keep}):
+                monitor.command(domain, "block-dirty-bitmap-remove", node=node.name, name=name)
 
 
 def _end_job(domain: Any) -> None:
@@ -121,15 +130,6 @@ def _formats(folder: VmFolder) -> dict[int, str]:
     description = folder.state().domain or {}
     disks = description.get("disks", [])
     return {disk["disk"]: disk["format"] for disk in disks if disk.get("device") != "cdrom"}
-
-
-def _bitmaps(disk: Path) -> dict[str, bool]:
-    """The bitmaps of a qcow2 disk by name, and whether each can be used."""
-    if not disk.exists():
-        return {}
-    said = json.loads(run("qemu-img", "info", "-U", "-f", "qcow2", "--output=json", str(disk)))
-    found = said.get("format-specific", {}).get("data", {}).get("bitmaps", [])
-    return {bitmap["name"]: "in-use" not in bitmap["flags"] for bitmap in found}
 
 
 class _Work:
@@ -168,7 +168,7 @@ class _Work:
             return self._told_again(since)
         for number in self.numbers:
             disk = self.folder.disk(number)
-            if not self._is_qcow2(number) or not _bitmaps(disk).get(since):
+            if not self._is_qcow2(number) or not qcow2.bitmaps(disk).get(since):
                 return f"disk {number} has no usable bitmap {since}"
         return ""
 

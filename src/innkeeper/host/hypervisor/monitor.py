@@ -18,12 +18,13 @@ _JOB_TIME = 3600.0
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """A disk in QEMU's eyes: the node's name, its format, and the snapshots that lie in it."""
+    """A disk in QEMU's eyes: the node's name, its format, and the snapshots and bitmaps that lie in it."""
 
     name: str
     format: str
     readonly: bool
     snapshots: frozenset[str]
+    bitmaps: frozenset[str]
 
 
 def command(domain: Any, execute: str, **arguments: Any) -> Any:
@@ -50,6 +51,7 @@ def nodes(domain: Any) -> dict[int, Node]:
                 inserted["drv"],
                 bool(inserted["ro"]),
                 frozenset(each["name"] for each in image.get("snapshots", ())),
+                frozenset(each["name"] for each in inserted.get("dirty-bitmaps", ())),
             )
     return found
 

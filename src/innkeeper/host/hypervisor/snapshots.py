@@ -6,7 +6,7 @@ A snapshot is known by its tag, which the front end never uses twice: one that i
 and one that is not there is gone. Of a guest that runs QEMU makes it; of one that is off qemu-img does. A disk goes
 back to a snapshot only while its guest is off. A guest goes back, memory and disks, while it runs; it must have the
 same devices and the same memory as then, which is looked at first: QEMU would find it out when the disks have gone
-back already.
+back already. A disk that goes back notes no changes for backups any more: the next one is a full one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..arguments import Arguments
 from ..disks import qcow2
 from ..errors import AgentError, MissingError, RefusedError
 from ..folders import VmFolder
-from . import devices, monitor
+from . import backups, devices, monitor
 from .libvirt_qemu import Hypervisor
 
 #: Seconds that libvirt has to tell that a guest was paused and goes on.
@@ -75,6 +75,7 @@ def go_back(disk: Disk, tag: str) -> None:
         raise RefusedError(f"the guest of VM {disk.vm} runs with disk {disk.number}")
     if not disk.has(tag):
         raise RefusedError(f"disk {disk.number} of VM {disk.vm} has no snapshot {tag}")
+    qcow2.drop_bitmaps(disk.file)
     qcow2.snapshot(disk.file, "-a", tag)
 
 
@@ -130,6 +131,7 @@ def load_guest(hypervisor: Hypervisor, folder: VmFolder, tag: str) -> None:
         raise RefusedError(
             f"VM {folder.vm} is not as it was at snapshot {tag}: its {changed} differ"
         )
+    backups.forget(hypervisor, folder, None)
     with _pausing(hypervisor, folder.vm):
         _load(
             hypervisor,
