@@ -72,6 +72,23 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
         "vm.schedadd",
         (3, 'SCHED_ACTION=[ACTION="poweroff",TIME="+60",REPEAT="0",DAYS="1,5",END_TYPE="1",END_VALUE="4"]\n'),
     ),
+    (
+        "vm poweroff 3 --hard --schedule +60 --weekly mon --end 4",
+        "vm.schedadd",
+        (3, 'SCHED_ACTION=[ACTION="poweroff-hard",TIME="+60",REPEAT="0",DAYS="1",END_TYPE="1",END_VALUE="4"]\n'),
+    ),
+    ("vm hold 3 --schedule now", "vm.schedadd", (3, 'SCHED_ACTION=[ACTION="hold",TIME="0"]\n')),
+    (
+        "vm backup 3 -d 1 --reset --schedule now --hourly 24",
+        "vm.schedadd",
+        (3, 'SCHED_ACTION=[ACTION="backup",ARGS="1,YES",TIME="0",REPEAT="3",DAYS="24"]\n'),
+    ),
+    ("vm backup 3 --schedule now", "vm.schedadd", (3, 'SCHED_ACTION=[ACTION="backup",TIME="0"]\n')),
+    (
+        "vm disk-snapshot-create 3 1 a --schedule now",
+        "vm.schedadd",
+        (3, 'SCHED_ACTION=[ACTION="disk-snapshot-create",ARGS="1,a",TIME="0"]\n'),
+    ),
     ("vm sched-update 3 9 --time now", "vm.schedupdate", (3, 9, 'SCHED_ACTION=[TIME="0"]\n')),
     ("vm sched-delete 3 9", "vm.scheddelete", (3, 9)),
     ("vm chmod 3 640", "vm.chmod", (3, 1, 1, 0, 1, 0, 0, 0, 0, 0)),

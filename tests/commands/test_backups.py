@@ -2,9 +2,9 @@
 
 import pytest
 
-from innkeeper.commands import backups, datastores, images, vms
+from innkeeper.commands import backups, datastores, images, schedules, vms
 from innkeeper.lifecycle.machine import phase
-from innkeeper.model.errors import Code
+from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.objects import Image, Vm
 from innkeeper.model.states import ImageState, ImageType
 from tests.commands.realm import ADMIN, ALICE, VM, Realm
@@ -187,3 +187,26 @@ def test_what_is_refused(stored: Realm, change, code: Code, says: str) -> None: 
 def test_configurations_are_checked(stored: Realm, config: str, says: str) -> None:
     text = f"{VM}\nBACKUP_CONFIG=[{config}]"
     assert says in stored.refused(Code.INTERNAL, lambda tx: vms.allocate(tx, ADMIN, text, True))
+
+
+@pytest.mark.parametrize(("args", "chain"), [("", 1), ("{store}", 1), ("{store},YES", 2)])
+def test_backups_by_the_clock(stored: Realm, args: str, chain: int) -> None:
+    vm = running(stored)
+    back_up(stored, vm)
+    store = stored.world.images[stored.world.vms[vm.id].backups[-1]].datastore_id
+    said = args.format(store=store)
+    _, perform = schedules.OFFERED["backup"]
+    stored.do(lambda tx: perform(tx, ADMIN, vm.id, said))
+    begun = stored.world.operation_on(stored.world.vms[vm.id])
+    assert begun is not None and (begun.args["datastore"], begun.args["image"] < 0) == (
+        store,
+        chain == 2,
+    )
+
+
+@pytest.mark.parametrize("args", ["somewhere", "1,perhaps", "1,YES,NO"])
+def test_what_a_backup_by_the_clock_must_be_told(stored: Realm, args: str) -> None:
+    vm = running(stored)
+    _, perform = schedules.OFFERED["backup"]
+    with pytest.raises(Refusal, match="ARGS of a backup must be"):
+        stored.do(lambda tx: perform(tx, ADMIN, vm.id, args))

@@ -10,7 +10,9 @@ from innkeeper.cli.verbs import ID, Arg, Choice, Flag, Literal, Opt, Verb
 def _action(name: str, help_text: str, *, hard: str = "") -> Verb:
     """A VM action; `hard` says what the `-hard` form does, if there is one."""
     if not hard:
-        return Verb(name, "vm.action", help_text, (Literal(name), ID), section="Life cycle")
+        return Verb(
+            name, "vm.action", help_text, (Literal(name), ID), section="Life cycle", scheduled=(name,)
+        )  # fmt: skip
     return Verb(
         name,
         "vm.action",
@@ -18,7 +20,12 @@ def _action(name: str, help_text: str, *, hard: str = "") -> Verb:
         ("hard", ID),
         (Flag("--hard", hard, (name, f"{name}-hard")),),
         section="Life cycle",
-        examples=(f"inn vm {name} web", f"inn vm {name} 4,7..9 --hard"),
+        examples=(
+            f"inn vm {name} web",
+            f"inn vm {name} 4,7..9 --hard",
+            f"inn vm {name} web --schedule '2026-12-01 22:00'",
+        ),
+        scheduled=("hard",),
     )
 
 
@@ -71,7 +78,8 @@ VM = (
         (ID, "datastore", "reset"),
         (Opt(("-d", "--datastore"), "Where to (the last one).", "datastore", default=-1),
          Flag("--reset", "Begin a new chain with a full copy.")),
-        section="Life cycle", examples=("inn vm backup web -d backups",),
+        section="Life cycle", scheduled=("backup", "datastore", "reset"),
+        examples=("inn vm backup web -d backups", "inn vm backup web --schedule '2026-12-01 02:00' --hourly 24"),
     ),
     Verb("backup-cancel", "vm.backupcancel", "Give up a backup that is being made.", (ID,),
          section="Life cycle"),
@@ -112,21 +120,29 @@ VM = (
           Opt(("-s", "--snapshot"), "Of this snapshot.", number=True, default=-1)), "ID", section="Devices",
          examples=("inn vm disk-saveas web 0 golden",)),
     Verb("disk-snapshot-create", "vm.disksnapshotcreate", "Take a snapshot of a disk.",
-         (ID, "disk", "name"), (_DISK, Arg("name", default="")), "ID", section="Snapshots",
+         (ID, "disk", "name"), (_DISK, Arg("name", default="")), "ID",
+         section="Snapshots", scheduled=("disk-snapshot-create", "disk", "name"),
          examples=("inn vm disk-snapshot-create web 0 before-upgrade",)),
     Verb("disk-snapshot-delete", "vm.disksnapshotdelete", "Remove a snapshot of a disk; the disk stays as it is.",
-         (ID, "disk", "snapshot"), (_DISK, _SNAPSHOT), section="Snapshots"),
+         (ID, "disk", "snapshot"), (_DISK, _SNAPSHOT),
+         section="Snapshots", scheduled=("disk-snapshot-delete", "disk", "snapshot")),
     Verb("disk-snapshot-revert", "vm.disksnapshotrevert", "Bring a disk back to a snapshot, while the VM is off.",
-         (ID, "disk", "snapshot"), (_DISK, _SNAPSHOT), section="Snapshots"),
+         (ID, "disk", "snapshot"), (_DISK, _SNAPSHOT),
+         section="Snapshots", scheduled=("disk-snapshot-revert", "disk", "snapshot")),
     Verb("disk-snapshot-rename", "vm.disksnapshotrename", "Give a snapshot of a disk another name.",
          (ID, "disk", "snapshot", "name"), (_DISK, _SNAPSHOT, Arg("name")), section="Snapshots"),
     Verb("snapshot-create", "vm.snapshotcreate", "Take a snapshot of a running guest, with its memory.",
-         (ID, "name"), (Arg("name", default=""),), "ID", section="Snapshots",
+         (ID, "name"), (Arg("name", default=""),), "ID",
+         section="Snapshots", scheduled=("snapshot-create", "name"),
          examples=("inn vm snapshot-create web before-upgrade",)),
     Verb("snapshot-delete", "vm.snapshotdelete", "Remove a snapshot of a guest; the guest stays as it is.",
-         (ID, "snapshot"), (_SNAPSHOT,), section="Snapshots"),
+         (ID, "snapshot"), (_SNAPSHOT,),
+         section="Snapshots", scheduled=("snapshot-delete", "snapshot")),
     Verb("snapshot-revert", "vm.snapshotrevert", "Bring a running guest back to a snapshot.",
-         (ID, "snapshot"), (_SNAPSHOT,), section="Snapshots"),
+         (ID, "snapshot"), (_SNAPSHOT,),
+         section="Snapshots", scheduled=("snapshot-revert", "snapshot")),
+    Verb("exec-retry", "vm.retryexec", "Have the guest carry out its last command of the API once more.", (ID,)),
+    Verb("exec-cancel", "vm.cancelexec", "Give up the command of the API that a guest carries out.", (ID,)),
     Verb("vmgroup-add", "vm.vmgroupadd", "Let a VM belong to a role of a VM group.",
          (ID, "group", "role"), (Arg("group", "vmgroup"), Arg("role")), section="Members",
          examples=("inn vm vmgroup-add web site frontend",)),

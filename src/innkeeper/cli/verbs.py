@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import click
 
+from innkeeper.cli import when
 from innkeeper.cli.client import Client
 from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.generic import for_each, objects_argument
@@ -126,6 +128,8 @@ class Verb:
     shows: str = ""  # label under which the call's answer is printed; "" = not at all
     section: str = "Actions"
     examples: tuple[str, ...] = field(default=())
+    #: How it is scheduled: the action, or the parameter that is its name, and the parameters that make its ARGS.
+    scheduled: tuple[str, ...] = ()
 
     def build(self, kind: Kind) -> InnCommand:
         """The click command."""
@@ -133,6 +137,8 @@ class Verb:
         params: list[click.Parameter] = [objects_argument(kind, many=several)]
         for param in self.params:
             params += param.parameters() if isinstance(param, Choice) else [param.parameter()]
+        if self.scheduled:
+            params += when.later()
         return command(
             self.name,
             lambda objects, **given: _run(self, kind, objects, given),
@@ -149,7 +155,30 @@ def _run(verb: Verb, kind: Kind, objects: str | tuple[str, ...], given: dict[str
     def act(client: Client, number: int) -> Value:
         return client.call(verb.method, *(_argument(part, number, values) for part in verb.call))
 
-    for_each(kind, objects, verb.name, act, answer=verb.shows)
+    if verb.scheduled and when.is_later(given):
+        text = when.described(*_scheduled(verb, values), given)
+        schedule = partial(_schedule, text=text)
+        for_each(kind, objects, f"schedule {verb.name}", schedule, answer="SCHEDULE")
+    else:
+        for_each(kind, objects, verb.name, act, answer=verb.shows)
+
+
+def _schedule(client: Client, number: int, text: str) -> Value:
+    return client.call("vm.schedadd", number, text)
+
+
+def _scheduled(verb: Verb, values: Mapping[str, Value]) -> tuple[str, str]:
+    """The action and its ARGS."""
+    action, *names = verb.scheduled
+    args = ",".join(_said(values[name]) for name in names)
+    return str(values.get(action, action)), args.rstrip(",")
+
+
+def _said(value: Value) -> str:
+    """How ARGS say what a call says otherwise; what is the default is not said."""
+    if isinstance(value, bool):
+        return "YES" if value else ""
+    return "" if value == -1 else str(value)
 
 
 def _argument(part: str | Literal, number: int, values: dict[str, Value]) -> Value:

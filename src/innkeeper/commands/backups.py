@@ -14,6 +14,7 @@ from innkeeper.model.states import DatastoreType, ImageState, ImageType
 from innkeeper.model.template import Template, Vector, as_bool, as_int
 from innkeeper.model.world import Transaction, World
 
+from . import schedules
 from .building.backup import USERS
 from .common import check_create, check_free_name, check_right, creation_bits, need, parse, usable
 from .vms import right_for
@@ -44,6 +45,19 @@ def backup(tx: Transaction, caller: Caller, vm_id: int, datastore_id: int, reset
     tx.log(vm, "action", name="backup", by=caller.uid, datastore=datastore.id)
     work.begin(tx, vm, caller, datastore, numbers, chained=chained, image=image)
     return vm_id
+
+
+def _by_the_clock(tx: Transaction, caller: Caller, vm_id: int, args: str) -> int:
+    """ARGS of a scheduled backup: where to, if not where the last one went, and whether it begins a new chain."""
+    number, _, reset = (part.strip() for part in args.partition(","))
+    datastore_id = as_int(number or "-1")
+    if datastore_id is None or reset.upper() not in ("", "YES", "NO"):
+        text = f"ARGS of a backup must be a datastore's number and, behind a comma, YES or NO, not {args!r}."
+        raise wrong_state(text, vm_id)
+    return backup(tx, caller, vm_id, datastore_id, reset.upper() == "YES")
+
+
+schedules.offer("backup", right_for("backup"), _by_the_clock)
 
 
 def _datastore(world: World, caller: Caller, vm: Vm, number: int) -> Datastore:
