@@ -116,7 +116,7 @@ class Realm:
         """Answers the oldest instruction that waits."""
         asked = self.asked.pop(0)
         if asked.operation >= 0:
-            self.core.take(_reply(asked, code, result))
+            self.core.take(reply_to(asked, code, result))
         return asked
 
     def finish(self) -> None:
@@ -129,7 +129,7 @@ class Realm:
         self.core.take(event)
 
 
-def _reply(asked: Instruction, code: str, result: dict[str, Any]) -> Reply:
+def reply_to(asked: Instruction, code: str, result: dict[str, Any]) -> Reply:
     return Reply(
         operation=asked.operation, step=asked.step, undoing=asked.undoing, tries=asked.tries,
         code=code, message=f"says {code}" if code else "", result=result,

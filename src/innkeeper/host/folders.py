@@ -50,6 +50,8 @@ class VmState:
     sending: int | None = None
     #: The generation with which its files were fetched from another host, all of them.
     fetched: int | None = None
+    #: The generation with which a command was begun in its guest.
+    executed: int | None = None
 
     @classmethod
     def from_json(cls, value: Any) -> VmState:

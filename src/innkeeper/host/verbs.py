@@ -424,11 +424,22 @@ def _screenshot(request: Request) -> Result:
     return {"png": base64.b64encode(png).decode()}
 
 
+def _once(folder: VmFolder, generation: int) -> None:
+    """Refuses to begin again what was begun with this generation."""
+    state = folder.state()
+    if state.executed == generation:
+        raise RefusedError(f"the command was begun before in VM {folder.vm}; its end was not heard")
+    state.executed = generation
+    folder.write(state)
+
+
 @_verb("guest.exec", slow=True)
 def _guest_exec(request: Request) -> Result:
     args = request.args
     domain = request.hypervisor().running(args.integer("vm"))
     seconds = args.number("seconds", _EXEC_TIME)
+    if "generation" in args:
+        _once(request.folder(), request.generation())
     return guest_agent.execute(domain, args.text("command"), args.text("stdin", ""), seconds)
 
 

@@ -35,6 +35,7 @@ CHANGES: dict[str, dict[str, str]] = {
     "disk-snapshot-delete": _each("DISK_SNAPSHOT_DELETE", "RUNNING POWEROFF SUSPENDED"),
     "disk-snapshot-revert": _each("DISK_SNAPSHOT_REVERT", "POWEROFF"),
     "disk-saveas": _each("HOTPLUG_SAVEAS", "RUNNING POWEROFF SUSPENDED UNDEPLOYED STOPPED"),
+    "exec": {"RUNNING": "HOTPLUG"},
     "snapshot-create": {"RUNNING": "HOTPLUG_SNAPSHOT"},
     "snapshot-revert": {"RUNNING": "HOTPLUG_SNAPSHOT"},
     "snapshot-delete": {"RUNNING": "HOTPLUG_SNAPSHOT", "POWEROFF": "HOTPLUG_SNAPSHOT"},

@@ -3,7 +3,16 @@
 import random
 from collections.abc import Callable
 
-from innkeeper.commands import capacity, configuration, disks, nics, redirects, saving, snapshots
+from innkeeper.commands import (
+    capacity,
+    configuration,
+    disks,
+    executing,
+    nics,
+    redirects,
+    saving,
+    snapshots,
+)
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.world import Transaction, World
@@ -122,7 +131,8 @@ def snapshot(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Cha
 def save_disk(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
     """A disk becomes an image."""
     disk, name = chance.randrange(2), f"saved-{len(world.images)}-{chance.randrange(99)}"
-    return lambda tx: saving.save_as(tx, caller, vm.id, disk, name, "", -1)
+    at = chance.choice((-1, -1, 0))
+    return lambda tx: saving.save_as(tx, caller, vm.id, disk, name, "", at)
 
 
 #: Few enough ports that they run out.
@@ -140,7 +150,18 @@ def redirect(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Cha
     return lambda tx: redirects.add(tx, caller, vm.id, wish, PORTS).id
 
 
+def execute(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
+    """A command in the guest, once more, or not after all."""
+    changes: tuple[Change, ...] = (
+        lambda tx: executing.execute(tx, caller, vm.id, chance.choice(("true", "")), ""),
+        lambda tx: executing.retry(tx, caller, vm.id),
+        lambda tx: executing.cancel(tx, caller, vm.id),
+    )
+    return chance.choice(changes)
+
+
 MAKERS: tuple[Maker, ...] = (
     attach_disk, attach_disk, detach_disk, attach_nic, attach_nic, detach_nic, update_nic,
     grow_disk, resize, configure, save_disk, snapshot, snapshot, redirect, regroup,
+    execute,
 )  # fmt: skip

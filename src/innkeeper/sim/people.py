@@ -13,12 +13,14 @@ from innkeeper.commands import (
     datastores,
     hosts,
     images,
+    locks,
     migration,
     networks,
     operations,
     reservations,
     schedules,
     secgroups,
+    template_images,
     templates,
     users,
     vms,
@@ -39,6 +41,8 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Record)
 
 ACTIONS_ASKED = tuple(ACTIONS)
+#: Actions of VMs, and half as often what else can be scheduled.
+SCHEDULED = (*ACTIONS_ASKED, *(name for name in schedules.OFFERED if name not in ACTIONS))
 #: Phase -> actions that are accepted in it, without those that end the VM: these would soon leave nothing to act on.
 SENSIBLE = {
     now: tuple(a for a in ACTIONS if now in ACTIONS[a] and not a.startswith("terminate"))
@@ -106,6 +110,8 @@ class People:
             (2, self._update),
             (3, self._schedule),
             (1, self._instantiate),
+            (1, self._template),
+            (1, self._lock),
         ]
         return [habit for weight, habit in weighted for _ in range(weight)]
 
@@ -345,17 +351,28 @@ class People:
         if vm is None:
             return
         caller = self._owner(vm) if self.chance.random() < 0.8 else self._somebody()
-        if vm.schedule and self.chance.random() < 0.3:
+        text = self._scheduled(vm)
+        changes: list[Callable[[Transaction], int]] = [
+            lambda tx: schedules.add(tx, caller, vm.id, text)
+        ]
+        if vm.schedule and self.chance.random() < 0.4:
             number = self.chance.choice(vm.schedule).id
-            await self._ask(lambda tx: schedules.delete(tx, caller, vm.id, number))
-            return
+            changes = [
+                lambda tx: schedules.delete(tx, caller, vm.id, number),
+                lambda tx: schedules.update(tx, caller, vm.id, number, text),
+            ]
+        await self._ask(self.chance.choice(changes))
+
+    def _scheduled(self, vm: Vm) -> str:
+        """Anything that can be scheduled; sometimes with ARGS that say nothing to it."""
         age = int(self.zone.living.core.clock.time()) - vm.stime
-        line = (
-            f"ACTION={self.chance.choice(ACTIONS_ASKED)},TIME=+{age + self.chance.randrange(400)}"
-        )
+        line = f"ACTION={self.chance.choice(SCHEDULED)},TIME=+{age + self.chance.randrange(400)}"
+        args = self.chance.choice(("", "", "0", "0,1", "102,YES"))
+        if args:
+            line += f',ARGS="{args}"'
         if self.chance.random() < 0.4:
             line += f",REPEAT=3,DAYS={self.chance.choice((1, 2, 200))},END_TYPE=1,END_VALUE=3"
-        await self._ask(lambda tx: schedules.add(tx, caller, vm.id, f"SCHED_ACTION=[{line}]"))
+        return f"SCHED_ACTION=[{line}]"
 
     async def _instantiate(self) -> None:
         caller, text, name = self._somebody(), self._wish(), self._name("template")
@@ -365,6 +382,31 @@ class People:
             return templates.instantiate(tx, caller, number, "", self.chance.random() < 0.5, "")
 
         await self._ask(change)
+
+    async def _template(self) -> None:
+        """A template is copied with its images, or deleted with them."""
+        caller, name = self._somebody(), self._name("template")
+        template = self._any(self.zone.world.templates)
+        if template is None:
+            return
+        deep = self.chance.random() < 0.5
+        changes: tuple[Callable[[Transaction], int], ...] = (
+            lambda tx: template_images.clone(tx, caller, template.id, name, deep),
+            lambda tx: template_images.delete(tx, caller, template.id, deep),
+        )
+        await self._ask(self.chance.choice(changes))
+
+    async def _lock(self) -> None:
+        """A VM is locked against some of what people ask for, most often for a while only."""
+        world, caller = self.zone.world, self._somebody()
+        locked = [vm.id for vm in world.vms if vm.lock is not None]
+        if locked and self.chance.random() < 0.8:
+            number = self.chance.choice(locked)
+            await self._ask(lambda tx: locks.unlock(tx, self.zone.admin, Vm, number))
+            return
+        vm, level = self._any_vm(), self.chance.choice((1, 2, 3, 4))
+        if vm is not None:
+            await self._ask(lambda tx: locks.lock(tx, caller, Vm, vm.id, level, False))
 
     # -- mistakes
 

@@ -9,7 +9,9 @@ from innkeeper.commands import (
     capacity,
     datastores,
     disks,
+    executing,
     images,
+    locks,
     migration,
     networks,
     nics,
@@ -358,6 +360,11 @@ async def _saved(zone: Zone) -> Target:
     return target
 
 
+def _has_executed(world: World, number: int) -> bool:
+    vm = world.vms[number]
+    return vm.running and (vm.template.vector("QEMU_GA_EXEC") or {}).get("STATUS") == "DONE"
+
+
 def _is_saved(world: World, number: int) -> bool:
     states = [image.state for image in world.images if image.name == "saved"]
     return world.vms[number].running and states == [ImageState.READY]
@@ -439,6 +446,7 @@ SCENARIOS: dict[str, Scenario] = {
         _off_with_snapshot, _change(snapshots.revert_disk, 0, 0), _in("POWEROFF")
     ),
     "disk save as": Scenario(_running, _change(saving.save_as, 0, "saved", "", -1), _is_saved),
+    "exec": Scenario(_running, _change(executing.execute, "true", ""), _has_executed),
     "snapshot": Scenario(_running, _change(snapshots.take, "one"), _has_saved(0)),
     "snapshot revert": Scenario(_saved, _change(snapshots.revert, 0), _has_saved(0)),
     "snapshot delete": Scenario(_saved, _change(snapshots.drop, 0), _has_saved()),
@@ -478,6 +486,8 @@ async def _force_image_out(zone: Zone, number: int) -> None:
 
 
 async def _end_vm(zone: Zone, number: int) -> None:
+    if zone.world.vms[number].lock is not None:
+        await zone.do(lambda tx: locks.unlock(tx, zone.admin, Vm, number))
     try:
         await zone.do(lambda tx: vms.act(tx, zone.admin, "terminate-hard", number))
     except Refusal:

@@ -171,6 +171,20 @@ def being_backed_up(cloud: Cloud) -> int:
     return number
 
 
+def executing(cloud: Cloud) -> int:
+    """A VM whose guest carries out a command."""
+    number = cloud.add_running()
+    cloud.do("one.vm.exec", number, "true", "")
+    return number
+
+
+def executed(cloud: Cloud) -> int:
+    """A VM whose guest has carried out a command."""
+    number = executing(cloud)
+    cloud.settle()
+    return number
+
+
 def backed_up(cloud: Cloud) -> int:
     """The image of a VM's backup; the VM is powered off."""
     number = being_backed_up(cloud)
@@ -257,7 +271,7 @@ def hook(cloud: Cloud) -> int:
     return number
 
 
-def executed(cloud: Cloud) -> list[Any]:
+def hook_executed(cloud: Cloud) -> list[Any]:
     """A hook and an execution of it."""
     number = hook(cloud)
     cloud.do("one.vm.action", "terminate-hard", cloud.add_vm())
@@ -430,11 +444,11 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.vmgroupadd": lambda cloud: [cloud.add_vm(), vm_group(cloud), "back"],
     "one.vm.vmgroupdel": on(in_group),
     "one.hook.allocate": just(HOOK),
-    "one.hook.info": lambda cloud: executed(cloud)[:1],
+    "one.hook.info": lambda cloud: hook_executed(cloud)[:1],
     "one.hook.update": on(hook, HOOK, 1),
     "one.hook.rename": on(hook, "renamed"),
     "one.hook.delete": on(hook),
-    "one.hook.retry": executed,
+    "one.hook.retry": hook_executed,
     **locking("hook", hook),
     "one.hookpool.info": just(),
     "one.zone.info": just(0),
@@ -490,6 +504,9 @@ EXAMPLES: dict[str, Make] = {
     "one.vm.snapshotcreate": on(Cloud.add_running, "first"),
     "one.vm.snapshotrevert": on(saved, 0),
     "one.vm.snapshotdelete": on(saved, 0),
+    "one.vm.exec": on(Cloud.add_running, "true", ""),
+    "one.vm.retryexec": on(executed),
+    "one.vm.cancelexec": on(executing),
     "one.vm.schedadd": on(Cloud.add_vm, SCHEDULED),
     "one.vm.schedupdate": lambda cloud: [*scheduled(cloud), SCHEDULED],
     "one.vm.scheddelete": lambda cloud: scheduled(cloud),
