@@ -69,7 +69,7 @@ def test_poweroff(bench: Bench, action: str, verb: str, recorded: VmAction) -> N
     assert story(bench) == asked
     assert (bench.phase(), bench.vm().deploy_id) == ("POWEROFF", "")
     assert bench.vm().history[-1].action == recorded
-    assert bench.world.occupancy.of(0).vms == {0: (100, 128 * 1024)}
+    assert bench.world.occupancy.of(0).vms == {0: (100, 128 * 1024, 9)}
 
 
 def test_suspend(bench: Bench) -> None:
