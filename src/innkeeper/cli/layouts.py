@@ -60,7 +60,8 @@ def _ids(path: str) -> Callable[[Element], str]:
     return joined(f"{path}/ID")
 
 
-def _action(element: Element) -> str:
+def action_name(element: Element) -> str:
+    """What a history record says was done last."""
     number = int(text_at(element, "ACTION") or 0)
     return states.ACTIONS[number] if 0 <= number < len(states.ACTIONS) else str(number)
 
@@ -145,7 +146,7 @@ _LAYOUTS = {
             )),
             Section("HISTORY", "HISTORY_RECORDS/HISTORY", (
                 _column("SEQ", left=False), _column("HOST", "HOSTNAME", 10),
-                _column("ACTION", _action, 12), _column("DS", "DS_ID", left=False),
+                _column("ACTION", action_name, 12), _column("DS", "DS_ID", left=False),
                 Column("START", 15, "STIME", formats.moment, left=True),
                 _column("TIME", _history_time, 12),
             )),

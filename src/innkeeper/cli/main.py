@@ -53,6 +53,12 @@ COMMANDS = {
     "why": Entry(
         "Understand", "Why a VM is where it is, or still waits.", from_module("why", "why")
     ),
+    "accounting": Entry(
+        "Understand",
+        "Show which VMs were where, and when.",
+        from_module("accounting", "accounting"),
+    ),
+    "showback": Entry("Understand", "Show what VMs cost.", from_module("accounting", "showback")),
     "doctor": Entry("Understand", "Look for anything wrong.", from_module("doctor", "doctor")),
     "events": Entry("Understand", "What happened, and happens.", from_module("events", "events")),
     "config": Entry("Understand", "Show the front end's settings.", from_module("misc", "config")),

@@ -520,6 +520,9 @@ EXAMPLES: dict[str, Make] = {
     "one.vmpool.infoextended": just(-2, -1, -1, -1),
     "one.vmpool.infoset": just("0,1", True),
     "one.vmpool.monitoring": just(-2),
+    "one.vmpool.accounting": just(-2, -1, -1),
+    "one.vmpool.showback": just(-2, 11, 2023, -1, -1),
+    "one.vmpool.calculateshowback": just(-1, -1, -1, -1),
 }
 
 _ALONE = Code.ACTION
@@ -546,7 +549,8 @@ REFUSED: dict[str, tuple[Code, list[Any]]] = {
 #: Methods that answer a text or a document; all others answer a number.
 ANSWERS_TEXT = frozenset(
     name for name in EXAMPLES if name == "one.image.restore" or name.rpartition(".")[2] in
-    ("info", "infoextended", "infoset", "monitoring", "version", "config", "login", "raftstatus")
+    ("info", "infoextended", "infoset", "monitoring", "version", "config", "login", "raftstatus", "accounting",
+     "showback", "calculateshowback")
 )  # fmt: skip
 #: Methods whose answer is the number of something new.
 ANSWERS_NEW = frozenset(

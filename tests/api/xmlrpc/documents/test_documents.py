@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from innkeeper.lifecycle.messages import HostDown
+from innkeeper.model.errors import Code
 from innkeeper.model.states import ImageState
 from tests.api.xmlrpc.cloud import ALICE, BOB, IMAGE, NETWORK, VM, Cloud, texts
 from tests.api.xmlrpc.documents import schema
@@ -476,6 +477,43 @@ def test_histories_of_samples(cloud: Cloud) -> None:
     assert len(hosts) == 3
     assert len(cloud.xml("one.hostpool.monitoring", 0)) == 1
     assert len(cloud.xml("one.hostpool.monitoring")) == 3
+
+
+# ---- accounting -------------------------------------------------------------------------------
+
+
+def test_accounting(cloud: Cloud) -> None:
+    number = furnished(cloud)
+    cloud.clock.now += 7200
+    for action in ("poweroff-hard", "resume"):
+        cloud.do("one.vm.action", action, number)
+        cloud.settle()
+    found = cloud.xml("one.vmpool.accounting", -2, -1, -1)
+    assert found.tag == "HISTORY_RECORDS"
+    inside = schema.VM.replace(f"HISTORY_RECORDS{{{schema.HISTORY}}}", "HISTORY_RECORDS{}")
+    for record in found:
+        schema.check(record, f"{schema.HISTORY.replace('*', '', 1).removesuffix('}')},{inside}}}")
+    assert texts(found, "HISTORY/SEQ") == ["0", "1"]
+    assert len(cloud.xml("one.vmpool.accounting", -2, 1_700_007_200, -1)) == 1
+    assert len(cloud.xml("one.vmpool.accounting", -2, -1, -1, session=ALICE)) == 0
+    cloud.refused(Code.BAD_ARGUMENT, "one.vmpool.accounting", -5, -1, -1)
+
+
+def test_showback(cloud: Cloud) -> None:
+    cloud.add_running(f"{VM}\nCPU_COST=2\nMEMORY_COST=0.5")
+    cloud.clock.now += 7200
+    found = cloud.xml("one.vmpool.showback", -2, -1, -1, -1, -1)
+    for record in found:
+        schema.check(record, schema.SHOWBACK)
+    (record,) = found
+    shown = [
+        record.findtext(name) for name in ("YEAR", "MONTH", "HOURS", "CPU_COST", "MEMORY_COST")
+    ]
+    assert shown == ["2023", "11", "2.00", "2.00", "128.00"]
+    assert len(cloud.xml("one.vmpool.showback", -2, 12, 2023, -1, -1)) == 0
+    cloud.refused(Code.BAD_ARGUMENT, "one.vmpool.showback", -2, 13, 2023, -1, -1)
+    assert cloud.do("one.vmpool.calculateshowback", -1, -1, -1, -1) == " "
+    cloud.refused(Code.AUTHORIZATION, "one.vmpool.calculateshowback", -1, -1, -1, -1, session=ALICE)
 
 
 # ---- what users write -------------------------------------------------------------------------

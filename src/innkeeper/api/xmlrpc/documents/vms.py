@@ -241,6 +241,12 @@ def long_parts(view: View, caller: Caller, vm: Vm, *, all_history: bool) -> Part
     )
 
 
+def without_history(view: View, caller: Caller, vm: Vm) -> Parts:
+    """The long body without its history records."""
+    *head, _, end = long_parts(view, caller, vm, all_history=False)
+    return (*head, b"", end)
+
+
 def short_bodies(view: View, vms: Iterable[Vm]) -> Iterator[bytes]:
     """Short bodies, each in one piece. In a large pool most are kept, and what a kept one costs is what it costs."""
     kept, latest = view.cache.of(SHORT), view.monitoring.latest

@@ -66,4 +66,12 @@ def methods(calls: Callable[[], frozenset[str]]) -> tuple[Method, ...]:
 
 
 #: Endings of methods that only look: there are no hooks on them.
-LOOKS: Final = ("info", "infoextended", "infoset", "monitoring", "accounting", "showback")
+LOOKS: Final = (
+    "info",
+    "infoextended",
+    "infoset",
+    "monitoring",
+    "accounting",
+    "showback",
+    "calculateshowback",
+)
