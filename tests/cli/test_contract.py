@@ -70,7 +70,7 @@ SPECIAL = (
 )
 
 #: Verbs that ask for pages and web sockets instead of methods (`test_watching.py`, `test_console.py`,
-#: `test_screens.py`, `test_transfers.py`, `test_against_daemon.py`).
+#: `test_screens.py`, `test_transfers.py`, `test_against_daemon.py`, `test_profiles.py`).
 PAGES = {
     *(
         ("vm", verb)
@@ -78,6 +78,8 @@ PAGES = {
     ),
     ("acl", "why"),
     *(("image", verb) for verb in ("download", "upload", "verify")),
+    *(("host", verb) for verb in ("drift", "profile-set", "profile-show", "repair")),
+    *(("cluster", verb) for verb in ("profile-set", "profile-show")),
 }
 
 #: Methods without a command, and why.

@@ -328,6 +328,21 @@ def test_one_that_is_to_go_elsewhere_is_taken_there_as_it_runs(bench: Bench) -> 
     assert (bench.phase(), bench.vm().resched) == ("MIGRATE", False)
 
 
+@pytest.mark.parametrize(("action", "state"), [("suspend", "SUSPENDED"), ("poweroff", "POWEROFF")])
+def test_one_that_does_not_run_is_taken_elsewhere_as_it_is(
+    bench: Bench, action: str, state: str
+) -> None:
+    bench.running()
+    bench.act(action)
+    bench.finish()
+    bench.do(lambda tx: hosts.status(tx, ADMIN, 0, 1))
+    bench.act("resched")
+    bench.do(lambda tx: carry_out(tx, place(bench.world, bench.now)))
+    verbs = [verb for _, verb, _ in story(bench)]
+    assert "vm.fetch" in verbs and "domain.restore" not in verbs
+    assert (bench.phase(), bench.vm().history[-1].host_id, bench.vm().resched) == (state, 1, False)
+
+
 def test_one_that_fits_nowhere_else_stays_marked_and_is_told_why(bench: Bench) -> None:
     bench.running()
     bench.do(lambda tx: hosts.status(tx, ADMIN, 1, 1))

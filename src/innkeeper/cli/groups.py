@@ -58,6 +58,10 @@ SPECIAL: dict[str, dict[str, _Special]] = {
     "host": {
         "create": ("Objects", "create_resources", "host_create", "Add a host."),
         "flush": ("Actions", "flush", "flush", "Empty a host: its VMs go elsewhere."),
+        "repair": ("Actions", "profiles", "repair", "Put right what is not as declared."),
+        "profile-set": ("Actions", "profiles", "host_set", "Declare what it is to be like."),
+        "profile-show": ("Look inside", "profiles", "host_show", "Show what is declared."),
+        "drift": ("Look inside", "profiles", "drift", "Say where it is not as declared."),
         "wait": ("Actions", "wait", "host_wait", "Wait for a state."),
         "monitoring": ("Look inside", "monitoring", "host_monitoring", "Show what was measured."),
     },
@@ -99,7 +103,11 @@ SPECIAL: dict[str, dict[str, _Special]] = {
     "group": {
         "create": ("Objects", "create_resources", "group_create", "Add a group."),
     },
-    "cluster": {"create": ("Objects", "create_resources", "cluster_create", "Make a cluster.")},
+    "cluster": {
+        "create": ("Objects", "create_resources", "cluster_create", "Make a cluster."),
+        "profile-set": ("Actions", "profiles", "cluster_set", "Declare what its hosts are like."),
+        "profile-show": ("Look inside", "profiles", "cluster_show", "Show what is declared."),
+    },
     "vdc": {"create": ("Objects", "acl", "vdc_create", "Make a VDC.")},
     "acl": {
         "create": ("Objects", "acl", "create", "Add a rule."),

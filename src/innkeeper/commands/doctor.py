@@ -42,6 +42,17 @@ def _hosts(world: World) -> list[Finding]:
         )
         for h in world.hosts
         if h.state is HostState.ERROR
+    ] + [
+        Finding(
+            "warning",
+            f"host {h.name} is not as declared: {d.what} is {d.found}, not {d.expected}",
+            f"host {h.id}",
+            f"inn host repair {h.name}"
+            if d.mends
+            else "put it right by hand, or change the profile",
+        )
+        for h in world.hosts
+        for d in h.drift
     ]
 
 

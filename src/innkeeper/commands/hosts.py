@@ -8,6 +8,7 @@ from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import HostState
 from innkeeper.model.world import Transaction
 
+from . import profiles
 from .bootstrap import RESERVATIONS
 from .common import check_create, check_free_name, check_right, drop, need, rename, update
 
@@ -46,6 +47,8 @@ def delete(tx: Transaction, caller: Caller, host_id: int) -> int:
             f"Cannot delete host. Host {host_id} still {has} VMs: {listed}",
             host_id,
         )
+    if tx.world.operation_on(host) is not None:
+        raise wrong_state(f"Cannot delete host. Host {host_id} is being repaired", host_id)
     return drop(tx, caller, host)
 
 
@@ -89,7 +92,7 @@ def move(tx: Transaction, caller: Caller, cluster_id: int, host_id: int) -> int:
     cluster = need(tx.world, Cluster, cluster_id, caller, Right.ADMIN)
     host = need(tx.world, Host, host_id, caller, Right.ADMIN)
     if host.cluster_id != cluster.id:
-        tx.change(host, cluster_id=cluster.id)
+        profiles.again(tx, tx.change(host, cluster_id=cluster.id))
         tx.log(host, "cluster", was=host.cluster_id, now=cluster.id, by=caller.uid)
         tx.wake = True
     return cluster_id

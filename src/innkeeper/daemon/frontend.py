@@ -15,6 +15,7 @@ from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.events import Events
 from innkeeper.api.v1.health import Health
 from innkeeper.api.v1.images import ImageContents
+from innkeeper.api.v1.profiles import Profiles
 from innkeeper.api.v1.redirects import Redirects
 from innkeeper.api.v1.rest.service import Rest
 from innkeeper.api.v1.rest.table import Desk
@@ -208,8 +209,10 @@ class FrontEnd:
         desk = Desk(self.core, self.authenticator, self.rpc.desk.settings, waiting)
         rest = Rest(desk, self.rpc.latencies)
         events = Events(self.core, self.authenticator, waiting)
+        profiles = Profiles(self.core, self.authenticator)
         parts = (
-            rest, events, endpoints, consoles, commands, redirects, contents, backups, health, Pages(),
+            rest, events, endpoints, consoles, commands, redirects, contents, backups, profiles,
+            health, Pages(),
         )  # fmt: skip
         return Application(self.rpc, [route for part in parts for route in part.routes()])
 

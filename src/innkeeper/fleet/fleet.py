@@ -381,7 +381,10 @@ def _sampled(place: int, message: Message) -> Sampled:
     vms, host = message.get("vms"), message.get("host", {})
     if not isinstance(vms, list) or not isinstance(host, dict):
         raise Garbled(f"metrics must have host and vms, not {message!r:.200}")
-    return Sampled(place, tuple(_vm_state(vm) for vm in vms))
+    drift = message.get("drift")
+    if drift is not None and not isinstance(drift, list):
+        raise Garbled(f"drift must be a list, not {drift!r:.200}")
+    return Sampled(place, tuple(_vm_state(vm) for vm in vms), drift)
 
 
 def _vm_state(said: Any) -> tuple[int, int, str]:

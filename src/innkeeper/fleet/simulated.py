@@ -74,6 +74,9 @@ class SimulatedHost(Moves):
         #: What its guests' CPUs can have, and the models that run there; it tells them when there are some.
         self.features: frozenset[str] = frozenset()
         self.cpu_sets: dict[str, list[str]] = {}
+        #: What was declared, and where it is not so, as its agent would tell it.
+        self.declared: dict[str, Any] = {}
+        self.deviations: list[dict[str, Any]] = []
         self.neighbours: Mapping[str, SimulatedHost] = {}
         self._verbs: dict[str, Callable[[dict[str, Any]], Result | None]] = {}
 
@@ -173,7 +176,17 @@ class SimulatedHost(Moves):
                 "net_tx": 0,
             },
             "vms": [_measured(number, guest) for number, guest in self.guests.items()],
+            **({"drift": list(self.deviations)} if self.declared else {}),
         }
+
+    def _profile_watch(self, args: dict[str, Any]) -> None:
+        self.declared = dict(args["profile"])
+
+    def _profile_repair(self, args: dict[str, Any]) -> Result:
+        self.declared = dict(args["profile"])
+        repaired = [each for each in self.deviations if each["mends"]]
+        self.deviations = [each for each in self.deviations if not each["mends"]]
+        return {"repaired": repaired, "drift": list(self.deviations)}
 
     # -- one VM
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import probes
+from . import VERSION, probes
 from .accelerator import Accelerator, choose, qemu_version
 from .arguments import Arguments
 from .connections import Connections
@@ -28,6 +28,7 @@ from .networks.registry import Networks
 from .peers import tunnel
 from .peers.door import Doors
 from .peers.keys import public_key
+from .profile import Keeper
 from .rootlock import RootLock
 
 _TAP = re.compile(r"one-(\d+)-\d+")
@@ -49,6 +50,7 @@ class Service:
         containers = Containers(zone, root.vms, lambda: "none", report)
         #: All that there could be here, by name; QEMU is what a VM runs under that asks for nothing else.
         self.hypervisors = {each.NAME: each for each in (self.hypervisor, containers)}
+        self.keeper = Keeper(VERSION)
         self.consoles = Consoles(report)
         self.connections = Connections(report)
         self.doors = Doors(root.path)
@@ -170,11 +172,13 @@ class Service:
             for folder in self.root.folders()
             if folder.vm not in domains
         ]
+        drift = self.keeper.drift()
         return {
             "event": "metrics",
             "time": int(time.time()),
             "host": host_sample(rates, at),
             "vms": [*domains.values(), *resting],
+            **({} if drift is None else {"drift": drift}),
         }
 
     # Removing

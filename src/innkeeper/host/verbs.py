@@ -138,6 +138,20 @@ def _libvirt_stop(request: Request) -> Result:
     return _NOTHING
 
 
+# What it is declared to be like
+
+
+@_verb("profile.watch", lambda _args: "profile")
+def _profile_watch(request: Request) -> Result:
+    request.service.keeper.watch(request.args.part("profile"))
+    return _NOTHING
+
+
+@_verb("profile.repair", lambda _args: "profile", slow=True)
+def _profile_repair(request: Request) -> Result:
+    return request.service.keeper.repair(request.args.part("profile"))
+
+
 # Networks
 
 

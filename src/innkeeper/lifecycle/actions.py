@@ -116,8 +116,9 @@ ACTIONS: dict[str, dict[str, Start]] = {
         "RUNNING": _undeploy_hard, "UNKNOWN": _undeploy_hard, "POWEROFF": _undeploy_hard,
         "SHUTDOWN_UNDEPLOY": _undeploy_hard,
     },
-    "resched": {"RUNNING": _resched, "UNKNOWN": _resched, "POWEROFF": _resched},
-    "unresched": {"RUNNING": _unresched, "UNKNOWN": _unresched, "POWEROFF": _unresched},
+    # OpenNebula has no way to empty a host of its SUSPENDED VMs; here they move with their saved memory.
+    "resched": dict.fromkeys(("RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED"), _resched),
+    "unresched": dict.fromkeys(("RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED"), _unresched),
     "poweroff": {"RUNNING": _poweroff, "UNKNOWN": _poweroff},
     "poweroff-hard": {
         "RUNNING": _poweroff_hard, "UNKNOWN": _poweroff_hard, "SHUTDOWN_POWEROFF": _poweroff_hard,

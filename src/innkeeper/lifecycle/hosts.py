@@ -27,7 +27,7 @@ from innkeeper.model.states import FAILURES, HostState, VmAction, VmState
 from innkeeper.model.template import Template
 from innkeeper.model.world import Transaction, World
 
-from . import engine
+from . import engine, profiles
 from .descriptions import store
 from .kept import let_go
 from .machine import move, phase
@@ -95,6 +95,7 @@ def _host_up(tx: Transaction, event: HostUp) -> None:
         _out_of_reach(tx, host, wrong)
         return
     host = _with_facts(tx, host, event.facts)
+    profiles.greet(tx, host)
     if host.state in (HostState.INIT, HostState.ERROR):
         host = set_state(tx, host, HostState.MONITORED)
     elif host.error:
@@ -252,6 +253,8 @@ def _sampled(tx: Transaction, event: Sampled) -> None:
         if number not in ours and state not in RESTING:
             _remove(tx, host, number, generation, "stranger removed")
     _compare(tx, host, there, "seen by monitoring")
+    if event.drift is not None:
+        profiles.seen(tx, host, profiles.deviations(event.drift))
 
 
 def _observed(tx: Transaction, vm: Vm, generation: int, state: str, reason: str) -> None:

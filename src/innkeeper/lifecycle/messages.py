@@ -71,10 +71,14 @@ class DomainSeen(msgspec.Struct, frozen=True):
 
 
 class Sampled(msgspec.Struct, frozen=True):
-    """A round of monitoring: (vm, generation, state) of each guest that the host runs."""
+    """A round of monitoring: (vm, generation, state) of each guest that the host runs.
+
+    `drift`: where the host is not as it was told to be (None: it was told nothing).
+    """
 
     host_id: int
     vms: tuple[tuple[int, int, str], ...]
+    drift: list[Any] | None = None
 
 
 class StoreMeasured(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from .profiles import Deviation, Profile
 from .states import DatastoreType, HostState, ImageState, ImageType, LcmState, NetworkState, VmState
 from .template import Template, Vector, as_float, as_int
 
@@ -149,10 +150,14 @@ class Cluster(Record, frozen=True, omit_defaults=True, kw_only=True):
     UNIQUE: ClassVar[str] = "zone"
 
     template: Template = EMPTY
+    profile: Profile | None = None
 
 
 class Host(Record, frozen=True, omit_defaults=True, kw_only=True):
-    """A machine with a hypervisor. Capacity is what its agent reported (CPU in 1/100 cores, memory in KiB)."""
+    """A machine with a hypervisor. Capacity is what its agent reported (CPU in 1/100 cores, memory in KiB).
+
+    `profile` is what is declared for it besides its cluster's, `drift` where it was last seen to differ from that.
+    """
 
     KIND: ClassVar[str] = "host"
     LABEL: ClassVar[str] = "host"
@@ -169,6 +174,8 @@ class Host(Record, frozen=True, omit_defaults=True, kw_only=True):
     facts: dict[str, Any] = {}
     template: Template = EMPTY
     error: str = ""
+    profile: Profile | None = None
+    drift: tuple[Deviation, ...] = ()
 
     @property
     def simulated(self) -> bool:

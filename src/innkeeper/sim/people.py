@@ -17,6 +17,7 @@ from innkeeper.commands import (
     migration,
     networks,
     operations,
+    profiles,
     reservations,
     schedules,
     secgroups,
@@ -101,6 +102,7 @@ class People:
             (2, self._meddle),
             (3, self._host_status),
             (1, self._host_new_or_gone),
+            (1, self._profile),
             (3, self._image_new),
             (2, self._image_clone),
             (2, self._image_gone),
@@ -331,6 +333,19 @@ class People:
         await self._ask(lambda tx: hosts.status(tx, admin, host.id, 1))
         for number in list(self.zone.world.occupancy.of(host.id).vms):
             await self._ask(partial(vms.act, caller=admin, action="resched", vm_id=number))
+
+    async def _profile(self) -> None:
+        """What a host is to be like is declared, or taken back; it drifts, or is repaired."""
+        host, caller = self._any(self.zone.world.hosts), self.zone.admin
+        if host is None:
+            return
+        wrong = {"what": "sysctl a.b", "expected": "1", "found": "0", "mends": True}
+        self.zone.machine_of(host.id).deviations = self.chance.choice(([], [wrong]))
+        said = self.chance.choice((None, {"sysctls": {"a.b": 1}}, {"nonsense": 1}))
+        if self.chance.random() < 0.5:
+            await self._ask(lambda tx: profiles.declare(tx, caller, Host, host.id, said))
+        else:
+            await self._ask(lambda tx: profiles.start_repair(tx, caller, host.id))
 
     async def _update(self) -> None:
         vm, caller = self._any_vm(), self._somebody()

@@ -15,6 +15,7 @@ from innkeeper.commands import (
     migration,
     networks,
     nics,
+    profiles,
     saving,
     secgroups,
     snapshots,
@@ -24,7 +25,7 @@ from innkeeper.lifecycle.engine import PROCEDURES
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import cold
 from innkeeper.model.errors import Refusal
-from innkeeper.model.objects import Image, SecurityGroup, Vm
+from innkeeper.model.objects import Host, Image, SecurityGroup, Vm
 from innkeeper.model.states import ImageState, VmState
 from innkeeper.model.world import World
 
@@ -252,6 +253,20 @@ async def _new_rules(zone: Zone, number: int) -> None:
     await zone.do(lambda tx: secgroups.update(tx, zone.admin, number, RULE, 0))
 
 
+async def _drifted(zone: Zone) -> Target:
+    """A host that is not as it is declared to be, as it says itself."""
+    wrong = {"what": "sysctl vm.swappiness", "expected": "1", "found": "60", "mends": True}
+    zone.machine_of(0).deviations = [wrong]
+    declared = {"sysctls": {"vm.swappiness": 1}}
+    await zone.do(lambda tx: profiles.declare(tx, zone.admin, Host, 0, declared))
+    await zone.until(lambda: bool(zone.world.hosts[0].drift), 600, "the drift is seen")
+    return Host.KIND, 0
+
+
+async def _repair(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: profiles.start_repair(tx, zone.admin, number))
+
+
 # ---- goals -------------------------------------------------------------------------------------
 
 
@@ -453,6 +468,7 @@ SCENARIOS: dict[str, Scenario] = {
     "delete": Scenario(_stranded, _recover(3), _in("DONE")),
     "recreate": Scenario(_stranded, _recover(4), _in("RUNNING")),
     "guard": Scenario(_guarded, _new_rules, _has_rules),
+    "repair host": Scenario(_drifted, _repair, lambda world, number: not world.hosts[number].drift),
     "backup": Scenario(_with_backups, _back_up, _has_backup),
     "backup merge": Scenario(_chain, _second, _merged),
     "backup restore": Scenario(_off_with_backup, _put_back, _in("POWEROFF")),

@@ -114,7 +114,7 @@ class Trap:
     def _operation(self, args: dict[str, Any]) -> Operation | None:
         """The operation for which a request is, if it is the one under test."""
         front = self.zone.front
-        if front is None or not args.keys() & {"vm", "into", "path"}:
+        if front is None or not args.keys() & {"vm", "into", "path", "profile"}:
             return None
         number = front.world.open.of(*self.target)
         return None if number is None else front.world.operations[number]

@@ -91,6 +91,8 @@ def _hosts(core: Core, monitoring: Measured) -> Iterator[Family]:
     now = core.clock.time()
     yield gauge("host_sample_age_seconds", "How old what is known of a host is",
                 [(label, round(now - sample.ts, 3)) for label, sample in samples])  # fmt: skip
+    yield gauge("host_drift", "Things about a host that are not as declared",
+                [({"host": host.name}, len(host.drift)) for host in core.world.hosts])  # fmt: skip
     yield from _measured(_HOST_GAUGES, _HOST_COUNTERS, [(label, s.values) for label, s in samples])
 
 

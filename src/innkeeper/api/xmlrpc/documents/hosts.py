@@ -5,6 +5,7 @@ from innkeeper.api.xmlrpc.documents.cache import Form, Parts
 from innkeeper.api.xmlrpc.documents.elements import cdata, ids, text
 from innkeeper.api.xmlrpc.documents.view import View
 from innkeeper.model.objects import Host
+from innkeeper.model.template import Template
 from innkeeper.placement.capacity import capacity
 
 #: CPU and memory in use, and the same that VMs may take in all.
@@ -16,6 +17,7 @@ def host(
 ) -> tuple[str, str]:
     """Up to what MONITORING holds, and the end."""
     template = host.template.with_("ERROR", host.error) if host.error else host.template
+    template = template.merged(_drift(host))
     return (
         f"<HOST><ID>{host.id}</ID>{text('NAME', host.name)}"
         f"<STATE>{host.state:d}</STATE><PREV_STATE>{host.prev_state:d}</PREV_STATE>"
@@ -24,6 +26,14 @@ def host(
         f"{_share(host, share, disk, len(vms))}{ids('VMS', vms)}{template.to_xml()}<MONITORING>",
         "</MONITORING></HOST>",
     )
+
+
+def _drift(host: Host) -> Template:
+    """Where it is not as declared, as vectors of its template."""
+    found = [
+        {"WHAT": each.what, "EXPECTED": each.expected, "FOUND": each.found} for each in host.drift
+    ]
+    return Template({"DRIFT": tuple(found)} if found else {})
 
 
 def _share(host: Host, share: Share, disk: int, vms: int) -> str:
