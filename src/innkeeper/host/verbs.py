@@ -214,28 +214,27 @@ def _disk_grow(request: Request) -> Result:
     return _NOTHING
 
 
+def _of_snapshot(name: str, meant: Callable[[Request], Any], change: Callable[..., None]) -> None:
+    """A verb that does something with a snapshot, and has nothing to tell."""
+
+    @_verb(name, _per_vm, slow=True)
+    def _perform(request: Request) -> Result:
+        change(*meant(request))
+        return _NOTHING
+
+
 def _disk_and_tag(request: Request) -> tuple[snapshots.Disk, str]:
     tag = request.args.file_name("tag")
     described = request.args.part("disk")
     return snapshots.Disk(request.hypervisor(), request.folder(), described), tag
 
 
-@_verb("disk.snapshot", _per_vm, slow=True)
-def _disk_snapshot(request: Request) -> Result:
-    snapshots.take(*_disk_and_tag(request))
-    return _NOTHING
-
-
-@_verb("disk.forget", _per_vm, slow=True)
-def _disk_forget(request: Request) -> Result:
-    snapshots.drop(*_disk_and_tag(request))
-    return _NOTHING
-
-
-@_verb("disk.revert", _per_vm, slow=True)
-def _disk_revert(request: Request) -> Result:
-    snapshots.go_back(*_disk_and_tag(request))
-    return _NOTHING
+for _name, _change in (
+    ("disk.snapshot", snapshots.take),
+    ("disk.forget", snapshots.drop),
+    ("disk.revert", snapshots.go_back),
+):
+    _of_snapshot(_name, _disk_and_tag, _change)
 
 
 @_verb("disk.save", _per_vm, slow=True)
@@ -299,16 +298,8 @@ def _guest_and_tag(request: Request) -> tuple[Hypervisor, VmFolder, str]:
     return request.hypervisor(), request.folder(), tag
 
 
-@_verb("domain.snapshot", _per_vm, slow=True)
-def _domain_snapshot(request: Request) -> Result:
-    snapshots.save_guest(*_guest_and_tag(request))
-    return _NOTHING
-
-
-@_verb("domain.forget", _per_vm, slow=True)
-def _domain_forget(request: Request) -> Result:
-    snapshots.drop_guest(*_guest_and_tag(request))
-    return _NOTHING
+_of_snapshot("domain.snapshot", _guest_and_tag, snapshots.save_guest)
+_of_snapshot("domain.forget", _guest_and_tag, snapshots.drop_guest)
 
 
 @_verb("domain.revert", _per_vm, slow=True)

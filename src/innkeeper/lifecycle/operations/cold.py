@@ -6,12 +6,10 @@ What the old host has is touched only when all has arrived and, if it is to run,
 nothing on the new host and the VM in a failure state, from where `recover` tries again, or goes back.
 """
 
-from dataclasses import replace
-
 from innkeeper.lifecycle import engine
-from innkeeper.lifecycle.descriptions import ask, ask_at
+from innkeeper.lifecycle.descriptions import ask_at
 from innkeeper.lifecycle.engine import Procedure, Step, register
-from innkeeper.lifecycle.kept import let_go, remove_at
+from innkeeper.lifecycle.kept import remove_at
 from innkeeper.lifecycle.machine import move, phase
 from innkeeper.lifecycle.messages import Instruction
 from innkeeper.lifecycle.stays import moved, returned
@@ -92,9 +90,7 @@ def _context(world: World, operation: Operation) -> Instruction | None:
 def _start(world: World, operation: Operation) -> Instruction | None:
     if not _runs_afterwards(operation):
         return None
-    if _saved(operation):
-        return ask(operation, "domain.restore", timeout=300.0)
-    return common.ensure_domain(world, operation)
+    return moving.start(world, operation, saved=_saved(operation))
 
 
 def _end(world: World, operation: Operation) -> Instruction | None:
@@ -102,20 +98,18 @@ def _end(world: World, operation: Operation) -> Instruction | None:
 
 
 def _finish(tx: Transaction, operation: Operation) -> None:
-    if not _runs_afterwards(operation):
+    if _runs_afterwards(operation):
+        moving.goes_on(tx, operation)
+    else:
         generation = operation.generation
         moving.arrived(tx, operation, operation.args["from"], guest_generation=generation)
-        return
-    let_go(tx, vm_of(tx.world, operation))
-    common.now_running(tx, operation)
 
 
 def _fail(tx: Transaction, operation: Operation) -> None:
     if operation.results.get("failed_step") == "stop":
         _did_not_stop(tx, operation)
-        return
-    vm = common.note_error(tx, vm_of(tx.world, operation), operation.failure)
-    move(tx, vm, f"{phase(vm)}_FAILURE", deploy_id="")
+    else:
+        moving.failed(tx, operation)
 
 
 def _did_not_stop(tx: Transaction, operation: Operation) -> None:
@@ -139,23 +133,7 @@ COLD = register(
                 retries=0,
                 proof=True,
             ),
-            replace(moving.NETWORKS, enter=_show_moving),
-            moving.DISKS,
-            moving.DOOR,
-            moving.FETCH,
-            Step(
-                "context",
-                why="after the files, among which an older one came; before the guest, which reads it as it boots",
-                do=_context,
-            ),
-            Step(
-                "guest",
-                why="last: from here on it may write there; should it fail, it begins again with what the old host has",
-                do=_start,
-                undo=_end,
-                enter=_show_booting,
-                done=common.note_domain,
-            ),
+            *moving.on_there(_show_moving, _show_booting, _context, _start, _end),
         ),
         finish=_finish,
         fail=_fail,

@@ -5,12 +5,13 @@ which the VM's record names as `kept_on` as long as anything of it is there. Hos
 one that gives opens a door for the key of the other, which comes in by it (docs/agent-protocol.md).
 """
 
+from dataclasses import replace
 from typing import Any
 
 from innkeeper.lifecycle.descriptions import ask, ask_at
-from innkeeper.lifecycle.engine import Step
+from innkeeper.lifecycle.engine import Ask, Note, Step
 from innkeeper.lifecycle.kept import let_go, remove_at
-from innkeeper.lifecycle.machine import move
+from innkeeper.lifecycle.machine import move, phase
 from innkeeper.lifecycle.messages import Instruction
 from innkeeper.lifecycle.stays import returned, stamped
 from innkeeper.model.indexes import security_groups_of
@@ -100,6 +101,48 @@ FETCH = Step(
     why="the longest part and the likeliest to fail: before anything runs there, while all is still here",
     do=_fetch,
 )
+
+
+def on_there(shown: Note, booting: Note, context: Ask, start: Ask, end: Ask) -> tuple[Step, ...]:
+    """The steps by which a VM's files come to a host and it goes on there: what they show, and what they ask."""
+    return (
+        replace(NETWORKS, enter=shown),
+        DISKS,
+        DOOR,
+        FETCH,
+        Step(
+            "context",
+            why="after the files, among which an older one came; before the guest, which reads it as it boots",
+            do=context,
+        ),
+        Step(
+            "guest",
+            why="last: from here on it may write there; should it fail, it begins again with what was kept",
+            do=start,
+            undo=end,
+            enter=booting,
+            done=common.note_domain,
+        ),
+    )
+
+
+def start(world: World, operation: Operation, *, saved: bool) -> Instruction:
+    """The guest runs there: with its memory, or anew."""
+    if saved:
+        return ask(operation, "domain.restore", timeout=300.0)
+    return common.ensure_domain(world, operation)
+
+
+def goes_on(tx: Transaction, operation: Operation) -> None:
+    """Its guest runs there; nothing is needed any more of what was kept."""
+    let_go(tx, vm_of(tx.world, operation))
+    common.now_running(tx, operation)
+
+
+def failed(tx: Transaction, operation: Operation) -> None:
+    """It is in the failure state of the phase in which it was; what it had is kept where it came from."""
+    vm = common.note_error(tx, vm_of(tx.world, operation), operation.failure)
+    move(tx, vm, f"{phase(vm)}_FAILURE", deploy_id="")
 
 
 def back(tx: Transaction, operation: Operation, to: str, **fields: Any) -> Vm:

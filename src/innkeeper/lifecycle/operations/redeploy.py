@@ -5,13 +5,10 @@ RUNNING without. Its files come from the host that kept them, and are removed th
 leaves them there and nothing on the new host; `recover` tries again.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from innkeeper.lifecycle import engine
-from innkeeper.lifecycle.descriptions import ask
-from innkeeper.lifecycle.engine import Procedure, Step, register
-from innkeeper.lifecycle.kept import let_go
+from innkeeper.lifecycle.engine import Procedure, register
 from innkeeper.lifecycle.machine import move, phase
 from innkeeper.lifecycle.messages import Instruction
 from innkeeper.lifecycle.stays import opened, stamped
@@ -44,9 +41,7 @@ def _context(world: World, operation: Operation) -> Instruction | None:
 
 
 def _start(world: World, operation: Operation) -> Instruction:
-    if operation.args["saved"]:
-        return ask(operation, "domain.restore", timeout=300.0)
-    return common.ensure_domain(world, operation)
+    return moving.start(world, operation, saved=operation.args["saved"])
 
 
 def _end(world: World, operation: Operation) -> Instruction | None:
@@ -54,40 +49,12 @@ def _end(world: World, operation: Operation) -> Instruction | None:
     return None if operation.args["saved"] else common.destroy_domain(world, operation)
 
 
-def _finish(tx: Transaction, operation: Operation) -> None:
-    let_go(tx, vm_of(tx.world, operation))
-    common.now_running(tx, operation)
-
-
-def _fail(tx: Transaction, operation: Operation) -> None:
-    vm = common.note_error(tx, vm_of(tx.world, operation), operation.failure)
-    move(tx, vm, f"{phase(vm)}_FAILURE", deploy_id="")
-
-
 REDEPLOY = register(
     Procedure(
         "redeploy",
-        steps=(
-            replace(moving.NETWORKS, enter=_show_prolog),
-            moving.DISKS,
-            moving.DOOR,
-            moving.FETCH,
-            Step(
-                "context",
-                why="after the files, among which an older one came; before the guest, which reads it as it boots",
-                do=_context,
-            ),
-            Step(
-                "guest",
-                why="last: from here on it may write there; should it fail, it begins again with what was kept",
-                do=_start,
-                undo=_end,
-                enter=_show_boot,
-                done=common.note_domain,
-            ),
-        ),
-        finish=_finish,
-        fail=_fail,
+        steps=moving.on_there(_show_prolog, _show_boot, _context, _start, _end),
+        finish=moving.goes_on,
+        fail=moving.failed,
     )
 )
 
