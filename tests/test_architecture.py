@@ -45,6 +45,7 @@ IMPURE_CALLS = frozenset(
 OUTSIDE = {
     "host": frozenset({"libvirt", "libvirt_qemu"}),
     "cli": frozenset({"click", "websockets"}),
+    "client": frozenset(),
 }
 
 

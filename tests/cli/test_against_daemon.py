@@ -315,6 +315,23 @@ def test_events_are_listed_and_followed(cloud: None, daemon: Daemon, do: Do) -> 
     do("cluster", "delete", "seen")
 
 
+def test_operations_are_told_waited_for_and_not_cancelled_too_late(
+    cloud: None, do: Do, inn: Inn
+) -> None:
+    do("vm", "create", "--name", "worked-on", "--cpu", "0.1", "--memory", "64")
+    do("vm", "wait", "worked-on")
+    events = do("events", "--kind", "operation", "--limit", "1000")
+    number = str(events[-1]["id"])
+    ended = do("operation", "wait", number)
+    assert (ended["name"], ended["target_kind"], ended["state"]) == ("deploy", "vm", "finished")
+    assert do("operation", "show", number) == ended
+    assert do("operation", "list") == []
+    assert "deploy" in inn("operation", "show", number).out
+    late = inn("operation", "cancel", number)
+    assert (late.code, late.out) == (3, "") and "operation" in late.err
+    do("vm", "terminate", "worked-on")
+
+
 def test_the_doctor_finds_nothing_wrong(cloud: None, do: Do) -> None:
     assert do("doctor") == {"ok": True, "findings": []}
 

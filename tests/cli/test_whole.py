@@ -121,7 +121,7 @@ def test_the_client_stands_on_the_standard_library_and_click() -> None:
         "for found in pkgutil.iter_modules(cli.__path__, 'innkeeper.cli.'):\n"
         "    importlib.import_module(found.name)\n"
         "rooms = {n.split('.')[1] for n in sys.modules if n.startswith('innkeeper.')}\n"
-        "assert rooms == {'cli'}, rooms\n"
+        "assert rooms <= {'cli', 'client'}, rooms\n"
         "tops = {n.split('.')[0] for n in sys.modules}\n"
         "assert not tops & {'rich', 'msgspec', 'sqlalchemy', 'numpy', 'lxml', 'requests'}, tops\n"
     )

@@ -50,6 +50,7 @@ COMMANDS = {
     "group": _objects("group", "Groups of users."),
     "vdc": _objects("vdc", "What groups may use."),
     "acl": _objects("acl", "Rules: who may do what."),
+    "operation": Entry("Understand", "Work that is under way.", from_module("operations", "group")),
     "why": Entry(
         "Understand", "Why a VM is where it is, or still waits.", from_module("why", "why")
     ),

@@ -14,6 +14,7 @@ from innkeeper.cli.errors import CliError, ExitCode
 
 if TYPE_CHECKING:
     from innkeeper.cli.client import Client
+    from innkeeper.client import Api
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:2633/RPC2"
 DEFAULT_TIMEOUT = 60.0
@@ -46,6 +47,12 @@ class Session:
             if context := click.get_current_context(silent=True):
                 context.find_root().call_on_close(self._client.close)
         return self._client
+
+    def api(self) -> Api:
+        """The typed client of REST over the same connection."""
+        from innkeeper.client import Api
+
+        return Api(self.client())
 
     def _secret(self) -> str:
         if self.user is None:

@@ -1,0 +1,76 @@
+"""What all collections of objects have, written by hand; the rest is made of the front end's table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from .shapes import Outcome
+
+T = TypeVar("T")
+ROOT = "/api/v1"
+#: Seconds of one request that waits.
+WAIT = 30
+
+Query = Mapping[str, "str | int | bool | None"]
+
+
+class Refused(Exception):
+    """The front end said no: `status` is HTTP's, `problem` the whole of RFC 9457's object."""
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        super().__init__(str(problem.get("detail") or f"HTTP status {status}"))
+        self.status = status
+        self.problem = problem
+
+
+class Transport(Protocol):
+    """Carries a request and brings the JSON answer. Raises what it likes when there is none."""
+
+    def request(
+        self, verb: str, path: str, query: Query, body: Any, headers: Mapping[str, str]
+    ) -> Any:
+        """`body` None: none; what is None in the query is left out."""
+        ...
+
+
+class Collection(Generic[T]):
+    """The objects of a kind. An argument that is None is not said; `key` makes a repetition harmless."""
+
+    path: ClassVar[str]
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def get(self, number: int) -> T:
+        """One object."""
+        found: T = self._request("GET", f"/{number}")
+        return found
+
+    def _all(self, query: Query) -> Iterator[T]:
+        following: str | None = None
+        while True:
+            page = self._request("GET", "", {**query, "cursor": following})
+            yield from page["items"]
+            following = page["next"]
+            if following is None:
+                return
+
+    def _change(
+        self, verb: str, where: str, said: Mapping[str, Any], key: str, etag: str = ""
+    ) -> Outcome[T]:
+        body = {name: value for name, value in said.items() if value is not None}
+        headers = {"Idempotency-Key": key} if key else {}
+        headers |= {"If-Match": etag} if etag else {}
+        found: Outcome[T] = (
+            self._request(verb, where, body, None, headers) if verb == "DELETE"
+            else self._request(verb, where, {}, body, headers)
+        )  # fmt: skip
+        return found
+
+    def _request(
+        self, verb: str, where: str, query: Query | None = None, body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:  # fmt: skip
+        path = f"{ROOT}/{self.path}{where}"
+        return self._transport.request(verb, path, query or {}, body, headers or {})

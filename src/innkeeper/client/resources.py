@@ -1,0 +1,755 @@
+"""What can be asked for. Made of the front end's table: do not edit."""
+# fmt: off
+# ruff: noqa: A002, E501, I001
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from .base import Collection, Transport
+from .shapes import Attributes, Cluster, Datastore, Document, Group, Host, Image, Network, Operation, Outcome, SecurityGroup, User, Vdc, Vm, VmGroup, VmTemplate, VnTemplate
+
+
+class Vms(Collection[Vm]):
+    """Vms."""
+
+    path = "vms"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, state: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Vm]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "state": state, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, hold: bool | None = None, key: str = "") -> Outcome[Vm]:
+        """Makes a VM from a template."""
+        return self._change("POST", "", {"template": template, "hold": hold}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Gives a VM another name. Replaces or merges the VM's user template. Sets the permission bits, three octal digits. Gives a VM to another owner or group."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, hard: bool | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Terminates a VM."""
+        return self._change("DELETE", f"/{which}", {"hard": hard}, key, etag)
+
+    def hold(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action hold."""
+        return self._change("POST", f"/{which}/actions/hold", {}, key, etag)
+
+    def release(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action release."""
+        return self._change("POST", f"/{which}/actions/release", {}, key, etag)
+
+    def suspend(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action suspend."""
+        return self._change("POST", f"/{which}/actions/suspend", {}, key, etag)
+
+    def resume(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action resume."""
+        return self._change("POST", f"/{which}/actions/resume", {}, key, etag)
+
+    def stop(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action stop."""
+        return self._change("POST", f"/{which}/actions/stop", {}, key, etag)
+
+    def undeploy(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action undeploy."""
+        return self._change("POST", f"/{which}/actions/undeploy", {}, key, etag)
+
+    def undeploy_hard(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action undeploy-hard."""
+        return self._change("POST", f"/{which}/actions/undeploy-hard", {}, key, etag)
+
+    def resched(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action resched."""
+        return self._change("POST", f"/{which}/actions/resched", {}, key, etag)
+
+    def unresched(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action unresched."""
+        return self._change("POST", f"/{which}/actions/unresched", {}, key, etag)
+
+    def poweroff(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action poweroff."""
+        return self._change("POST", f"/{which}/actions/poweroff", {}, key, etag)
+
+    def poweroff_hard(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action poweroff-hard."""
+        return self._change("POST", f"/{which}/actions/poweroff-hard", {}, key, etag)
+
+    def reboot(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action reboot."""
+        return self._change("POST", f"/{which}/actions/reboot", {}, key, etag)
+
+    def reboot_hard(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action reboot-hard."""
+        return self._change("POST", f"/{which}/actions/reboot-hard", {}, key, etag)
+
+    def terminate(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action terminate."""
+        return self._change("POST", f"/{which}/actions/terminate", {}, key, etag)
+
+    def terminate_hard(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Action terminate-hard."""
+        return self._change("POST", f"/{which}/actions/terminate-hard", {}, key, etag)
+
+    def deploy(self, which: int, /, *, host_id: int, enforce: bool | None = None, datastore_id: int | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Places a waiting VM on a host of the administrator's choice."""
+        return self._change("POST", f"/{which}/actions/deploy", {"host_id": host_id, "enforce": enforce, "datastore_id": datastore_id}, key, etag)
+
+    def migrate(self, which: int, /, *, host_id: int, live: bool | None = None, enforce: bool | None = None, datastore_id: int | None = None, how: Literal['save', 'poweroff', 'poweroff-hard'] | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Takes a VM to a host of the administrator's choice: as it runs, or stopped on the way."""
+        return self._change("POST", f"/{which}/actions/migrate", {"host_id": host_id, "live": live, "enforce": enforce, "datastore_id": datastore_id, "how": how}, key, etag)
+
+    def recover(self, which: int, /, *, operation: Literal['failure', 'success', 'retry', 'delete', 'recreate', 'delete-db'], key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Helps a VM on: takes what is under way for failed or done, tries again, deletes, recreates."""
+        return self._change("POST", f"/{which}/actions/recover", {"operation": operation}, key, etag)
+
+    def backup(self, which: int, /, *, datastore_id: int | None = None, reset: bool | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Backs a VM up into a backup datastore."""
+        return self._change("POST", f"/{which}/actions/backup", {"datastore_id": datastore_id, "reset": reset}, key, etag)
+
+    def cancel_backup(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Gives up a backup that is being made; the VM goes on as it was."""
+        return self._change("POST", f"/{which}/actions/cancel-backup", {}, key, etag)
+
+    def restore(self, which: int, /, *, image_id: int, increment: int | None = None, disk: int | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Puts a powered-off VM's disks (one, or all: -1) back to what they were."""
+        return self._change("POST", f"/{which}/actions/restore", {"image_id": image_id, "increment": increment, "disk": disk}, key, etag)
+
+    def attach_disk(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Gives a VM one more disk, at once when its guest runs."""
+        return self._change("POST", f"/{which}/actions/attach-disk", {"template": template}, key, etag)
+
+    def detach_disk(self, which: int, /, *, disk_id: int, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Takes a disk from a VM: a persistent image keeps what was written, all else goes."""
+        return self._change("POST", f"/{which}/actions/detach-disk", {"disk_id": disk_id}, key, etag)
+
+    def resize_disk(self, which: int, /, *, disk_id: int, size: str, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Grows a disk of a VM to a size in MB, in the eyes of a guest that runs too."""
+        return self._change("POST", f"/{which}/actions/resize-disk", {"disk_id": disk_id, "size": size}, key, etag)
+
+    def save_disk(self, which: int, /, *, disk_id: int, name: str, type: str | None = None, snapshot_id: int | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Makes an image of a disk, as it is or as it was at a snapshot; returns the image's number."""
+        return self._change("POST", f"/{which}/actions/save-disk", {"disk_id": disk_id, "name": name, "type": type, "snapshot_id": snapshot_id}, key, etag)
+
+    def attach_nic(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Gives a VM one more NIC, or one of its NICs one more address (NIC_ALIAS)."""
+        return self._change("POST", f"/{which}/actions/attach-nic", {"template": template}, key, etag)
+
+    def detach_nic(self, which: int, /, *, nic_id: int, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Takes a NIC, with its aliases, or one alias from a VM; their addresses are free then."""
+        return self._change("POST", f"/{which}/actions/detach-nic", {"nic_id": nic_id}, key, etag)
+
+    def update_nic(self, which: int, /, *, nic_id: int, template: str | Attributes, merge: bool | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Changes attributes of a NIC: replaces (0) or merges (1) those that can be changed."""
+        return self._change("POST", f"/{which}/actions/update-nic", {"nic_id": nic_id, "template": template, "merge": merge}, key, etag)
+
+    def resize(self, which: int, /, *, template: str | Attributes, enforce: bool | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Gives a VM another CPU, VCPU and MEMORY; what is 0 or not given stays."""
+        return self._change("POST", f"/{which}/actions/resize", {"template": template, "enforce": enforce}, key, etag)
+
+    def update_configuration(self, which: int, /, *, template: str | Attributes, merge: bool | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Replaces (0) or merges (1) a VM's configuration."""
+        return self._change("POST", f"/{which}/actions/update-configuration", {"template": template, "merge": merge}, key, etag)
+
+    def create_disk_snapshot(self, which: int, /, *, disk_id: int, name: str, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """A snapshot of a disk as it is now; returns its number."""
+        return self._change("POST", f"/{which}/actions/create-disk-snapshot", {"disk_id": disk_id, "name": name}, key, etag)
+
+    def delete_disk_snapshot(self, which: int, /, *, disk_id: int, snapshot_id: int, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Removes a snapshot of a disk; the disk stays as it is."""
+        return self._change("POST", f"/{which}/actions/delete-disk-snapshot", {"disk_id": disk_id, "snapshot_id": snapshot_id}, key, etag)
+
+    def revert_disk(self, which: int, /, *, disk_id: int, snapshot_id: int, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """A disk as it was at a snapshot, while its guest is off."""
+        return self._change("POST", f"/{which}/actions/revert-disk", {"disk_id": disk_id, "snapshot_id": snapshot_id}, key, etag)
+
+    def rename_disk_snapshot(self, which: int, /, *, disk_id: int, snapshot_id: int, name: str, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Gives a snapshot of a disk another name."""
+        return self._change("POST", f"/{which}/actions/rename-disk-snapshot", {"disk_id": disk_id, "snapshot_id": snapshot_id, "name": name}, key, etag)
+
+    def create_snapshot(self, which: int, /, *, name: str, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """A snapshot of a guest that runs, with its memory; returns its number."""
+        return self._change("POST", f"/{which}/actions/create-snapshot", {"name": name}, key, etag)
+
+    def revert_snapshot(self, which: int, /, *, snapshot_id: int, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """The guest goes on from where it was at a snapshot."""
+        return self._change("POST", f"/{which}/actions/revert-snapshot", {"snapshot_id": snapshot_id}, key, etag)
+
+    def delete_snapshot(self, which: int, /, *, snapshot_id: int, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Removes a snapshot of a guest; the guest stays as it is."""
+        return self._change("POST", f"/{which}/actions/delete-snapshot", {"snapshot_id": snapshot_id}, key, etag)
+
+    def schedule(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Schedules an action; its number."""
+        return self._change("POST", f"/{which}/actions/schedule", {"template": template}, key, etag)
+
+    def update_schedule(self, which: int, /, *, number: int, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Changes the attributes that are given of a scheduled action."""
+        return self._change("POST", f"/{which}/actions/update-schedule", {"number": number, "template": template}, key, etag)
+
+    def delete_schedule(self, which: int, /, *, number: int, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Takes a scheduled action away."""
+        return self._change("POST", f"/{which}/actions/delete-schedule", {"number": number}, key, etag)
+
+    def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Locks an object; with `test` only refuses if it is locked."""
+        return self._change("POST", f"/{which}/actions/lock", {"level": level, "test": test}, key, etag)
+
+    def unlock(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Unlocks an object: its lock's owner may, and administrators."""
+        return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
+
+
+class Hosts(Collection[Host]):
+    """Hosts."""
+
+    path = "hosts"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, state: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Host]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "state": state, "label": label, "limit": limit})
+
+    def create(self, *, name: str, im_mad: str | None = None, vm_mad: str | None = None, cluster_id: int | None = None, key: str = "") -> Outcome[Host]:
+        """Adds a host; its agent is started once this is durable."""
+        return self._change("POST", "", {"name": name, "im_mad": im_mad, "vm_mad": vm_mad, "cluster_id": cluster_id}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, cluster_id: int | None = None, key: str = "", etag: str = "") -> Outcome[Host]:
+        """Gives a host another name, which is also the name by which it is reached. Replaces or merges a host's template; what the agent reported is put back. Puts a host into a cluster."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "cluster_id": cluster_id}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Host]:
+        """Removes a host that has no VMs."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def enable(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Host]:
+        """Lets VMs come to a host."""
+        return self._change("POST", f"/{which}/actions/enable", {}, key, etag)
+
+    def disable(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Host]:
+        """Lets no new VMs come to a host."""
+        return self._change("POST", f"/{which}/actions/disable", {}, key, etag)
+
+    def offline(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Host]:
+        """Takes a host out; it is not even monitored."""
+        return self._change("POST", f"/{which}/actions/offline", {}, key, etag)
+
+
+class Clusters(Collection[Cluster]):
+    """Clusters."""
+
+    path = "clusters"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Cluster]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "label": label, "limit": limit})
+
+    def create(self, *, name: str, key: str = "") -> Outcome[Cluster]:
+        """Creates a cluster."""
+        return self._change("POST", "", {"name": name}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, key: str = "", etag: str = "") -> Outcome[Cluster]:
+        """Gives a cluster another name. Replaces or merges a cluster's template."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Cluster]:
+        """Deletes an empty cluster."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def add_host(self, which: int, /, *, host_id: int, key: str = "", etag: str = "") -> Outcome[Cluster]:
+        """Puts a host into a cluster."""
+        return self._change("POST", f"/{which}/actions/add-host", {"host_id": host_id}, key, etag)
+
+    def add_datastore(self, which: int, /, *, datastore_id: int, key: str = "", etag: str = "") -> Outcome[Cluster]:
+        """Adds a datastore or network to a cluster; one that is in it already stays."""
+        return self._change("POST", f"/{which}/actions/add-datastore", {"datastore_id": datastore_id}, key, etag)
+
+    def remove_datastore(self, which: int, /, *, datastore_id: int, key: str = "", etag: str = "") -> Outcome[Cluster]:
+        """Takes a datastore or network out of a cluster."""
+        return self._change("POST", f"/{which}/actions/remove-datastore", {"datastore_id": datastore_id}, key, etag)
+
+    def add_network(self, which: int, /, *, network_id: int, key: str = "", etag: str = "") -> Outcome[Cluster]:
+        """Adds a datastore or network to a cluster; one that is in it already stays."""
+        return self._change("POST", f"/{which}/actions/add-network", {"network_id": network_id}, key, etag)
+
+    def remove_network(self, which: int, /, *, network_id: int, key: str = "", etag: str = "") -> Outcome[Cluster]:
+        """Takes a datastore or network out of a cluster."""
+        return self._change("POST", f"/{which}/actions/remove-network", {"network_id": network_id}, key, etag)
+
+
+class Images(Collection[Image]):
+    """Images."""
+
+    path = "images"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, state: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Image]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "state": state, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, datastore_id: int | None = None, no_check_capacity: bool | None = None, key: str = "") -> Outcome[Image]:
+        """Registers an image; its content is brought in once this is durable."""
+        return self._change("POST", "", {"template": template, "datastore_id": datastore_id, "no_check_capacity": no_check_capacity}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, enabled: bool | None = None, persistent: bool | None = None, type: str | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[Image]:
+        """Gives an object another name. Replaces or merges an image's template. Makes an image usable, or not. Makes VMs write to the image itself, or to copies. Changes an image's type within its family. Sets the permission bits, three octal digits. Gives an object to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "enabled": enabled, "persistent": persistent, "type": type, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, force: bool | None = None, key: str = "", etag: str = "") -> Outcome[Image]:
+        """Removes an image that nobody uses; one that is still locked only by force."""
+        return self._change("DELETE", f"/{which}", {"force": force}, key, etag)
+
+    def clone(self, which: int, /, *, name: str, datastore_id: int | None = None, key: str = "", etag: str = "") -> Outcome[Image]:
+        """Copies an image."""
+        return self._change("POST", f"/{which}/actions/clone", {"name": name, "datastore_id": datastore_id}, key, etag)
+
+    def restore(self, which: int, /, *, datastore_id: int, options: str | None = None, key: str = "", etag: str = "") -> Outcome[Image]:
+        """Makes images of the disks as they were, and a template that boots from them: "template image image ..."."""
+        return self._change("POST", f"/{which}/actions/restore", {"datastore_id": datastore_id, "options": options}, key, etag)
+
+    def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[Image]:
+        """Locks an object; with `test` only refuses if it is locked."""
+        return self._change("POST", f"/{which}/actions/lock", {"level": level, "test": test}, key, etag)
+
+    def unlock(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Image]:
+        """Unlocks an object: its lock's owner may, and administrators."""
+        return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
+
+
+class Datastores(Collection[Datastore]):
+    """Datastores."""
+
+    path = "datastores"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Datastore]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, cluster_id: int | None = None, key: str = "") -> Outcome[Datastore]:
+        """Creates a datastore below `root` (the front end's datastore folder)."""
+        return self._change("POST", "", {"template": template, "cluster_id": cluster_id}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, enabled: bool | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[Datastore]:
+        """Gives an object another name. Replaces or merges a datastore's template. Lets a system datastore take new VMs, or not. Sets the permission bits, three octal digits. Gives an object to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "enabled": enabled, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Datastore]:
+        """Deletes a datastore without images and without disks of VMs."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+
+class Networks(Collection[Network]):
+    """Networks."""
+
+    path = "networks"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, state: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Network]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "state": state, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, cluster_id: int | None = None, key: str = "") -> Outcome[Network]:
+        """Creates a network. Its bridge is made on a host when the first VM there needs it."""
+        return self._change("POST", "", {"template": template, "cluster_id": cluster_id}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[Network]:
+        """Gives an object another name. Replaces or merges a network's template; what is a field of the record stays as it is. Sets the permission bits, three octal digits. Gives an object to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Network]:
+        """Deletes a network of which no lease is taken."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def add_range(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Network]:
+        """Adds an address range."""
+        return self._change("POST", f"/{which}/actions/add-range", {"template": template}, key, etag)
+
+    def update_range(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Network]:
+        """Changes attributes of an address range; its addresses stay, its size may change around its leases."""
+        return self._change("POST", f"/{which}/actions/update-range", {"template": template}, key, etag)
+
+    def remove_range(self, which: int, /, *, range_id: int, force: bool | None = None, key: str = "", etag: str = "") -> Outcome[Network]:
+        """Removes an address range; one with leases only by force."""
+        return self._change("POST", f"/{which}/actions/remove-range", {"range_id": range_id, "force": force}, key, etag)
+
+    def hold(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Network]:
+        """Keeps an address from being given to VMs."""
+        return self._change("POST", f"/{which}/actions/hold", {"template": template}, key, etag)
+
+    def release(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Network]:
+        """Ends a hold."""
+        return self._change("POST", f"/{which}/actions/release", {"template": template}, key, etag)
+
+    def reserve(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Network]:
+        """Takes addresses out of a network: for a new one (NAME), or for a reservation that there is (NETWORK_ID)."""
+        return self._change("POST", f"/{which}/actions/reserve", {"template": template}, key, etag)
+
+    def free_range(self, which: int, /, *, range_id: int, key: str = "", etag: str = "") -> Outcome[Network]:
+        """Gives a range of a reservation back to its parent."""
+        return self._change("POST", f"/{which}/actions/free-range", {"range_id": range_id}, key, etag)
+
+    def recover(self, which: int, /, *, operation: Literal['failure', 'success', 'delete', 'retry'], key: str = "", etag: str = "") -> Outcome[Network]:
+        """Recover operations 0 to 3: failure, success, delete, retry (spec: states.md section 8)."""
+        return self._change("POST", f"/{which}/actions/recover", {"operation": operation}, key, etag)
+
+    def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[Network]:
+        """Locks an object; with `test` only refuses if it is locked."""
+        return self._change("POST", f"/{which}/actions/lock", {"level": level, "test": test}, key, etag)
+
+    def unlock(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Network]:
+        """Unlocks an object: its lock's owner may, and administrators."""
+        return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
+
+
+class Templates(Collection[VmTemplate]):
+    """Templates."""
+
+    path = "templates"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[VmTemplate]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, key: str = "") -> Outcome[VmTemplate]:
+        """Stores a VM template."""
+        return self._change("POST", "", {"template": template}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, permissions: str | None = None, recursive: bool | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[VmTemplate]:
+        """Gives an object another name. Replaces or merges the user's part of an object's template. Sets the permission bits, three octal digits, also of its images. Gives an object to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "permissions": permissions, "recursive": recursive, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, recursive: bool | None = None, key: str = "", etag: str = "") -> Outcome[VmTemplate]:
+        """Deletes a template, and its images where that is possible."""
+        return self._change("DELETE", f"/{which}", {"recursive": recursive}, key, etag)
+
+    def clone(self, which: int, /, *, name: str, recursive: bool | None = None, key: str = "", etag: str = "") -> Outcome[VmTemplate]:
+        """Copies a template, and its images as `<name>-disk-<n>`."""
+        return self._change("POST", f"/{which}/actions/clone", {"name": name, "recursive": recursive}, key, etag)
+
+    def instantiate(self, which: int, /, *, name: str | None = None, hold: bool | None = None, template: str | Attributes | None = None, persistent: bool | None = None, key: str = "", etag: str = "") -> Outcome[VmTemplate]:
+        """Makes a VM from a template; `persistent` first makes a copy of it with persistent copies of its images."""
+        return self._change("POST", f"/{which}/actions/instantiate", {"name": name, "hold": hold, "template": template, "persistent": persistent}, key, etag)
+
+    def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[VmTemplate]:
+        """Locks an object; with `test` only refuses if it is locked."""
+        return self._change("POST", f"/{which}/actions/lock", {"level": level, "test": test}, key, etag)
+
+    def unlock(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[VmTemplate]:
+        """Unlocks an object: its lock's owner may, and administrators."""
+        return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
+
+
+class SecurityGroups(Collection[SecurityGroup]):
+    """Security-groups."""
+
+    path = "security-groups"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[SecurityGroup]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, key: str = "") -> Outcome[SecurityGroup]:
+        """Creates a group from its rules."""
+        return self._change("POST", "", {"template": template}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[SecurityGroup]:
+        """Gives an object another name. Replaces or merges a group's rules; its VMs get them one after the other. Sets the permission bits, three octal digits. Gives an object to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[SecurityGroup]:
+        """Deletes a group that nothing uses."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def clone(self, which: int, /, *, name: str, key: str = "", etag: str = "") -> Outcome[SecurityGroup]:
+        """Copies a group."""
+        return self._change("POST", f"/{which}/actions/clone", {"name": name}, key, etag)
+
+    def commit(self, which: int, /, *, only_outdated: bool | None = None, key: str = "", etag: str = "") -> Outcome[SecurityGroup]:
+        """Tells the hosts of the group's VMs its rules again: of all, or of those that have not got them."""
+        return self._change("POST", f"/{which}/actions/commit", {"only_outdated": only_outdated}, key, etag)
+
+
+class NetworkTemplates(Collection[VnTemplate]):
+    """Network-templates."""
+
+    path = "network-templates"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[VnTemplate]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, key: str = "") -> Outcome[VnTemplate]:
+        """Stores a template."""
+        return self._change("POST", "", {"template": template}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[VnTemplate]:
+        """Gives an object another name. Replaces or merges the user's part of an object's template. Sets the permission bits, three octal digits. Gives an object to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[VnTemplate]:
+        """Deletes an object that nothing can depend on."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def clone(self, which: int, /, *, name: str, key: str = "", etag: str = "") -> Outcome[VnTemplate]:
+        """Copies a template."""
+        return self._change("POST", f"/{which}/actions/clone", {"name": name}, key, etag)
+
+    def instantiate(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, key: str = "", etag: str = "") -> Outcome[VnTemplate]:
+        """Makes a network that is the caller's; `extra` is merged over the template, its address ranges are added."""
+        return self._change("POST", f"/{which}/actions/instantiate", {"name": name, "template": template}, key, etag)
+
+    def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[VnTemplate]:
+        """Locks an object; with `test` only refuses if it is locked."""
+        return self._change("POST", f"/{which}/actions/lock", {"level": level, "test": test}, key, etag)
+
+    def unlock(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[VnTemplate]:
+        """Unlocks an object: its lock's owner may, and administrators."""
+        return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
+
+
+class VmGroups(Collection[VmGroup]):
+    """Vm-groups."""
+
+    path = "vm-groups"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[VmGroup]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, key: str = "") -> Outcome[VmGroup]:
+        """Makes a group of the ROLEs and rules of a template."""
+        return self._change("POST", "", {"template": template}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[VmGroup]:
+        """Gives an object another name. Replaces or merges the rules and what else users wrote; roles have methods of their own. Sets the permission bits, three octal digits. Gives an object to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[VmGroup]:
+        """Deletes a group that no VM belongs to."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def add_role(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[VmGroup]:
+        """Adds a role: ROLE=[NAME=...]."""
+        return self._change("POST", f"/{which}/actions/add-role", {"template": template}, key, etag)
+
+    def delete_role(self, which: int, /, *, role_id: int, key: str = "", etag: str = "") -> Outcome[VmGroup]:
+        """Takes a role away that no VM has and no rule names."""
+        return self._change("POST", f"/{which}/actions/delete-role", {"role_id": role_id}, key, etag)
+
+    def update_role(self, which: int, /, *, role_id: int, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[VmGroup]:
+        """Changes a role; its name stays, as its VMs know it by that."""
+        return self._change("POST", f"/{which}/actions/update-role", {"role_id": role_id, "template": template}, key, etag)
+
+    def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[VmGroup]:
+        """Locks an object; with `test` only refuses if it is locked."""
+        return self._change("POST", f"/{which}/actions/lock", {"level": level, "test": test}, key, etag)
+
+    def unlock(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[VmGroup]:
+        """Unlocks an object: its lock's owner may, and administrators."""
+        return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
+
+
+class Documents(Collection[Document]):
+    """Documents."""
+
+    path = "documents"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Document]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, type: int, key: str = "") -> Outcome[Document]:
+        """Stores a document of a type."""
+        return self._change("POST", "", {"template": template, "type": type}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[Document]:
+        """Gives an object another name. Replaces or merges the user's part of an object's template. Sets the permission bits, three octal digits. Gives an object to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Document]:
+        """Deletes an object that nothing can depend on."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def clone(self, which: int, /, *, name: str, key: str = "", etag: str = "") -> Outcome[Document]:
+        """Copies a document."""
+        return self._change("POST", f"/{which}/actions/clone", {"name": name}, key, etag)
+
+    def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[Document]:
+        """Locks an object; with `test` only refuses if it is locked."""
+        return self._change("POST", f"/{which}/actions/lock", {"level": level, "test": test}, key, etag)
+
+    def unlock(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Document]:
+        """Unlocks an object: its lock's owner may, and administrators."""
+        return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
+
+
+class Users(Collection[User]):
+    """Users."""
+
+    path = "users"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[User]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "label": label, "limit": limit})
+
+    def create(self, *, name: str, password: str, driver: str | None = None, groups: list[int] | None = None, key: str = "") -> Outcome[User]:
+        """Creates a user; the first group is the primary one (none given: the caller's, `users` for administrators)."""
+        return self._change("POST", "", {"name": name, "password": password, "driver": driver, "groups": groups}, key)
+
+    def update(self, which: int, /, *, template: str | Attributes | None = None, merge: bool | None = None, gid: int | None = None, enabled: bool | None = None, key: str = "", etag: str = "") -> Outcome[User]:
+        """Replaces or merges the user's part of an object's template. Sets a user's primary group. The old one is left unless the user was in the new one already. Lets a user in, or keeps him out: all his sessions and tokens with him."""
+        return self._change("PATCH", f"/{which}", {"template": template, "merge": merge, "gid": gid, "enabled": enabled}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[User]:
+        """Deletes a user. What he owns stays, for administrators to give to others."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def passwd(self, which: int, /, *, password: str, key: str = "", etag: str = "") -> Outcome[User]:
+        """Sets a user's password; its tokens go with the old one."""
+        return self._change("POST", f"/{which}/actions/passwd", {"password": password}, key, etag)
+
+    def chauth(self, which: int, /, *, driver: str, password: str | None = None, key: str = "", etag: str = "") -> Outcome[User]:
+        """Sets how a user is authenticated. `stored` is what the driver keeps; empty leaves it as it is."""
+        return self._change("POST", f"/{which}/actions/chauth", {"driver": driver, "password": password}, key, etag)
+
+    def add_group(self, which: int, /, *, group_id: int, key: str = "", etag: str = "") -> Outcome[User]:
+        """Puts a user into one more group."""
+        return self._change("POST", f"/{which}/actions/add-group", {"group_id": group_id}, key, etag)
+
+    def remove_group(self, which: int, /, *, group_id: int, key: str = "", etag: str = "") -> Outcome[User]:
+        """Takes a user out of a secondary group; who administrates it does so no more."""
+        return self._change("POST", f"/{which}/actions/remove-group", {"group_id": group_id}, key, etag)
+
+    def login(self, which: int, /, *, token: str | None = None, valid: int | None = None, egid: int | None = None, key: str = "", etag: str = "") -> Outcome[User]:
+        """Makes a login token for seconds (-1: for ever), or ends it (0)."""
+        return self._change("POST", f"/{which}/actions/login", {"token": token, "valid": valid, "egid": egid}, key, etag)
+
+
+class Groups(Collection[Group]):
+    """Groups."""
+
+    path = "groups"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Group]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "label": label, "limit": limit})
+
+    def create(self, *, name: str, key: str = "") -> Outcome[Group]:
+        """Creates a group."""
+        return self._change("POST", "", {"name": name}, key)
+
+    def update(self, which: int, /, *, template: str | Attributes | None = None, merge: bool | None = None, key: str = "", etag: str = "") -> Outcome[Group]:
+        """Replaces or merges the user's part of an object's template."""
+        return self._change("PATCH", f"/{which}", {"template": template, "merge": merge}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Group]:
+        """Deletes an empty group."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def add_admin(self, which: int, /, *, user_id: int, key: str = "", etag: str = "") -> Outcome[Group]:
+        """Makes a member an administrator of a group: four rules follow from it (`model/implied.py`)."""
+        return self._change("POST", f"/{which}/actions/add-admin", {"user_id": user_id}, key, etag)
+
+    def remove_admin(self, which: int, /, *, user_id: int, key: str = "", etag: str = "") -> Outcome[Group]:
+        """Takes the office of a group's administrator from a user."""
+        return self._change("POST", f"/{which}/actions/remove-admin", {"user_id": user_id}, key, etag)
+
+
+class Vdcs(Collection[Vdc]):
+    """Vdcs."""
+
+    path = "vdcs"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Vdc]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, key: str = "") -> Outcome[Vdc]:
+        """Creates a VDC without groups and resources."""
+        return self._change("POST", "", {"template": template}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Gives an object another name. Replaces or merges the user's part of an object's template."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Deletes a VDC; what its groups could use through it they can use no more."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def add_group(self, which: int, /, *, group_id: int, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Lets a group use what is in a VDC."""
+        return self._change("POST", f"/{which}/actions/add-group", {"group_id": group_id}, key, etag)
+
+    def remove_group(self, which: int, /, *, group_id: int, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Takes a group out of a VDC."""
+        return self._change("POST", f"/{which}/actions/remove-group", {"group_id": group_id}, key, etag)
+
+    def add_cluster(self, which: int, /, *, zone: int | None = None, cluster_id: int, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Puts a cluster into a VDC (-10: all)."""
+        return self._change("POST", f"/{which}/actions/add-cluster", {"zone": zone, "cluster_id": cluster_id}, key, etag)
+
+    def remove_cluster(self, which: int, /, *, zone: int | None = None, cluster_id: int, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Takes a cluster out of a VDC."""
+        return self._change("POST", f"/{which}/actions/remove-cluster", {"zone": zone, "cluster_id": cluster_id}, key, etag)
+
+    def add_host(self, which: int, /, *, zone: int | None = None, host_id: int, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Puts a host into a VDC (-10: all)."""
+        return self._change("POST", f"/{which}/actions/add-host", {"zone": zone, "host_id": host_id}, key, etag)
+
+    def remove_host(self, which: int, /, *, zone: int | None = None, host_id: int, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Takes a host out of a VDC."""
+        return self._change("POST", f"/{which}/actions/remove-host", {"zone": zone, "host_id": host_id}, key, etag)
+
+    def add_datastore(self, which: int, /, *, zone: int | None = None, datastore_id: int, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Puts a datastore into a VDC (-10: all)."""
+        return self._change("POST", f"/{which}/actions/add-datastore", {"zone": zone, "datastore_id": datastore_id}, key, etag)
+
+    def remove_datastore(self, which: int, /, *, zone: int | None = None, datastore_id: int, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Takes a datastore out of a VDC."""
+        return self._change("POST", f"/{which}/actions/remove-datastore", {"zone": zone, "datastore_id": datastore_id}, key, etag)
+
+    def add_network(self, which: int, /, *, zone: int | None = None, network_id: int, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Puts a virtual network into a VDC (-10: all)."""
+        return self._change("POST", f"/{which}/actions/add-network", {"zone": zone, "network_id": network_id}, key, etag)
+
+    def remove_network(self, which: int, /, *, zone: int | None = None, network_id: int, key: str = "", etag: str = "") -> Outcome[Vdc]:
+        """Takes a virtual network out of a VDC."""
+        return self._change("POST", f"/{which}/actions/remove-network", {"zone": zone, "network_id": network_id}, key, etag)
+
+
+class Operations(Collection[Operation]):
+    """Operations."""
+
+    path = "operations"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, state: str | None = None, limit: int | None = None) -> Iterator[Operation]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "state": state, "limit": limit})
+
+    def wait(self, which: int, /, *, wait: int) -> Operation:
+        """One, when it has ended or the seconds are over."""
+        found: Operation = self._request("GET", f"/{which}", {"wait": wait})
+        return found
+
+    def cancel(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Operation]:
+        """Gives an operation up: what was done is undone, if it still can be."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+
+class Api:
+    """All resources of a front end."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.vms = Vms(transport)
+        self.hosts = Hosts(transport)
+        self.clusters = Clusters(transport)
+        self.images = Images(transport)
+        self.datastores = Datastores(transport)
+        self.networks = Networks(transport)
+        self.templates = Templates(transport)
+        self.security_groups = SecurityGroups(transport)
+        self.network_templates = NetworkTemplates(transport)
+        self.vm_groups = VmGroups(transport)
+        self.documents = Documents(transport)
+        self.users = Users(transport)
+        self.groups = Groups(transport)
+        self.vdcs = Vdcs(transport)
+        self.operations = Operations(transport)
