@@ -11,6 +11,12 @@ from . import documents
 from .conftest import CannedFrontEnd, Inn
 
 SENT: list[tuple[str, str, tuple[Any, ...]]] = [
+    ("user quota 5 --vm VMS=3,CPU=2.5 --datastore 1:SIZE=100", "user.quota",
+     (5, 'VM=[VMS="3",CPU="2.5"]\nDATASTORE=[ID="1",SIZE="100"]\n')),
+    ("group quota 100 --network 0:LEASES=4 --image 7:RVMS=1", "group.quota",
+     (100, 'NETWORK=[ID="0",LEASES="4"]\nIMAGE=[ID="7",RVMS="1"]\n')),
+    ("user defaultquota --vm VMS=9", "userquota.update", ('VM=[VMS="9"]\n',)),
+    ("group defaultquota --vm VMS=9", "groupquota.update", ('VM=[VMS="9"]\n',)),
     ("user enable 5", "user.enable", (5, True)),
     ("user disable ann", "user.enable", (5, False)),
     ("user addgroup ann 100", "user.addgroup", (5, 100)),

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from innkeeper.model.nouns import Role, VmGroup
+from innkeeper.model.objects import Quota, User
 from innkeeper.model.states import DatastoreType, HostState, LcmState, VmState
 from innkeeper.placement.decide import FILTERS, Explanation, Policy, explain, place
 
@@ -201,6 +202,11 @@ def test_whatever_refuses_every_host_something_is_advised(failing: int) -> None:
         ),
         "capability": (host(1), vm(5, wishes='HYPERVISOR = "esx"\n')),
         "cluster": (host(1), vm(5, text='NIC = [ CLUSTER_ID = "9" ]\n')),
+        "quota": (
+            User(id=7, name="u", gid=1, quotas=(Quota("VM", "0", {"VMS": 0}),)),
+            host(1),
+            vm(5, uid=7),
+        ),
         "AUTOMATIC_REQUIREMENTS": (host(1), vm(5, text='AUTOMATIC_REQUIREMENTS = "ID = 9"\n')),
         "SCHED_REQUIREMENTS": (host(1), vm(5, wishes='SCHED_REQUIREMENTS = "ID = 9"\n')),
         "vmgroup": (

@@ -96,12 +96,16 @@ SPECIAL: dict[str, dict[str, _Special]] = {
     },
     "user": {
         "create": ("Objects", "user", "create", "Add a user."),
+        "quota": ("Quotas", "quotas", "user_quota", "Show or set limits."),
+        "defaultquota": ("Quotas", "quotas", "user_defaults", "Show or set limits for all."),
         "umask": ("Actions", "user", "umask", "Show or set the permission bits new objects lack."),
         "login": ("Actions", "user", "login", "Get a token and keep it."),
         "passwd": ("Actions", "user", "passwd", "Change a password."),
     },
     "group": {
         "create": ("Objects", "create_resources", "group_create", "Add a group."),
+        "quota": ("Quotas", "quotas", "group_quota", "Show or set limits."),
+        "defaultquota": ("Quotas", "quotas", "group_defaults", "Show or set limits for all."),
     },
     "cluster": {
         "create": ("Objects", "create_resources", "cluster_create", "Make a cluster."),
@@ -119,7 +123,7 @@ _OBJECTS = "Objects"
 _PERMISSIONS = "Permissions"
 _SECTIONS = dict.fromkeys(("chmod", "chown", "chgrp", "lock", "unlock"), _PERMISSIONS)
 _ORDER = (_OBJECTS, "Life cycle", "Devices", "Snapshots", "Actions", "Schedule", "Look inside", "Addresses", "Members",
-          _PERMISSIONS)  # fmt: skip
+          "Quotas", _PERMISSIONS)  # fmt: skip
 
 # OpenNebula's names for what is called otherwise here.
 ALIASES = {

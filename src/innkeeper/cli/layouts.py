@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import click
 
 from innkeeper.cli import formats, freshness, render, states, template_text
-from innkeeper.cli.document import Element, state_name, text_at
+from innkeeper.cli.document import Element, object_data, state_name, text_at
 from innkeeper.cli.kinds import Cell, Column, Kind, joined
 from innkeeper.cli.objects import vm_host
+from innkeeper.cli.session import current
 
 
 @dataclass(frozen=True)
@@ -390,6 +391,15 @@ def emit_sheet(kind: Kind, element: Element) -> None:
     for title, path in layout.templates:
         render.emit_title(f"\n{title}")
         click.echo(template_text.dump(element.find(path)), nl=False)
+
+
+def emit_quotas(element: Element) -> None:
+    """Print the quotas of a user or group, or default quotas."""
+    if current().json:
+        render.emit_json(object_data(element))
+        return
+    for section in _QUOTAS:
+        _emit_section(section, element)
 
 
 def _facts(layout: Layout, element: Element) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,8 @@ from innkeeper.model.errors import Refusal, StoreFailed
 from innkeeper.model.world import Transaction, World
 from innkeeper.store.journal import Batch, EventRow, Journal
 
+from . import quotas
+
 T = TypeVar("T")
 Follower = Callable[[tuple[EventRow, ...]], None]
 
@@ -66,16 +68,25 @@ class Core:
 
     def resume(self) -> None:
         """Goes on with every open operation, and lets placement look at everything."""
-        self.transact(engine.resume)
+        self.transact(engine.resume, limited=False)
         self.wake()
 
-    def transact(self, change: Callable[[Transaction], T]) -> tuple[T, int]:
-        """Makes a change in memory and queues it; the ticket tells `durable` what to wait for (0: nothing)."""
+    def transact(
+        self, change: Callable[[Transaction], T], *, limited: bool = True, by: int = -1
+    ) -> tuple[T, int]:
+        """Makes a change in memory and queues it; the ticket tells `durable` what to wait for (0: nothing).
+
+        Not `limited` by quotas is what follows from something that is so already: it can be refused no more.
+        `by` is the user who asks.
+        """
         if self.failure:
             raise StoreFailed(f"The store has failed, no change is possible: {self.failure}")
         tx = Transaction(self.world, self.clock.time())
+        self.world.usage.begin()
         try:
             result = change(tx)
+            if limited:
+                quotas.check(self.world, by)
             if tx.writes:
                 for watch in self.watchers:
                     watch(tx)
@@ -174,16 +185,16 @@ class Core:
             self.followers.remove(ring)
         return True
 
-    async def run(self, change: Callable[[Transaction], T]) -> T:
-        """Makes a change and waits until it is durable."""
-        result, ticket = self.transact(change)
+    async def run(self, change: Callable[[Transaction], T], by: int = -1) -> T:
+        """Makes a change that a user asks for, and waits until it is durable."""
+        result, ticket = self.transact(change, by=by)
         await self.durable(ticket)
         return result
 
     def take(self, event: Event) -> None:
         """Takes what an agent said."""
         if not self.failure:
-            self.transact(lambda tx: hosts.take(tx, event))
+            self.transact(lambda tx: hosts.take(tx, event), limited=False)
 
     async def blocking(self, work: Callable[..., T], *args: Any) -> T:
         """Runs something slow (a password hash) beside the loop."""

@@ -8,11 +8,13 @@ import asyncio
 
 from innkeeper.lifecycle.operations import deploy
 from innkeeper.model.objects import Vm
+from innkeeper.model.quotas import full_cluster
 from innkeeper.model.world import Transaction
 from innkeeper.placement.decide import Decision, Policy, place
 
 from . import migration
 from .core import Core
+from .quotas import told_of
 
 #: Decisions carried out in one transaction.
 PASS_LIMIT = 200
@@ -52,7 +54,7 @@ class Scheduler:
     def _carry_out(self, decisions: list[Decision]) -> None:
         """All in one transaction; if one of them breaks us, each in its own, so that only that VM goes on waiting."""
         try:
-            self.core.transact(lambda tx: carry_out(tx, decisions))
+            self.core.transact(lambda tx: carry_out(tx, decisions), limited=False)
         except Exception as error:
             if self.core.failure:
                 return
@@ -70,9 +72,13 @@ def carry_out(tx: Transaction, decisions: list[Decision]) -> None:
     for decision in decisions:
         vm = tx.world.vms[decision.vm]
         if decision.host is None or decision.datastore is None:
-            _tell_why(tx, vm, decision)
+            tell_why(tx, vm, decision.reason, decision)
             continue
         host = tx.world.hosts[decision.host]
+        full = full_cluster(tx.world, vm, host.cluster_id)
+        if full is not None:  # what was placed before it in this pass has used it up
+            tell_why(tx, vm, told_of(full), decision)
+            continue
         datastore = tx.world.datastores[decision.datastore]
         if vm.place is not None:
             migration.rehouse(tx, tx.change(vm, decision=decision.explanation), host, datastore)
@@ -80,10 +86,10 @@ def carry_out(tx: Transaction, decisions: list[Decision]) -> None:
             deploy.begin(tx, vm, host, datastore, decision=decision.explanation)
 
 
-def _tell_why(tx: Transaction, vm: Vm, decision: Decision) -> None:
+def tell_why(tx: Transaction, vm: Vm, reason: str, decision: Decision) -> None:
     """Writes the reason where OpenNebula's users look; only when it is a new one."""
-    if vm.user_template.get("SCHED_MESSAGE") == decision.reason:
+    if vm.user_template.get("SCHED_MESSAGE") == reason:
         return
-    template = vm.user_template.with_("SCHED_MESSAGE", decision.reason)
+    template = vm.user_template.with_("SCHED_MESSAGE", reason)
     tx.change(vm, user_template=template, decision=decision.explanation)
-    tx.log(vm, "not placed", why=decision.reason)
+    tx.log(vm, "not placed", why=reason)

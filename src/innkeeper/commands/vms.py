@@ -5,7 +5,7 @@ from innkeeper.lifecycle.descriptions import cpu_features
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import deploy
 from innkeeper.model import hypervisors, processors
-from innkeeper.model.errors import invalid, wrong_state
+from innkeeper.model.errors import Code, invalid, wrong_state
 from innkeeper.model.expressions import ExpressionError, compile_requirement
 from innkeeper.model.names import NameProblem, check_name
 from innkeeper.model.objects import Datastore, Host, Vm
@@ -16,7 +16,7 @@ from innkeeper.model.world import Transaction
 from innkeeper.placement.decide import fits, system_datastore
 from innkeeper.placement.stores import READY, reaches
 
-from . import common, images, schedules
+from . import common, images, quotas, schedules
 from .building import (
     backup,
     boot,
@@ -163,6 +163,8 @@ def act(tx: Transaction, caller: Caller, action: str, vm_id: int) -> int:
     vm = tx.world.vms[vm_id]
     check_right(tx.world, caller, right_for(action), vm)
     actions.act(tx, vm, action, caller)
+    if action == "resume":
+        quotas.check(tx.world, caller.uid, Code.ACTION)
     return vm_id
 
 

@@ -6,6 +6,7 @@ from .objects import (
     AclRule,
     Cluster,
     Datastore,
+    DefaultQuotas,
     Group,
     Host,
     Image,
@@ -28,5 +29,6 @@ KINDS: dict[str, type[Record]] = {
         Operation, Setting,
         VnTemplate, VmGroup, Document, Hook, HookRun, Zone, Market, MarketApp,
         Replay,
+        DefaultQuotas,
     )
 }  # fmt: skip

@@ -65,6 +65,23 @@ class LoginToken(msgspec.Struct, frozen=True):
     egid: int = -1
 
 
+class Quota(msgspec.Struct, frozen=True):
+    """Limits of one kind of quota for one thing: `which` is its number, or clusters of VMs, or empty (`quotas.py`)."""
+
+    kind: str
+    which: str
+    limits: dict[str, float]
+
+
+class DefaultQuotas(Record, frozen=True, omit_defaults=True, kw_only=True):
+    """What limits users (its name is `user`) or groups (`group`) that have no limit of their own."""
+
+    KIND: ClassVar[str] = "default quotas"
+    LABEL: ClassVar[str] = "default quotas"
+
+    quotas: tuple[Quota, ...] = ()
+
+
 class User(Record, frozen=True, omit_defaults=True, kw_only=True):
     """A user. `groups` holds the secondary groups only."""
 
@@ -79,6 +96,7 @@ class User(Record, frozen=True, omit_defaults=True, kw_only=True):
     driver: str = "core"
     enabled: bool = True
     tokens: tuple[LoginToken, ...] = ()
+    quotas: tuple[Quota, ...] = ()
     template: Template = EMPTY
 
     @property
@@ -96,6 +114,7 @@ class Group(Record, frozen=True, omit_defaults=True, kw_only=True):
     UNIQUE: ClassVar[str] = "zone"
 
     admins: tuple[int, ...] = ()
+    quotas: tuple[Quota, ...] = ()
     template: Template = EMPTY
 
 

@@ -40,6 +40,7 @@ from .objects import (
     AclRule,
     Cluster,
     Datastore,
+    DefaultQuotas,
     Group,
     Host,
     Image,
@@ -53,6 +54,7 @@ from .objects import (
     Vm,
     VmTemplate,
 )  # fmt: skip
+from .quotas import Usage
 from .schedule import Timetable
 from .states import ImageState
 
@@ -101,6 +103,7 @@ class World:
     def __init__(self) -> None:
         self.users = Table(User)
         self.groups = Table(Group)
+        self.default_quotas = Table(DefaultQuotas)
         self.acl = Table(AclRule)
         self.vdcs = Table(Vdc)
         self.clusters = Table(Cluster)
@@ -131,6 +134,7 @@ class World:
         self.reservations = Reservations()
         self.members = Members()
         self.access = Access()
+        self.usage = Usage()
         self.pending = Pending()
         self.timetable = Timetable()
         self.open = Open()
@@ -146,8 +150,10 @@ class World:
                 self.vm_group_users.change,
                 self.pending.change,
                 self.timetable.change,
+                self.usage.change,
             ),
-            Network.KIND: (self.reservations.change, self.names.change),
+            Image.KIND: (self.names.change, self.usage.change),
+            Network.KIND: (self.reservations.change, self.names.change, self.usage.change),
             User.KIND: (self.members.change, self.names.change),
             AclRule.KIND: (self.access.change,),
             Operation.KIND: (self.open.change,),

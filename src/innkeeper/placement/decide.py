@@ -26,7 +26,7 @@ from .columns import Mask, Numbers
 from .explain import explain
 from .filters import BY_AMOUNT, BY_DEMAND, FILTERS, Filter
 from .records import Check, Decision, Explanation, HostVerdict, Policy
-from .request import Demand, Request, priority, request_of, unreadable
+from .request import Demand, Request, priority, request_of, unreadable, within_quotas
 from .scores import basis, scores
 from .snapshot import Snapshot, snapshot_of
 from .stores import best, reaches, suits
@@ -69,7 +69,7 @@ def place(
     moving = [vm for number in world.pending.moving if _free_to_go(world, vm := world.vms[number])]
     if not waiting and not moving:
         return []
-    run = _Pass(snapshot_of(world), policy, now)
+    run = _Pass(world, policy, now)
     decisions = []
     for vm in waiting:
         if limit is not None and run.placed >= limit:
@@ -114,8 +114,9 @@ class _Field(NamedTuple):
 class _Pass:
     """One pass over the queue."""
 
-    def __init__(self, snapshot: Snapshot, policy: Policy, now: float) -> None:
-        self.snapshot = snapshot
+    def __init__(self, world: World, policy: Policy, now: float) -> None:
+        self.world = world
+        self.snapshot = snapshot_of(world)
         self.policy = policy
         self.now = now
         self.placed = 0
@@ -124,7 +125,7 @@ class _Pass:
         self._stuck: dict[Request, tuple[int, str, dict[str, Any]]] = {}
 
     def decide(self, vm: Vm) -> Decision:
-        request = self.snapshot.request(vm)
+        request = self._request(vm)
         era = self._era(request.demand)
         known = self._stuck.get(request)
         if known is not None and known[0] == era:
@@ -142,7 +143,7 @@ class _Pass:
 
     def decide_elsewhere(self, vm: Vm) -> Decision:
         """The best host but the one where it is."""
-        request = self.snapshot.request(vm)
+        request = self._request(vm)
         everywhere = np.ones(len(self.snapshot), dtype=np.bool_)
         row = self.snapshot.rows.get(vm.place.host_id) if vm.place else None
         if row is not None:
@@ -153,6 +154,9 @@ class _Pass:
             return self._placed(vm, request, rows, story)
         reason = _why_nowhere(request, refused, len(self.snapshot))
         return Decision(vm.id, None, None, f"to go elsewhere: {reason}", story)
+
+    def _request(self, vm: Vm) -> Request:
+        return within_quotas(self.world, vm, self.snapshot.request(vm))
 
     def _era(self, demand: Demand) -> int:
         """What is known about a demand holds until this changes."""

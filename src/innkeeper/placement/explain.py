@@ -19,7 +19,7 @@ from .advice import advice
 from .columns import Mask
 from .filters import FILTERS
 from .records import Explanation, HostVerdict, Policy
-from .request import Request, request_of
+from .request import Request, request_of, within_quotas
 from .scores import scores
 from .snapshot import Snapshot, snapshot_of
 from .verdicts import checks, checks_of, masks
@@ -59,7 +59,7 @@ def _last_policy(vm: Vm) -> Policy:
 
 def _of_waiting(world: World, vm: Vm, now: float, policy: Policy) -> Explanation:
     snapshot = snapshot_of(world)
-    request = request_of(vm)
+    request = within_quotas(world, vm, request_of(vm))
     answers = masks(snapshot, request)
     hosts = _verdicts(snapshot, request, answers, policy)
     fitting = sum(host.verdict == "fits" for host in hosts)

@@ -192,6 +192,21 @@ CLUSTER = Filter(
     remedy=_nothing,
 )
 
+QUOTA = Filter(
+    "quota",
+    cause="in a cluster where its owner's quota is used up",
+    holds=lambda snapshot, request: (
+        np.isin(snapshot.cluster_ids, sorted(request.demand.barred), invert=True)
+        if request.demand.barred
+        else np.ones(len(snapshot), dtype=np.bool_)
+    ),
+    needed=lambda snapshot, request: "a cluster where its owner's quota has room",
+    had=lambda snapshot, request, row: _cluster_of(snapshot, snapshot.hosts[row]),
+    remedy=lambda snapshot, request, row: (
+        f"raise the quota for {_cluster_of(snapshot, snapshot.hosts[row])}, or end VMs there"
+    ),
+)
+
 # ---- requirements --------------------------------------------------------------------------------
 
 
@@ -354,6 +369,7 @@ FILTERS: tuple[Filter, ...] = (
     HYPERVISOR,
     CAPABILITY,
     CLUSTER,
+    QUOTA,
     AUTOMATIC,
     REQUIREMENTS,
     GROUP,

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from innkeeper.model import affinity, hypervisors, processors
+from innkeeper.model import affinity, hypervisors, processors, quotas
 from innkeeper.model.expressions import ExpressionError, compile_rank, compile_requirement
 from innkeeper.model.objects import Vm
 from innkeeper.model.template import Vector, as_bool, as_float, as_int
+from innkeeper.model.world import World
 
 #: No amount is larger: what a template may hold beyond it stays comparable (float64 is exact below).
 MOST = 2**53
@@ -32,6 +33,8 @@ class Demand(msgspec.Struct, frozen=True):
     """
 
     clusters: frozenset[int] | None = None
+    #: Clusters in which a quota of the VM's owner or group has no room for it.
+    barred: frozenset[int] = frozenset()
     member: Membership | None = None
     hypervisor: str = ""
     needs: frozenset[str] = frozenset()
@@ -54,6 +57,15 @@ class Request(msgspec.Struct, frozen=True):
     memory: int
     disk: int
     demand: Demand
+
+
+def within_quotas(world: World, vm: Vm, request: Request) -> Request:
+    """The request, kept out of the clusters in which a quota has no room for it now."""
+    barred = quotas.full_clusters(world, vm)
+    if not barred:
+        return request
+    demand = msgspec.structs.replace(request.demand, barred=barred)
+    return msgspec.structs.replace(request, demand=demand)
 
 
 def request_of(vm: Vm) -> Request:

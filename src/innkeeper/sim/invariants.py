@@ -10,6 +10,7 @@ which must not be while the same VM runs elsewhere. `rest.py` compares the world
 under way any more.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,12 +19,15 @@ import msgspec
 from innkeeper.fleet.simulated import Guest
 from innkeeper.lifecycle.machine import TRANSITIONS, phase
 from innkeeper.lifecycle.operations.saving import saving
+from innkeeper.model.acl import Rule
+from innkeeper.model.implied import following
 from innkeeper.model.objects import Image, Operation, Vm
 from innkeeper.model.states import FAILURES, ImageState, VmState
 from innkeeper.model.world import World
 from innkeeper.placement.capacity import capacity
 from innkeeper.store.journal import Batch
 
+from .accounts import Accounts
 from .machines import Machine
 
 #: Phases in which a VM may rest; in all others an operation must be at work on it.
@@ -66,6 +70,7 @@ class Checker:
         self._taken: dict[int, dict[int, tuple[int, int]]] = {}
         self._working: dict[Key, int] = {}
         self._targets: dict[int, Key] = {}
+        self._accounts = Accounts()
 
     def _break(self, kind: str, number: int, text: str) -> None:
         violation = Violation((kind, number), text)
@@ -94,6 +99,7 @@ class Checker:
             self._operation(operation.id, operation)
         for vm in world.vms:
             self._vm(vm.id, vm)
+        list(self._accounts.broken(world))  # what is over a lowered limit was so before
         for vm in world.vms:
             self._at_rest_or_at_work(Vm.KIND, vm.id)
 
@@ -117,6 +123,8 @@ class Checker:
                     touched[target] = None
             elif kind == Image.KIND:
                 touched[kind, number] = None
+        for text in self._accounts.broken(self.world):
+            self._break("zone", 0, text)
         for host, number in arrived:
             self._fits(host, number)
         for kind, number in touched:
@@ -135,6 +143,7 @@ class Checker:
             if old.state is VmState.DONE and new.state is not VmState.DONE:
                 self._break("vm", number, f"rose from DONE to {phase(new)}")
         self._addresses(number, old, new)
+        self._accounts.vm(old, new)
         return self._placed(number, old, new)
 
     def _addresses(self, number: int, old: Vm | None, new: Vm) -> None:
@@ -230,6 +239,16 @@ class Checker:
         for kind, table in self.world.tables.items():
             for record in table:
                 rebuilt.load(kind, record)
+        said = Counter(Rule(r.user, r.resource, r.rights, r.zone) for r in self.world.acl)
+        follows = set(following(self.world))
+        for rule in self.world.acl:
+            if (
+                rule.implied
+                and Rule(rule.user, rule.resource, rule.rights, rule.zone) not in follows
+            ):
+                self._break("acl", rule.id, "follows from nothing any more")
+        if follows - set(said) or any(count > 1 for count in said.values()):
+            self._break("zone", 0, f"rules are missing, or there twice: {said}, {follows}")
         for name, index in contents(self.world).items():
             expected = contents(rebuilt)[name]
             if index != expected:
@@ -282,6 +301,7 @@ def contents(world: World) -> dict[str, Any]:
         "reservations": {
             number: set(made) for number, made in _filled(world.reservations._of).items()
         },
+        "usage": _filled(world.usage._used),
         "access": _filled(world.access._of),
         "members": _filled(world.members._users),
         "pending": set(world.pending.vms),

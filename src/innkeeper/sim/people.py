@@ -35,7 +35,7 @@ from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmState
 from innkeeper.model.world import Table, Transaction
 
-from . import changers
+from . import changers, offices
 from .zone import GIB, Zone
 
 T = TypeVar("T")
@@ -114,6 +114,7 @@ class People:
             (1, self._instantiate),
             (1, self._template),
             (1, self._lock),
+            (2, self._govern),
         ]
         return [habit for weight, habit in weighted for _ in range(weight)]
 
@@ -264,6 +265,11 @@ class People:
         caller = self._owner(vm) if self.chance.random() < 0.8 else self._somebody()
         maker = self.chance.choice(changers.MAKERS)
         await self._ask(maker(self.chance, self.zone.world, caller, vm))
+
+    async def _govern(self) -> None:
+        """An administrator changes limits, rules, groups or VDCs."""
+        maker = self.chance.choice(offices.MAKERS)
+        await self._ask(maker(self.chance, self.zone.world, self.zone.admin))
 
     def _owner(self, vm: Vm) -> Caller:
         return caller_of(self.zone.world.users[vm.uid])

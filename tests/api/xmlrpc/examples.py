@@ -475,6 +475,12 @@ EXAMPLES: dict[str, Make] = {
     "one.user.update": on(alice, "A = 1", 1),
     "one.user.passwd": on(alice, "other"),
     "one.user.login": just("alice", "", 60),
+    "one.user.quota": on(alice, "VM=[VMS=3,CPU=2.5]\nDATASTORE=[ID=1,SIZE=100]"),
+    "one.group.quota": just(1, "NETWORK=[ID=0,LEASES=4]\nIMAGE=[ID=0,RVMS=-2]"),
+    "one.userquota.info": just(),
+    "one.userquota.update": just("VM=[VMS=3]"),
+    "one.groupquota.info": just(),
+    "one.groupquota.update": just("VM=[MEMORY=1024]"),
     "one.user.chauth": on(alice, "ssh", "AAAA"),
     "one.user.enable": on(alice, False),
     "one.user.addgroup": lambda cloud: [2, spare_group(cloud)],
@@ -548,7 +554,7 @@ REFUSED: dict[str, tuple[Code, list[Any]]] = {
 
 #: Methods that answer a text or a document; all others answer a number.
 ANSWERS_TEXT = frozenset(
-    name for name in EXAMPLES if name == "one.image.restore" or name.rpartition(".")[2] in
+    name for name in EXAMPLES if name == "one.image.restore" or "quota." in name or name.rpartition(".")[2] in
     ("info", "infoextended", "infoset", "monitoring", "version", "config", "login", "raftstatus", "accounting",
      "showback", "calculateshowback")
 )  # fmt: skip

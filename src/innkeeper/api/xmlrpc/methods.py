@@ -204,7 +204,7 @@ def change(command: Callable[..., int | str]) -> Work:
     """A method that is a command: (transaction, caller, arguments) -> result, answered once it is durable."""
 
     async def work(desk: Desk, caller: Caller, *arguments: Any) -> Answer:
-        return await desk.core.run(lambda tx: command(tx, caller, *arguments))
+        return await desk.core.run(lambda tx: command(tx, caller, *arguments), caller.uid)
 
     return work
 

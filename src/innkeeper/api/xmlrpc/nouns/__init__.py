@@ -16,6 +16,7 @@ from . import (
     images,
     markets,
     networks,
+    quotas,
     secgroups,
     system,
     templates,
@@ -29,7 +30,7 @@ from . import (
 
 TABLES: Final[tuple[tuple[Method, ...], ...]] = (
     acl.METHODS, clusters.METHODS, datastores.METHODS, groups.METHODS, hosts.METHODS, images.METHODS, networks.METHODS,
-    secgroups.METHODS, system.METHODS, templates.METHODS, users.METHODS, vdcs.METHODS, vms.METHODS,
+    quotas.METHODS, secgroups.METHODS, system.METHODS, templates.METHODS, users.METHODS, vdcs.METHODS, vms.METHODS,
     documents.METHODS, vmgroups.METHODS, vntemplates.METHODS,
     hooks.methods(lambda: CHANGES), accounting.METHODS, markets.METHODS, zones.METHODS,
 )  # fmt: skip

@@ -36,7 +36,7 @@ def pool_info(desk: Desk, caller: Caller) -> Answer:
     """All groups, each followed by its quotas."""
     found = pools.all_of(desk.world, desk.world.groups, caller)
     parts = partial(documents.group_parts, desk.view, pooled=True)
-    return pool("GROUP_POOL", found, parts, documents.DEFAULT_GROUP_QUOTAS)
+    return pool("GROUP_POOL", found, parts, documents.default_quotas(desk.world, "group"))
 
 
 def update(tx: Transaction, caller: Caller, group_id: int, text: str, append: int) -> int:

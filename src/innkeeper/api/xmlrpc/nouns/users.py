@@ -61,7 +61,7 @@ def pool_info(desk: Desk, caller: Caller) -> Answer:
     """All users, each followed by its quotas."""
     found = pools.all_of(desk.world, desk.world.users, caller)
     parts = partial(documents.user_parts, desk.view, pooled=True)
-    return pool("USER_POOL", found, parts, documents.DEFAULT_USER_QUOTAS)
+    return pool("USER_POOL", found, parts, documents.default_quotas(desk.world, "user"))
 
 
 METHODS: Final = (

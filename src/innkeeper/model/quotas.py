@@ -1,0 +1,294 @@
+"""Quotas: what users and groups take, and may take at most (spec: templates.md section 9.2).
+
+Theory of operation
+-------------------
+What an object takes follows from its record (`charges`), for its owner and for its group. `Usage` adds that up as they
+change, in whole numbers, so that it is at every moment what counting everything anew would give; nothing of it is
+stored. While a transaction runs it notes what it has raised (`touched`); before the transaction is accepted all that is
+held against the limits (`excess`). Two requests can therefore never exceed a limit together: the second one sees
+what the first one took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from .objects import Group, Image, Network, Quota, User, Vm
+from .states import LcmState, VmState
+from .template import Vector, as_int
+
+if TYPE_CHECKING:
+    from .world import World
+
+#: A limit that is the default's; none.
+DEFAULT: Final = -1
+UNLIMITED: Final = -2
+#: CPU is counted in millionths of a core.
+MILLION: Final = 1_000_000
+
+_TAKEN: Final = ("CPU", "MEMORY", "PCI_DEV", "PCI_NIC", "VMS")
+RUNNING: Final = "RUNNING_"
+#: Kinds of quota, and what each of them limits.
+METRICS: Final = {
+    "DATASTORE": ("IMAGES", "SIZE"),
+    "NETWORK": ("LEASES",),
+    "VM": tuple(sorted((*_TAKEN, *(RUNNING + metric for metric in _TAKEN), "SYSTEM_DISK_SIZE"))),
+    "IMAGE": ("RVMS",),
+}
+FRACTIONAL: Final = frozenset({"CPU", "RUNNING_CPU"})
+
+#: The kind of quota, the object's number (empty: all VMs; `%5`: those in cluster 5), the metric.
+Key = tuple[str, str, str]
+#: `user` or `group`, and the number.
+Holder = tuple[str, int]
+
+_RESTING_STATES: Final = frozenset(
+    {VmState.POWEROFF, VmState.SUSPENDED, VmState.STOPPED, VmState.UNDEPLOYED, VmState.DONE}
+)
+#: Work on VMs that do not run, and will not when it is done.
+_RESTING_WORK: Final = frozenset(
+    state
+    for state in LcmState
+    if state.name.startswith(("HOTPLUG", "DISK_", "PROLOG_MIGRATE", "BACKUP"))
+    and any(
+        word in state.name for word in ("_POWEROFF", "_SUSPEND", "_STOPPED", "_UNDEPLOYED")
+    )
+) | {LcmState.RESTORE}  # fmt: skip
+
+
+def runs(vm: Vm) -> bool:
+    """Does a VM count as running: does it run, or wait for it?"""
+    return vm.state not in _RESTING_STATES and not (
+        vm.state is VmState.ACTIVE and vm.lcm_state in _RESTING_WORK
+    )
+
+
+# ---- what objects take ------------------------------------------------------------------------
+
+
+def charges(record: Vm | Image | Network) -> Iterator[tuple[Key, int]]:
+    """What an object takes; the same key may come more than once."""
+    if isinstance(record, Vm):
+        return _of_vm(record)
+    if isinstance(record, Image):
+        return _of_image(record)
+    return _of_reservation(record)
+
+
+def _of_vm(vm: Vm) -> Iterator[tuple[Key, int]]:
+    if vm.state is VmState.DONE:
+        return
+    taken = [*_capacity(vm), ("SYSTEM_DISK_SIZE", sum(_on_hosts(disk) for disk in vm.disks))]
+    place = vm.place
+    for which in ("",) if place is None else ("", f"%{place.cluster_id}"):
+        for metric, amount in taken:
+            yield ("VM", which, metric), amount
+    for disk in vm.disks:
+        if "IMAGE_ID" in disk:
+            yield ("IMAGE", disk["IMAGE_ID"], "RVMS"), 1
+            if _target(disk) == "SELF":
+                yield ("DATASTORE", disk.get("DATASTORE_ID", ""), "SIZE"), _size(disk)
+    for nic in (*vm.nics, *vm.aliases):
+        if "NETWORK_ID" in nic:
+            yield ("NETWORK", nic["NETWORK_ID"], "LEASES"), 1
+
+
+def _capacity(vm: Vm) -> Iterator[tuple[str, int]]:
+    cards = sum(pci.get("TYPE") == "NIC" for pci in vm.template.vectors("PCI"))
+    devices = len(vm.template.vectors("PCI")) - cards
+    amounts = (round(vm.cpu * MILLION), vm.memory, devices, cards, 1)
+    for metric, amount in zip(_TAKEN, amounts, strict=True):
+        yield metric, amount
+        if runs(vm):
+            yield RUNNING + metric, amount
+
+
+def _target(disk: Vector) -> str:
+    """Where the bytes of a disk lie: on the VM's host (SYSTEM), in its image's datastore (SELF), nowhere new (NONE)."""
+    copied = disk.get("CLONE", "YES") == "YES"
+    return disk.get("CLONE_TARGET", "SYSTEM") if copied else disk.get("LN_TARGET", "NONE")
+
+
+def _size(disk: Vector) -> int:
+    sizes = (disk.get("SIZE", "0"), disk.get("DISK_SNAPSHOT_TOTAL_SIZE", "0"))
+    return sum(as_int(size) or 0 for size in sizes)
+
+
+def _on_hosts(disk: Vector) -> int:
+    return _size(disk) if "IMAGE_ID" not in disk or _target(disk) == "SYSTEM" else 0
+
+
+def _of_image(image: Image) -> Iterator[tuple[Key, int]]:
+    yield ("DATASTORE", str(image.datastore_id), "IMAGES"), 1
+    yield ("DATASTORE", str(image.datastore_id), "SIZE"), image.size
+
+
+def _of_reservation(network: Network) -> Iterator[tuple[Key, int]]:
+    if network.parent_id >= 0:
+        size = sum(part.size for part in network.ranges)
+        yield ("NETWORK", str(network.parent_id), "LEASES"), size
+
+
+# ---- what holders take ------------------------------------------------------------------------
+
+
+class Usage:
+    """What each user and group takes. `touched`: what it was before the transaction changed it."""
+
+    def __init__(self) -> None:
+        self._used: dict[Holder, dict[Key, int]] = {}
+        self.touched: dict[tuple[Holder, Key], int] = {}
+
+    def change(self, old: Vm | Image | Network | None, new: Vm | Image | Network | None) -> None:
+        if old is not None and new is not None and _same(old, new):
+            return
+        for record, sign in ((old, -1), (new, 1)):
+            if record is not None:
+                self._add(record, sign)
+
+    def _add(self, record: Vm | Image | Network, sign: int) -> None:
+        holders = ("user", record.uid), ("group", record.gid)
+        for key, amount in charges(record):
+            for holder in holders if amount else ():
+                used = self._used.setdefault(holder, {})
+                before = used.get(key, 0)
+                self.touched.setdefault((holder, key), before)
+                used[key] = before + sign * amount
+                if not used[key]:
+                    del used[key]
+
+    def of(self, holder: Holder) -> dict[Key, int]:
+        """All that a user or group takes."""
+        return self._used.get(holder, {})
+
+    def begin(self) -> None:
+        """From here on it is noted what changes."""
+        self.touched = {}
+
+
+def _same(old: Vm | Image | Network, new: Vm | Image | Network) -> bool:
+    """Do two versions of an object take the same, at a glance?"""
+    if (old.uid, old.gid) != (new.uid, new.gid):
+        return False
+    if isinstance(old, Vm) and isinstance(new, Vm):
+        done = (old.state is VmState.DONE) == (new.state is VmState.DONE)
+        places = old.history is new.history or _cluster(old) == _cluster(new)
+        return done and places and old.template is new.template and runs(old) == runs(new)
+    if isinstance(old, Image) and isinstance(new, Image):
+        return (old.datastore_id, old.size) == (new.datastore_id, new.size)
+    return old.parent_id == new.parent_id and old.ranges is new.ranges  # type: ignore[union-attr]
+
+
+def _cluster(vm: Vm) -> int:
+    return vm.place.cluster_id if vm.place is not None else -1
+
+
+# ---- limits -----------------------------------------------------------------------------------
+
+
+class Excess(NamedTuple):
+    """A limit that a transaction would exceed."""
+
+    holder: Holder
+    key: Key
+    limit: float
+
+
+def scaled(metric: str, limit: float) -> int:
+    """A limit as usage is counted."""
+    return round(limit * MILLION) if metric in FRACTIONAL else int(limit)
+
+
+def entry(quotas: tuple[Quota, ...], kind: str, which: str) -> Quota | None:
+    """The quota of a kind for something."""
+    return next((each for each in quotas if each.kind == kind and each.which == which), None)
+
+
+def clusters_of(quota: Quota) -> list[str]:
+    """The clusters that a quota of VMs is for, as usage names them."""
+    return [f"%{number}" for number in quota.which.split(",") if number]
+
+
+def excess(world: World) -> Excess | None:
+    """The first limit that what was raised since `begin` goes beyond. User 0 and group 0 have none."""
+    usage = world.usage
+    for (holder, key), before in usage.touched.items():
+        if not holder[1] or usage.of(holder).get(key, 0) <= before:
+            continue
+        for limit, keys in _limits(world, holder, key):
+            used = usage.of(holder)
+            now = sum(used.get(each, 0) for each in keys)
+            then = sum(usage.touched.get((holder, each), used.get(each, 0)) for each in keys)
+            if now > then and now > scaled(key[2], limit):
+                return Excess(holder, key, limit)
+    return None
+
+
+def _limits(world: World, holder: Holder, key: Key) -> Iterator[tuple[float, list[Key]]]:
+    """The limits on what a key counts, each with all keys that count against it."""
+    kind, which, metric = key
+    own = _own(world, holder)
+    if which.startswith("%"):
+        for quota in own:
+            clusters = clusters_of(quota) if quota.kind == kind else []
+            limit = quota.limits.get(metric, DEFAULT)
+            if which in clusters and limit >= 0:
+                yield limit, [(kind, each, metric) for each in clusters]
+        return
+    for quotas in (own, defaults(world, holder[0])):
+        found = entry(quotas, kind, which)
+        limit = DEFAULT if found is None else found.limits.get(metric, DEFAULT)
+        if limit >= 0:
+            yield limit, [key]
+        if limit != DEFAULT:
+            return
+
+
+def _own(world: World, holder: Holder) -> tuple[Quota, ...]:
+    table = world.users if holder[0] == "user" else world.groups
+    record: User | Group | None = table.get(holder[1])
+    return () if record is None else record.quotas
+
+
+def defaults(world: World, kind: str) -> tuple[Quota, ...]:
+    """The default quotas of users or of groups."""
+    found = next((each for each in world.default_quotas if each.name == kind), None)
+    return () if found is None else found.quotas
+
+
+def full_clusters(world: World, vm: Vm) -> frozenset[int]:
+    """The clusters in which a quota has no room for a VM."""
+    holders = [("user", vm.uid), ("group", vm.gid)]
+    limited = {
+        int(cluster[1:])
+        for holder in holders
+        if holder[1]
+        for quota in _own(world, holder)
+        if quota.kind == "VM"
+        for cluster in clusters_of(quota)
+    }
+    return frozenset(c for c in limited if full_cluster(world, vm, c) is not None)
+
+
+def full_cluster(world: World, vm: Vm, cluster_id: int) -> Excess | None:
+    """The limit that a VM would exceed by going to a cluster."""
+    there = f"%{cluster_id}"
+    if vm.place is not None and vm.place.cluster_id == cluster_id:
+        return None
+    for holder in (("user", vm.uid), ("group", vm.gid)):
+        quotas = _own(world, holder) if holder[1] else ()
+        for quota in quotas:
+            clusters = clusters_of(quota) if quota.kind == "VM" else []
+            if there not in clusters:
+                continue
+            used = world.usage.of(holder)
+            for key, amount in _of_vm(vm):
+                limit = quota.limits.get(key[2], DEFAULT)
+                if key[:2] != ("VM", "") or limit < 0:
+                    continue
+                left = _cluster(vm) >= 0 and f"%{_cluster(vm)}" in clusters
+                now = sum(used.get(("VM", each, key[2]), 0) for each in clusters)
+                if now + (0 if left else amount) > scaled(key[2], limit):
+                    return Excess(holder, ("VM", there, key[2]), limit)
+    return None
