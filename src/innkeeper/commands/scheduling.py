@@ -14,7 +14,6 @@ from innkeeper.placement.decide import Decision, Policy, place
 
 from . import migration
 from .core import Core
-from .quotas import told_of
 
 #: Decisions carried out in one transaction.
 PASS_LIMIT = 200
@@ -72,13 +71,11 @@ def carry_out(tx: Transaction, decisions: list[Decision]) -> None:
     for decision in decisions:
         vm = tx.world.vms[decision.vm]
         if decision.host is None or decision.datastore is None:
-            tell_why(tx, vm, decision.reason, decision)
+            _tell_why(tx, vm, decision)
             continue
         host = tx.world.hosts[decision.host]
-        full = full_cluster(tx.world, vm, host.cluster_id)
-        if full is not None:  # what was placed before it in this pass has used it up
-            tell_why(tx, vm, told_of(full), decision)
-            continue
+        if full_cluster(tx.world, vm, host.cluster_id, {}) is not None:
+            continue  # the next pass will see that, too
         datastore = tx.world.datastores[decision.datastore]
         if vm.place is not None:
             migration.rehouse(tx, tx.change(vm, decision=decision.explanation), host, datastore)
@@ -86,10 +83,10 @@ def carry_out(tx: Transaction, decisions: list[Decision]) -> None:
             deploy.begin(tx, vm, host, datastore, decision=decision.explanation)
 
 
-def tell_why(tx: Transaction, vm: Vm, reason: str, decision: Decision) -> None:
+def _tell_why(tx: Transaction, vm: Vm, decision: Decision) -> None:
     """Writes the reason where OpenNebula's users look; only when it is a new one."""
-    if vm.user_template.get("SCHED_MESSAGE") == reason:
+    if vm.user_template.get("SCHED_MESSAGE") == decision.reason:
         return
-    template = vm.user_template.with_("SCHED_MESSAGE", reason)
+    template = vm.user_template.with_("SCHED_MESSAGE", decision.reason)
     tx.change(vm, user_template=template, decision=decision.explanation)
-    tx.log(vm, "not placed", why=reason)
+    tx.log(vm, "not placed", why=decision.reason)

@@ -257,38 +257,52 @@ def defaults(world: World, kind: str) -> tuple[Quota, ...]:
     return () if found is None else found.quotas
 
 
-def full_clusters(world: World, vm: Vm) -> frozenset[int]:
+#: What is going to be taken besides: by whom, of what.
+Planned = dict[tuple[Holder, Key], int]
+
+
+def full_clusters(world: World, vm: Vm, planned: Planned) -> frozenset[int]:
     """The clusters in which a quota has no room for a VM."""
-    holders = [("user", vm.uid), ("group", vm.gid)]
     limited = {
-        int(cluster[1:])
-        for holder in holders
-        if holder[1]
-        for quota in _own(world, holder)
-        if quota.kind == "VM"
-        for cluster in clusters_of(quota)
+        int(cluster[1:]) for _, quota in _of_clusters(world, vm) for cluster in clusters_of(quota)
     }
-    return frozenset(c for c in limited if full_cluster(world, vm, c) is not None)
+    return frozenset(c for c in limited if full_cluster(world, vm, c, planned) is not None)
 
 
-def full_cluster(world: World, vm: Vm, cluster_id: int) -> Excess | None:
+def full_cluster(world: World, vm: Vm, cluster_id: int, planned: Planned) -> Excess | None:
     """The limit that a VM would exceed by going to a cluster."""
-    there = f"%{cluster_id}"
-    if vm.place is not None and vm.place.cluster_id == cluster_id:
-        return None
-    for holder in (("user", vm.uid), ("group", vm.gid)):
-        quotas = _own(world, holder) if holder[1] else ()
-        for quota in quotas:
-            clusters = clusters_of(quota) if quota.kind == "VM" else []
-            if there not in clusters:
-                continue
+    there, here = f"%{cluster_id}", f"%{_cluster(vm)}"
+    for holder, quota in _of_clusters(world, vm):
+        clusters = clusters_of(quota)
+        if there not in clusters or here in clusters:
+            continue
+        for metric, amount in _counted(vm):
+            limit = quota.limits.get(metric, DEFAULT)
+            keys = [("VM", each, metric) for each in clusters]
             used = world.usage.of(holder)
-            for key, amount in _of_vm(vm):
-                limit = quota.limits.get(key[2], DEFAULT)
-                if key[:2] != ("VM", "") or limit < 0:
-                    continue
-                left = _cluster(vm) >= 0 and f"%{_cluster(vm)}" in clusters
-                now = sum(used.get(("VM", each, key[2]), 0) for each in clusters)
-                if now + (0 if left else amount) > scaled(key[2], limit):
-                    return Excess(holder, ("VM", there, key[2]), limit)
+            now = sum(used.get(key, 0) + planned.get((holder, key), 0) for key in keys)
+            if limit >= 0 and now + amount > scaled(metric, limit):
+                return Excess(holder, ("VM", there, metric), limit)
     return None
+
+
+def plan(world: World, vm: Vm, cluster_id: int, planned: Planned) -> None:
+    """Notes that a VM will go to a cluster, where somebody has limits for that."""
+    if not any(True for _ in _of_clusters(world, vm)) or _cluster(vm) == cluster_id:
+        return
+    for holder in (("user", vm.uid), ("group", vm.gid)):
+        for metric, amount in _counted(vm):
+            key = holder, ("VM", f"%{cluster_id}", metric)
+            planned[key] = planned.get(key, 0) + amount
+
+
+def _counted(vm: Vm) -> list[tuple[str, int]]:
+    return [(key[2], amount) for key, amount in _of_vm(vm) if key[:2] == ("VM", "")]
+
+
+def _of_clusters(world: World, vm: Vm) -> Iterator[tuple[Holder, Quota]]:
+    """The quotas that its owner and its group have for VMs in some clusters."""
+    for holder in (("user", vm.uid), ("group", vm.gid)):
+        for quota in _own(world, holder) if holder[1] else ():
+            if quota.kind == "VM" and quota.which:
+                yield holder, quota

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from innkeeper.model import quotas
 from innkeeper.model.objects import Datastore, Host, Vm
 from innkeeper.model.states import HostState
 from innkeeper.model.world import World
@@ -120,6 +121,7 @@ class _Pass:
         self.policy = policy
         self.now = now
         self.placed = 0
+        self._planned: quotas.Planned = {}
         #: What is known about demands and requests, each with the era in which it holds.
         self._fields: dict[Demand, tuple[int, _Field]] = {}
         self._stuck: dict[Request, tuple[int, str, dict[str, Any]]] = {}
@@ -156,7 +158,7 @@ class _Pass:
         return Decision(vm.id, None, None, f"to go elsewhere: {reason}", story)
 
     def _request(self, vm: Vm) -> Request:
-        return within_quotas(self.world, vm, self.snapshot.request(vm))
+        return within_quotas(self.world, vm, self.snapshot.request(vm), self._planned)
 
     def _era(self, demand: Demand) -> int:
         """What is known about a demand holds until this changes."""
@@ -200,6 +202,7 @@ class _Pass:
         reason = f"{story['policy']}: score {units.plain(score)}, best of "
         reason += f"{units.counted(rows.size, 'host')} that can take it"
         snapshot.take(row, vm.id, request)
+        quotas.plan(self.world, vm, host.cluster_id, self._planned)
         stores.take(datastore, request.disk)
         self.placed += 1
         return Decision(vm.id, host.id, datastore.id, reason, story)

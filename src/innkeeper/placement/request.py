@@ -59,9 +59,11 @@ class Request(msgspec.Struct, frozen=True):
     demand: Demand
 
 
-def within_quotas(world: World, vm: Vm, request: Request) -> Request:
-    """The request, kept out of the clusters in which a quota has no room for it now."""
-    barred = quotas.full_clusters(world, vm)
+def within_quotas(
+    world: World, vm: Vm, request: Request, planned: quotas.Planned | None = None
+) -> Request:
+    """The request, kept out of the clusters in which a quota has no room for it besides what is planned."""
+    barred = quotas.full_clusters(world, vm, planned or {})
     if not barred:
         return request
     demand = msgspec.structs.replace(request.demand, barred=barred)

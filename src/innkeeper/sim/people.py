@@ -114,7 +114,7 @@ class People:
             (1, self._instantiate),
             (1, self._template),
             (1, self._lock),
-            (2, self._govern),
+            (1, self._govern),
         ]
         return [habit for weight, habit in weighted for _ in range(weight)]
 

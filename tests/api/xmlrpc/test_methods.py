@@ -139,7 +139,7 @@ def test_objects_must_be_there(cloud: Cloud, name: str) -> None:
 #: What a member of `users` may not do to objects of others (or at all); everything else needs no right, or USE.
 FORBIDDEN = sorted(
     set(NAMES)
-    - {name for name in NAMES if "pool." in name or ".system." in name}
+    - {name for name in NAMES if "pool." in name or ".system." in name or "quota.info" in name}
     - {
         "one.image.allocate", "one.template.allocate", "one.vm.allocate", "one.user.info", "one.user.update",
         "one.user.passwd", "one.user.login", "one.group.info", "one.host.info", "one.host.monitoring", "one.vn.info",

@@ -212,7 +212,7 @@ class Rest:
                 replays.keep(tx, answer)
             return answer
 
-        answer = await self.desk.core.run(transaction)
+        answer = await self.desk.core.run(transaction, caller.uid)
         await self.desk.core.settled()
         return Response(answer.body.encode(), answer.status, JSON, answer.headers)
 
