@@ -80,7 +80,7 @@ def test_snapshots_by_the_clock(realm: Realm) -> None:
     vm = realm.running(VM)
 
     def due(action: str, args: str) -> int:
-        _, perform = schedules.OFFERED[action]
+        _, perform = schedules.OFFERED["vm"][action]
         return realm.do(lambda tx: perform(tx, ADMIN, vm.id, args))
 
     due("disk-snapshot-create", "0, nightly")
@@ -89,6 +89,6 @@ def test_snapshots_by_the_clock(realm: Realm) -> None:
     due("disk-snapshot-delete", "0,0")
     realm.finish()
     assert realm.world.vms[vm.id].disk_snapshots[0].snapshots == ()
-    _, perform = schedules.OFFERED["disk-snapshot-revert"]
+    _, perform = schedules.OFFERED["vm"]["disk-snapshot-revert"]
     said = realm.refused(Code.ACTION, lambda tx: perform(tx, ADMIN, vm.id, "0"))
     assert said == "ARGS must be 2 numbers joined by commas, not '0'."

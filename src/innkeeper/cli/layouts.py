@@ -102,6 +102,12 @@ _OWNED = (
 )
 _GLOBAL = (Fact("ID", "ID"), Fact("NAME", "NAME"))
 
+_SCHEDULED = Section("SCHEDULED ACTIONS", "TEMPLATE/SCHED_ACTION", (
+    _column("ID"), _column("ACTION", width=12), _column("ARGS"),
+    Column("TIME", 15, "TIME", formats.moment, left=True),
+    Column("DONE", 15, "DONE", formats.moment, left=True), _column("MESSAGE"),
+))  # fmt: skip
+
 _LAYOUTS = {
     "vm": Layout(
         "VIRTUAL MACHINE",
@@ -151,11 +157,7 @@ _LAYOUTS = {
                 Column("START", 15, "STIME", formats.moment, left=True),
                 _column("TIME", _history_time, 12),
             )),
-            Section("SCHEDULED ACTIONS", "TEMPLATE/SCHED_ACTION", (
-                _column("ID"), _column("ACTION", width=12), _column("ARGS"),
-                Column("TIME", 15, "TIME", formats.moment, left=True),
-                Column("DONE", 15, "DONE", formats.moment, left=True), _column("MESSAGE"),
-            )),
+            _SCHEDULED,
         ),
         (("USER TEMPLATE", "USER_TEMPLATE"), ("TEMPLATE", "TEMPLATE")),
     ),
@@ -318,6 +320,21 @@ _LAYOUTS = {
             Fact("DESCRIPTION", "DESCRIPTION", optional=True),
             Fact("ERROR", "TEMPLATE/ERROR", optional=True),
         ),
+    ),
+    "backupjob": Layout(
+        "BACKUP JOB",
+        (
+            *_OWNED,
+            Fact("PRIORITY", "PRIORITY"),
+            Fact("LAST RUN", "LAST_BACKUP_TIME", formats.moment_with_year),
+            Fact("SECONDS", "LAST_BACKUP_DURATION"),
+            Fact("WAITING", _ids("OUTDATED_VMS")),
+            Fact("BACKING UP", _ids("BACKING_UP_VMS")),
+            Fact("DONE", _ids("UPDATED_VMS")),
+            Fact("FAILED", _ids("ERROR_VMS")),
+            Fact("ERROR", "TEMPLATE/ERROR", optional=True),
+        ),
+        (_SCHEDULED,),
     ),
     "document": Layout("DOCUMENT", (*_OWNED, Fact("TYPE", "TYPE"))),
     "cluster": Layout(

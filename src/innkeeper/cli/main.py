@@ -46,6 +46,7 @@ COMMANDS = {
     "zone": _objects("zone", "This front end's realm."),
     "market": _objects("market", "Where apps are offered."),
     "marketapp": _objects("marketapp", "What marketplaces offer."),
+    "backupjob": _objects("backupjob", "VMs that are backed up together."),
     "user": _objects("user", "Users."),
     "group": _objects("group", "Groups of users."),
     "vdc": _objects("vdc", "What groups may use."),

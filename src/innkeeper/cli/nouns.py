@@ -107,4 +107,17 @@ MARKET_APP = Kind(
     creation=(Given("--market", "Where it is offered.", "market"),),
 )  # fmt: skip
 
-NOUNS = (VNTEMPLATE, VM_GROUP, DOCUMENT, HOOK, ZONE, MARKET, MARKET_APP)
+BACKUP_JOB = Kind(
+    "backupjob", "backup job", "backup jobs", "backupjob", "backupjobpool", "BACKUPJOB",
+    columns=(
+        ID, *OWNER,
+        Column("PRIO", 4, "PRIORITY", left=True),
+        NAME,
+        Column("LAST", 15, "LAST_BACKUP_TIME", formats.moment, left=True),
+        Column("VMS", 15, "TEMPLATE/BACKUP_VMS", left=True),
+    ),
+    default=("ID", "USER", "GROUP", "PRIO", "NAME", "LAST", "VMS"),
+    verbs=_MADE,
+)  # fmt: skip
+
+NOUNS = (VNTEMPLATE, VM_GROUP, DOCUMENT, HOOK, ZONE, MARKET, MARKET_APP, BACKUP_JOB)

@@ -303,6 +303,22 @@ ZONE = (
 MARKET = _switch("market", "Let marketplaces offer apps.", "Let marketplaces offer nothing.")
 MARKET_APP = _switch("marketapp", "Let apps be had.", "Let apps not be had.")
 
+_RUN = Arg("schedule", number=True)
+BACKUP_JOB = (
+    Verb("backup", "backupjob.backup", "Begin to back up all its VMs.", (ID,)),
+    Verb("cancel", "backupjob.cancel", "Give a run up.", (ID,)),
+    Verb("retry", "backupjob.retry", "Back up again what could not be.", (ID,)),
+    Verb("priority", "backupjob.priority", "Set whose turn is first, 0 to 99.", (ID, "priority"),
+         (Arg("priority", number=True),)),
+    Verb("sched-add", "backupjob.schedadd", "Let it run at a time, SCHED_ACTION=[TIME=...].", (ID, "text"),
+         (Arg("text"),), "SCHEDULE", section="Schedule",
+         examples=("inn backupjob sched-add nightly 'SCHED_ACTION=[TIME=1764540000,REPEAT=3,DAYS=24]'",)),
+    Verb("sched-update", "backupjob.schedupdate", "Change a scheduled run.", (ID, "schedule", "text"),
+         (_RUN, Arg("text")), section="Schedule"),
+    Verb("sched-delete", "backupjob.scheddelete", "Take a scheduled run away.", (ID, "schedule"), (_RUN,),
+         section="Schedule"),
+)  # fmt: skip
+
 DOCUMENT = (
     Verb("clone", "document.clone", "Copy a document.", (ID, "name"), (Arg("name"),), "ID"),
 )  # fmt: skip
@@ -327,4 +343,5 @@ TABLES: dict[str, tuple[Verb, ...]] = {
     "zone": ZONE,
     "market": MARKET,
     "marketapp": MARKET_APP,
+    "backupjob": BACKUP_JOB,
 }

@@ -8,6 +8,7 @@ from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import backups as work
 from innkeeper.lifecycle.operations import restores
 from innkeeper.model.errors import invalid, wrong_state
+from innkeeper.model.jobs import BackupJob, vms_of
 from innkeeper.model.objects import Datastore, Image, Vm, VmTemplate
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import DatastoreType, ImageState, ImageType
@@ -32,7 +33,35 @@ _OF_THE_VM = (
 # ---- making ------------------------------------------------------------------------------------
 
 
+def job_of(world: World, vm_id: int) -> BackupJob | None:
+    """The job that a VM belongs to."""
+    return next((job for job in world.table(BackupJob) if vm_id in vms_of(job.template)), None)
+
+
 def backup(tx: Transaction, caller: Caller, vm_id: int, datastore_id: int, reset: bool) -> int:
+    """Backs a VM up into a backup datastore, unless that is for its backup job to do."""
+    vm = tx.world.vms[vm_id]
+    check_right(tx.world, caller, right_for("backup"), vm)
+    if (job := job_of(tx.world, vm_id)) is not None:
+        raise invalid(f"VM {vm_id} belongs to backup job {job.id}, which backs it up", vm_id)
+    return make(tx, caller, vm_id, datastore_id, reset)
+
+
+def _at_a_time(tx: Transaction, caller: Caller, vm_id: int, args: str) -> int:
+    """The scheduled action: ARGS are a datastore's number, and 1 for a new chain."""
+    datastore, _, reset = args.partition(",")
+    number = as_int(datastore.strip() or "-1")
+    if number is None or reset.strip() not in ("", "0", "1"):
+        raise invalid(
+            f"ARGS of backup must be a datastore's number[,0 or 1], not {args[:40]!r}", vm_id
+        )
+    return backup(tx, caller, vm_id, number, reset.strip() == "1")
+
+
+schedules.offer("backup", right_for("backup"), _at_a_time)
+
+
+def make(tx: Transaction, caller: Caller, vm_id: int, datastore_id: int, reset: bool) -> int:
     """Backs a VM up into a backup datastore."""
     vm = tx.world.vms[vm_id]
     check_right(tx.world, caller, right_for("backup"), vm)

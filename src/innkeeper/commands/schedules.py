@@ -1,4 +1,4 @@
-"""Scheduled actions of VMs: added, changed, taken away, and carried out when they are due.
+"""Scheduled actions of VMs and backup jobs: added, changed, taken away, and carried out when they are due.
 
 Theory of operation
 -------------------
@@ -14,12 +14,14 @@ It runs on behalf of whoever scheduled it, with the rights that they have then.
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
+from typing import TypeVar
 
 from innkeeper.model import schedule
 from innkeeper.model.errors import Code, Refusal, invalid, wrong_state
+from innkeeper.model.jobs import BackupJob
 from innkeeper.model.objects import ScheduledAction, User, Vm
 from innkeeper.model.permissions import Caller, Right
-from innkeeper.model.schedule import Repeat, ScheduleProblem
+from innkeeper.model.schedule import Repeat, Scheduled, ScheduleProblem
 from innkeeper.model.states import VmState
 from innkeeper.model.template import Template, Vector
 from innkeeper.model.world import Transaction
@@ -34,37 +36,54 @@ RESCHEDULING = frozenset({"created", "scheduled", "rescheduled", "unscheduled"})
 LATE = 3600
 #: Seconds after which the clock is looked at again: somebody may have set it.
 LOOK_AGAIN = 60.0
+#: What a backup job does when it is due.
+BACKUP = "backup"
 #: Scheduled actions that a VM has at most.
 MOST = 256
 
 #: Carries out an action on a VM, given its ARGS.
 Perform = Callable[[Transaction, Caller, int, str], object]
 
-#: What can be scheduled: the right on the VM that it needs, and how it is carried out. Commands offer themselves.
-OFFERED: dict[str, tuple[Right, Perform]] = {}
+#: What can be scheduled, by kind of object: the right that it needs, and how it is carried out. Commands offer
+#: themselves.
+OFFERED: dict[str, dict[str, tuple[Right, Perform]]] = {Vm.KIND: {}, BackupJob.KIND: {}}
+
+H = TypeVar("H", Vm, BackupJob)
 
 
-def offer(action: str, right: Right, perform: Perform) -> None:
+def offer(action: str, right: Right, perform: Perform, kind: type[Scheduled] = Vm) -> None:
     """Lets an action be scheduled."""
-    OFFERED[action] = right, perform
+    OFFERED[kind.KIND][action] = right, perform
 
 
 def add(tx: Transaction, caller: Caller, vm_id: int, text: str) -> int:
-    """Schedules an action; its number."""
-    vm = need(tx.world, Vm, vm_id, caller, Right.MANAGE)
-    if vm.state is VmState.DONE:
+    """Schedules an action on a VM; its number."""
+    if need(tx.world, Vm, vm_id, caller, Right.MANAGE).state is VmState.DONE:
         raise invalid("Scheduled actions cannot be added: the VM is DONE", vm_id)
-    made = _made(tx, caller, vm, _vector(text))
-    tx.change(vm, schedule=(*vm.schedule, made))
-    tx.log(vm, "scheduled", schedule=made.id, action=made.name, time=made.time, by=caller.uid)
+    return add_to(tx, caller, Vm, vm_id, text)
+
+
+def add_to(tx: Transaction, caller: Caller, kind: type[H], object_id: int, text: str) -> int:
+    """Schedules an action on an object; its number."""
+    holder: H = need(tx.world, kind, object_id, caller, Right.MANAGE)
+    made = _made(tx, caller, holder, _vector(text))
+    tx.change(holder, schedule=(*holder.schedule, made))
+    tx.log(holder, "scheduled", schedule=made.id, action=made.name, time=made.time, by=caller.uid)
     return made.id
 
 
 def update(tx: Transaction, caller: Caller, vm_id: int, number: int, text: str) -> int:
+    """Changes the attributes that are given of a VM's scheduled action."""
+    return update_of(tx, caller, Vm, vm_id, number, text)
+
+
+def update_of(
+    tx: Transaction, caller: Caller, kind: type[H], object_id: int, number: int, text: str
+) -> int:
     """Changes the attributes that are given of a scheduled action."""
-    vm = need(tx.world, Vm, vm_id, caller, Right.MANAGE)
+    vm: H = need(tx.world, kind, object_id, caller, Right.MANAGE)
     old = _found(vm, number)
-    known = {k: v for k, v in schedule.attributes(old, vm_id).items() if k in _CHANGEABLE}
+    known = {k: v for k, v in schedule.attributes(old, object_id).items() if k in _CHANGEABLE}
     given = _vector(text)
     if "REPEAT" in given and given["REPEAT"] != known["REPEAT"]:
         known = {k: v for k, v in known.items() if k not in ("DAYS", "END_TYPE", "END_VALUE")}
@@ -76,16 +95,22 @@ def update(tx: Transaction, caller: Caller, vm_id: int, number: int, text: str) 
 
 
 def delete(tx: Transaction, caller: Caller, vm_id: int, number: int) -> int:
-    """Takes a scheduled action away."""
-    vm = need(tx.world, Vm, vm_id, caller, Right.MANAGE)
-    action = _found(vm, number)
-    tx.change(vm, schedule=tuple(other for other in vm.schedule if other.id != number))
-    tx.log(vm, "unscheduled", schedule=number, action=action.name, by=caller.uid)
+    """Takes a VM's scheduled action away."""
+    delete_of(tx, caller, Vm, vm_id, number)
     return vm_id
 
 
-def of_template(tx: Transaction, caller: Caller, vm: Vm, vectors: tuple[Vector, ...]) -> Vm:
-    """A new VM with the scheduled actions that its template asks for."""
+def delete_of(tx: Transaction, caller: Caller, kind: type[H], object_id: int, number: int) -> int:
+    """Takes a scheduled action away."""
+    holder: H = need(tx.world, kind, object_id, caller, Right.MANAGE)
+    action = _found(holder, number)
+    tx.change(holder, schedule=tuple(other for other in holder.schedule if other.id != number))
+    tx.log(holder, "unscheduled", schedule=number, action=action.name, by=caller.uid)
+    return number
+
+
+def of_template(tx: Transaction, caller: Caller, vm: H, vectors: tuple[Vector, ...]) -> H:
+    """A new VM or job with the scheduled actions that its template asks for."""
     for vector in vectors:
         vm = tx.change(vm, schedule=(*vm.schedule, _made(tx, caller, vm, vector)))
     return vm
@@ -104,13 +129,13 @@ def _vector(text: str) -> Vector:
     return vectors[0]
 
 
-def _found(vm: Vm, number: int) -> ScheduledAction:
+def _found(vm: Scheduled, number: int) -> ScheduledAction:
     for action in vm.schedule:
         if action.id == number:
             return action
     raise Refusal(
         Code.NO_EXISTS,
-        f"Error getting scheduled action [{number}] of virtual machine [{vm.id}].",
+        f"Error getting scheduled action [{number}] of {vm.LABEL} [{vm.id}].",
         number,
     )
 
@@ -118,24 +143,31 @@ def _found(vm: Vm, number: int) -> ScheduledAction:
 def _made(
     tx: Transaction,
     caller: Caller,
-    vm: Vm,
+    holder: Scheduled,
     vector: Mapping[str, str],
     old: ScheduledAction | None = None,
 ) -> ScheduledAction:
     """The record of a SCHED_ACTION, if it can be, and if the caller may do by hand what it does."""
-    if old is None and len(vm.schedule) >= MOST:
-        raise invalid(f"A VM has at most {MOST} scheduled actions", vm.id)
+    offered = OFFERED[holder.KIND]
+    if old is None and len(holder.schedule) >= MOST:
+        raise invalid(f"A {holder.LABEL} has at most {MOST} scheduled actions", holder.id)
+    if isinstance(holder, BackupJob):
+        vector = {"ACTION": BACKUP, **vector}
+        if vector.get("TIME", "").startswith("+"):
+            raise invalid(
+                "SCHED_ACTION: TIME of a backup job must be seconds since 1970.", holder.id
+            )
     number = tx.new_id(ScheduledAction) if old is None else old.id
+    start = holder.stime if isinstance(holder, Vm) else 0
     try:
-        made = schedule.parse(dict(vector), number, vm.stime, caller.uid)
+        made = schedule.parse(dict(vector), number, start, caller.uid)
     except ScheduleProblem as problem:
-        raise invalid(f"SCHED_ACTION: {problem}", vm.id) from None
-    if made.name not in OFFERED:
-        known = ", ".join(sorted(OFFERED))
-        raise invalid(
-            f"SCHED_ACTION: ACTION must be one of {known}, not {made.name[:40]!r}.", vm.id
-        )
-    check_right(tx.world, caller, OFFERED[made.name][0], vm)
+        raise invalid(f"SCHED_ACTION: {problem}", holder.id) from None
+    if made.name not in offered:
+        known = ", ".join(sorted(offered))
+        text = f"SCHED_ACTION: ACTION must be one of {known}, not {made.name[:40]!r}."
+        raise invalid(text, holder.id)
+    check_right(tx.world, caller, offered[made.name][0], holder)
     return made
 
 
@@ -153,7 +185,9 @@ class Timekeeper:
     def arm(self) -> None:
         """Waits for the next time, unless there is none."""
         self.stop()
-        time = self.core.world.timetable.next()
+        world = self.core.world
+        times = (world.timetable.next(), world.job_timetable.next())
+        time = min((time for time in times if time is not None), default=None)
         if time is not None and not self.core.failure:
             wait = min(max(time - self.core.clock.time(), 0.0), LOOK_AGAIN)
             self._timer = asyncio.get_running_loop().call_later(wait, self._look)
@@ -170,52 +204,59 @@ class Timekeeper:
         # Whatever goes wrong below, there is another look.
         self._timer = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._look)
         now = self.core.clock.time()
-        for vm_id in self.core.world.timetable.due(now):
-            for action in self.core.world.vms[vm_id].schedule:
+        world = self.core.world
+        due: list[Scheduled] = [world.vms[number] for number in world.timetable.due(now)]
+        due += [world.table(BackupJob)[number] for number in world.job_timetable.due(now)]
+        for holder in due:
+            for action in holder.schedule:
                 if schedule.pending(action) and action.time <= now and not self.core.failure:
-                    self._serve(vm_id, action)
+                    self._serve(holder, action)
         self.arm()
 
-    def _serve(self, vm_id: int, action: ScheduledAction) -> None:
+    def _serve(self, holder: Scheduled, action: ScheduledAction) -> None:
         late = self.core.clock.time() - action.time
         if late > LATE and action.repeat != Repeat.NONE:
-            self._note(vm_id, action, f"missed by {late:.0f} s: the front end was away")
+            self._note(holder, action, f"missed by {late:.0f} s: the front end was away")
             return
         try:
-            self.core.transact(lambda tx: carry_out(tx, vm_id, action, self.zone))
+            self.core.transact(lambda tx: carry_out(tx, holder, action, self.zone))
         except Refusal as refusal:
             if not self.core.failure:
-                self._note(vm_id, action, refusal.text, ran=True)
+                self._note(holder, action, refusal.text, ran=True)
 
-    def _note(self, vm_id: int, action: ScheduledAction, why: str, *, ran: bool = False) -> None:
+    def _note(
+        self, holder: Scheduled, action: ScheduledAction, why: str, *, ran: bool = False
+    ) -> None:
         """Notes that the time was served without effect, and why."""
 
         def change(tx: Transaction) -> None:
-            _served(tx, vm_id, action, self.zone, ran=ran, message=why)
+            _served(tx, holder, action, self.zone, ran=ran, message=why)
 
         self.core.transact(change)
 
 
-def carry_out(tx: Transaction, vm_id: int, action: ScheduledAction, zone: tzinfo) -> None:
+def carry_out(tx: Transaction, holder: Scheduled, action: ScheduledAction, zone: tzinfo) -> None:
     """Starts an action that is due, and notes that."""
-    _served(tx, vm_id, action, zone, ran=True)
+    _served(tx, holder, action, zone, ran=True)
     user = tx.world.users.get(action.uid)
     if user is None:
-        raise wrong_state(f"{User.LABEL} {action.uid}, who scheduled it, is gone", vm_id)
-    OFFERED[action.name][1](tx, caller_of(user), vm_id, action.args)
+        text = f"{User.LABEL} {action.uid}, who scheduled it, is gone"
+        raise wrong_state(text, holder.id)
+    perform = OFFERED[holder.KIND][action.name][1]
+    perform(tx, caller_of(user), holder.id, action.args)
 
 
 def _served(
     tx: Transaction,
-    vm_id: int,
+    holder: Scheduled,
     action: ScheduledAction,
     zone: tzinfo,
     *,
     ran: bool,
     message: str = "",
 ) -> None:
-    vm = tx.world.vms[vm_id]
+    now: Scheduled = tx.world.tables[holder.KIND][holder.id]
     after = schedule.served(action, tx.second, zone, ran=ran, message=message)
-    tx.change(vm, schedule=tuple(after if each.id == action.id else each for each in vm.schedule))
+    tx.change(now, schedule=tuple(after if each.id == action.id else each for each in now.schedule))
     told = {"why": message} if message else {}
-    tx.log(vm, "schedule", schedule=action.id, action=action.name, due=action.time, **told)
+    tx.log(now, "schedule", schedule=action.id, action=action.name, due=action.time, **told)

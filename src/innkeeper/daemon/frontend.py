@@ -23,6 +23,7 @@ from innkeeper.api.v1.waiting import Waiting
 from innkeeper.api.xmlrpc.service import XmlRpc
 from innkeeper.commands import bootstrap
 from innkeeper.commands.auth import Authenticator, Passwords
+from innkeeper.commands.backupjobs import JobKeeper
 from innkeeper.commands.building.files import ENDPOINT
 from innkeeper.commands.core import Core
 from innkeeper.commands.monitoring import Monitoring
@@ -92,6 +93,7 @@ class FrontEnd:
         self.authenticator = Authenticator(
             self.world, clock, passwords, blocking or self.core.blocking
         )
+        self.jobs = JobKeeper(self.core)
         self.hooks = HookRunner(self.core, self.fleet, data / "hooks")
         self.contents = Contents(self.core, self.fleet, data / "transit")
         self.guests = FleetGuests(self.world, self.fleet)
@@ -104,6 +106,7 @@ class FrontEnd:
             self.contents.follow,
             self.redirector.follow,
             self.hooks.follow,
+            self.jobs.follow,
         ]
         self.rpc = self._rpc()
 
@@ -164,6 +167,7 @@ class FrontEnd:
         self.timekeeper.arm()
         self.redirector.start()
         self.hooks.start()
+        self.jobs.wake()
         self._measuring = asyncio.create_task(self._measure_stores())
 
     async def _measure_stores(self) -> None:

@@ -1,6 +1,7 @@
 """All kinds of record that a zone keeps, by name."""
 
 from .catalogue import Market, MarketApp, Zone
+from .jobs import BackupJob
 from .nouns import Document, Hook, HookRun, VmGroup, VnTemplate
 from .objects import (
     AclRule,
@@ -27,7 +28,7 @@ KINDS: dict[str, type[Record]] = {
     for kind in (
         User, Group, AclRule, Vdc, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm,
         Operation, Setting,
-        VnTemplate, VmGroup, Document, Hook, HookRun, Zone, Market, MarketApp,
+        VnTemplate, VmGroup, Document, Hook, HookRun, Zone, Market, MarketApp, BackupJob,
         Replay,
         DefaultQuotas,
     )

@@ -9,6 +9,7 @@ from enum import IntEnum
 
 import msgspec
 
+from .jobs import BackupJob
 from .objects import ScheduledAction, Vm
 from .states import VmState
 from .template import Vector, as_int
@@ -183,7 +184,7 @@ _LISTED: dict[Repeat, Callable[[date], int]] = {
 }
 
 
-def attributes(action: ScheduledAction, parent: int) -> dict[str, str]:
+def attributes(action: ScheduledAction, parent: int, kind: str = "VM") -> dict[str, str]:
     """The action as documents show it."""
     return {
         "ACTION": action.name,
@@ -197,22 +198,27 @@ def attributes(action: ScheduledAction, parent: int) -> dict[str, str]:
         "PARENT_ID": str(parent),
         "REPEAT": str(action.repeat),
         "TIME": str(action.time),
-        "TYPE": "VM",
+        "TYPE": kind,
         "WARNING": str(action.warning),
     }
 
 
+Scheduled = Vm | BackupJob
+
+
+def _ended(holder: Scheduled) -> bool:
+    return isinstance(holder, Vm) and holder.state is VmState.DONE
+
+
 class Timetable:
-    """When the next scheduled action of each VM is due."""
+    """When the next scheduled action of each VM, or backup job, is due."""
 
     def __init__(self) -> None:
         self.times: dict[int, int] = {}
 
-    def change(self, old: Vm | None, new: Vm | None) -> None:
-        """A VM is replaced."""
-        before, after = (
-            v.schedule if v and v.state is not VmState.DONE else () for v in (old, new)
-        )
+    def change(self, old: Scheduled | None, new: Scheduled | None) -> None:
+        """One of them is replaced."""
+        before, after = (each.schedule if each and not _ended(each) else () for each in (old, new))
         if before is after:
             return
         number = (new or old).id  # type: ignore[union-attr]
@@ -226,5 +232,5 @@ class Timetable:
         return min(self.times.values(), default=None)
 
     def due(self, now: float) -> list[int]:
-        """The VMs that have something due."""
+        """The numbers of those that have something due."""
         return sorted(number for number, time in self.times.items() if time <= now)

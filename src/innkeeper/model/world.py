@@ -35,6 +35,7 @@ from .indexes import (
     security_groups_of,
     vm_groups_of,
 )
+from .jobs import BackupJob
 from .kinds import KINDS
 from .objects import (
     AclRule,
@@ -137,6 +138,7 @@ class World:
         self.usage = Usage()
         self.pending = Pending()
         self.timetable = Timetable()
+        self.job_timetable = Timetable()
         self.open = Open()
         self._indexes: dict[str, tuple[Callable[[Any, Any], None], ...]] = {
             Vm.KIND: (
@@ -156,6 +158,7 @@ class World:
             Network.KIND: (self.reservations.change, self.names.change, self.usage.change),
             User.KIND: (self.members.change, self.names.change),
             AclRule.KIND: (self.access.change,),
+            BackupJob.KIND: (self.job_timetable.change, self.names.change),
             Operation.KIND: (self.open.change,),
         }
         for name in KINDS:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from innkeeper.commands import hooks
+from innkeeper.commands import backupjobs, hooks
 from innkeeper.model.errors import Code
 from innkeeper.model.states import NetworkState
 from tests.api.xmlrpc.cloud import NETWORK, VM, Cloud
@@ -297,6 +297,36 @@ def market_app(cloud: Cloud) -> int:
     return number
 
 
+def backup_job(cloud: Cloud) -> int:
+    """A job for a VM that runs."""
+    vm = backing_up(cloud)
+    number: int = cloud.do("one.backupjob.allocate", f"NAME=nightly\nBACKUP_VMS={vm}")
+    return number
+
+
+def running_job(cloud: Cloud) -> int:
+    """The same, while it runs."""
+    number = backup_job(cloud)
+    cloud.do("one.backupjob.backup", number)
+    return number
+
+
+def failed_job(cloud: Cloud) -> int:
+    """A job of which a VM could not be backed up."""
+    number = running_job(cloud)
+    cloud.core.transact(lambda tx: backupjobs.give_up(tx, number, 0, "no"))
+    return number
+
+
+RUN = "SCHED_ACTION = [ TIME = 1800000000 ]"
+
+
+def scheduled_job(cloud: Cloud) -> list[Any]:
+    """A job and its scheduled run."""
+    number = backup_job(cloud)
+    return [number, cloud.do("one.backupjob.schedadd", number, RUN)]
+
+
 SCHEDULED = "SCHED_ACTION = [ ACTION = hold, TIME = +86400 ]"
 
 
@@ -451,6 +481,18 @@ EXAMPLES: dict[str, Make] = {
     "one.hook.retry": hook_executed,
     **locking("hook", hook),
     "one.hookpool.info": just(),
+    "one.backupjob.allocate": just("NAME=nightly"),
+    "one.backupjob.delete": on(backup_job),
+    "one.backupjob.backup": on(backup_job),
+    "one.backupjob.cancel": on(running_job),
+    "one.backupjob.retry": on(failed_job),
+    "one.backupjob.priority": on(backup_job, 10),
+    "one.backupjob.schedadd": on(backup_job, RUN),
+    "one.backupjob.schedupdate": lambda cloud: [*scheduled_job(cloud), RUN],
+    "one.backupjob.scheddelete": scheduled_job,
+    **everything("backupjob", backup_job),
+    **locking("backupjob", backup_job),
+    "one.backupjobpool.info": just(-2, -1, -1),
     "one.zone.info": just(0),
     "one.zone.update": just(0, 'ENDPOINT="http://there:2633/RPC2"', 1),
     "one.zone.rename": just(0, "here"),

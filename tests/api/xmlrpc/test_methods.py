@@ -145,7 +145,7 @@ FORBIDDEN = sorted(
         "one.user.passwd", "one.user.login", "one.group.info", "one.host.info", "one.host.monitoring", "one.vn.info",
         "one.datastore.info", "one.secgroup.allocate", "one.secgroup.clone",
         "one.vn.reserve", "one.zone.info", "one.market.info", "one.marketapp.info",
-        "one.document.allocate", "one.vmgroup.allocate",
+        "one.document.allocate", "one.backupjob.allocate", "one.vmgroup.allocate",
     }
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ from innkeeper.api.xmlrpc.methods import Method
 from . import (
     accounting,
     acl,
+    backupjobs,
     clusters,
     datastores,
     documents,
@@ -32,7 +33,7 @@ TABLES: Final[tuple[tuple[Method, ...], ...]] = (
     acl.METHODS, clusters.METHODS, datastores.METHODS, groups.METHODS, hosts.METHODS, images.METHODS, networks.METHODS,
     quotas.METHODS, secgroups.METHODS, system.METHODS, templates.METHODS, users.METHODS, vdcs.METHODS, vms.METHODS,
     documents.METHODS, vmgroups.METHODS, vntemplates.METHODS,
-    hooks.methods(lambda: CHANGES), accounting.METHODS, markets.METHODS, zones.METHODS,
+    hooks.methods(lambda: CHANGES), accounting.METHODS, backupjobs.METHODS, markets.METHODS, zones.METHODS,
 )  # fmt: skip
 
 #: Methods that change something: hooks may be on them.
