@@ -29,6 +29,7 @@ from innkeeper.api.messages import (
 )
 from innkeeper.api.routing import SOCKET, Route, SocketRoute, Table
 from innkeeper.api.xmlrpc.wire import CallError, XmlRpcValue, fault, parse_call
+from innkeeper.commands import audit
 from innkeeper.model.errors import Refusal
 
 log = logging.getLogger("innkeeper.api")
@@ -45,7 +46,8 @@ class Application:
     """`rpc` answers XML-RPC calls, `routes` everything else.
 
     `starting` and `stopping` run before the first and after the last request. `end_streams` cuts
-    endless responses, so that a server that stops need not wait for them.
+    endless responses, so that a server that stops need not wait for them. `refused` is told of
+    refused calls.
     """
 
     def __init__(
@@ -55,10 +57,12 @@ class Application:
         limits: Limits | None = None,
         starting: Hook | None = None,
         stopping: Hook | None = None,
+        refused: Callable[[Refusal], None] = lambda _: None,
     ) -> None:
         doors = rpc_routes(rpc) if rpc else []
         self.table = Table([*doors, *routes])
         self.limits = limits or Limits()
+        self._tell_refused = refused
         self._hooks = {"startup": starting, "shutdown": stopping}
         self._endless: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -93,8 +97,10 @@ class Application:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, self.limits, {})
+        what, reads = f"{request.verb} {request.path}"[:200], request.verb in ("GET", "HEAD")
         try:
-            response, close = await self._answer(request)
+            with audit.answering(audit.Call("rest", request.client, what, reads)):
+                response, close = await self._answer(request)
             if isinstance(response.body, bytes):
                 await _send_whole(request, receive, send, response, close)
             else:
@@ -108,6 +114,7 @@ class Application:
             handler, request.parameters = self.table.find(request.verb, request.path)
             return await handler(request), False
         except Refusal as refusal:
+            self._tell_refused(refusal)
             return self._refused(request, problems.of(refusal))
         except HttpError as error:
             return self._refused(request, error)

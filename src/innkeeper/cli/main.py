@@ -63,6 +63,11 @@ COMMANDS = {
     "showback": Entry("Understand", "Show what VMs cost.", from_module("accounting", "showback")),
     "doctor": Entry("Understand", "Look for anything wrong.", from_module("doctor", "doctor")),
     "events": Entry("Understand", "What happened, and happens.", from_module("events", "events")),
+    "audit": Entry(
+        "Understand",
+        "Who asked for what, and whether the log is whole.",
+        from_module("audit", "audit"),
+    ),
     "config": Entry("Understand", "Show the front end's settings.", from_module("misc", "config")),
     "version": Entry("Understand", "Print the versions.", from_module("misc", "version")),
     "completion": Entry(

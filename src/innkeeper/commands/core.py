@@ -14,12 +14,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from innkeeper.commands import audit
+from innkeeper.commands.audit import Call
 from innkeeper.lifecycle import engine, hosts
 from innkeeper.lifecycle.messages import Event, Instruction
 from innkeeper.model.clock import Clock
 from innkeeper.model.errors import Refusal, StoreFailed
 from innkeeper.model.world import Transaction, World
-from innkeeper.store.journal import Batch, EventRow, Journal
+from innkeeper.store.journal import AuditRow, Batch, EventRow, Journal
 
 from . import quotas
 
@@ -45,6 +47,7 @@ class Core:
         #: Add to a transaction what follows from it, before it is stored.
         self.watchers: list[Callable[[Transaction], None]] = []
         self.last_event = 0
+        self.trail = audit.Trail()
         self._sequence = 0
         self._waiting: dict[int, asyncio.Future[None]] = {}
 
@@ -65,6 +68,7 @@ class Core:
             self.world.load(kind, body)
         self.world.counters.update(loaded.counters)
         self.last_event = loaded.last_event
+        self.trail.last = loaded.last_audit
 
     def resume(self) -> None:
         """Goes on with every open operation, and lets placement look at everything."""
@@ -72,12 +76,17 @@ class Core:
         self.wake()
 
     def transact(
-        self, change: Callable[[Transaction], T], *, limited: bool = True, by: int = -1
+        self,
+        change: Callable[[Transaction], T],
+        *,
+        limited: bool = True,
+        by: int = -1,
+        asked: Call | None = None,
     ) -> tuple[T, int]:
         """Makes a change in memory and queues it; the ticket tells `durable` what to wait for (0: nothing).
 
         Not `limited` by quotas is what follows from something that is so already: it can be refused no more.
-        `by` is the user who asks.
+        `by` is the user who asks, `asked` the call that does, which gets its line in the audit log.
         """
         if self.failure:
             raise StoreFailed(f"The store has failed, no change is possible: {self.failure}")
@@ -97,9 +106,22 @@ class Core:
             if tx.instructions:
                 self.dispatch(tx.instructions)
             return result, 0
-        return result, self._store(tx)
+        return result, self._store(tx, self._line(tx, asked, result))
 
-    def _store(self, tx: Transaction) -> int:
+    def _line(self, tx: Transaction, asked: Call | None, result: object) -> tuple[AuditRow, ...]:
+        if asked is None:
+            return ()
+        changed = [f"{kind} {number}" for kind, number in tx.writes]
+        return (self.trail.done(asked, tx.now, result, changed),)
+
+    def refused(self, refusal: Refusal) -> None:
+        """Tells the audit log that the call that is being answered was refused."""
+        call = audit.current()
+        row = call and self.trail.refused(call, self.clock.time(), refusal)
+        if row and not self.failure:
+            self._store(Transaction(self.world, self.clock.time()), (row,))
+
+    def _store(self, tx: Transaction, audited: tuple[AuditRow, ...]) -> int:
         self._sequence += 1
         ticket = self._sequence
         events = tuple(EventRow(e.at, e.kind, e.id, e.what, e.detail) for e in tx.events)
@@ -108,6 +130,7 @@ class Core:
             writes=tuple((kind, number, record) for (kind, number), record in tx.writes.items()),
             counters=tuple(tx.counters.items()),
             events=events,
+            audit=audited,
         )
         instructions = tx.instructions
 
@@ -187,7 +210,7 @@ class Core:
 
     async def run(self, change: Callable[[Transaction], T], by: int = -1) -> T:
         """Makes a change that a user asks for, and waits until it is durable."""
-        result, ticket = self.transact(change, by=by)
+        result, ticket = self.transact(change, by=by, asked=audit.current())
         await self.durable(ticket)
         return result
 

@@ -218,7 +218,8 @@ class FrontEnd:
             rest, events, endpoints, consoles, commands, redirects, contents, backups, profiles,
             health, Pages(),
         )  # fmt: skip
-        return Application(self.rpc, [route for part in parts for route in part.routes()])
+        routes = [route for part in parts for route in part.routes()]
+        return Application(self.rpc, routes, refused=self.core.refused)
 
     def _redirects(self) -> Redirects:
         given = self.settings.redirects

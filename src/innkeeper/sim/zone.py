@@ -27,7 +27,7 @@ from innkeeper.model.objects import Host
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import HostState
 from innkeeper.model.world import Transaction, World
-from innkeeper.store.journal import Batch, EventRow, JournalFailure, Loaded
+from innkeeper.store.journal import AuditRow, Batch, EventRow, JournalFailure, Loaded
 from innkeeper.store.memory import MemoryJournal
 from innkeeper.store.samples import Samples
 
@@ -100,6 +100,10 @@ class Disk:
     ) -> list[tuple[int, EventRow]]:
         """The durable event log."""
         return self._memory.events(after, limit, of)
+
+    def audit(self, after: int, limit: int) -> list[AuditRow]:
+        """The durable audit log."""
+        return self._memory.audit(after, limit)
 
     def close(self) -> None:
         """Nothing: the disk outlives the front end."""

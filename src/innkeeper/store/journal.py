@@ -24,6 +24,21 @@ class EventRow(msgspec.Struct, frozen=True):
     detail: dict[str, object]
 
 
+class AuditRow(msgspec.Struct, frozen=True):
+    """One line of the audit log (`commands/audit.py` makes it): numbered without gaps, `body` is JSON.
+
+    `link` is the SHA-256 in hex of the link before, a line feed and the body.
+    """
+
+    seq: int
+    body: str
+    link: str
+
+
+#: What the first row of the audit log follows.
+ORIGIN = AuditRow(0, "", "0" * 64)
+
+
 class Batch(msgspec.Struct, frozen=True):
     """What one transaction changed; it becomes durable whole or not at all.
 
@@ -35,6 +50,7 @@ class Batch(msgspec.Struct, frozen=True):
     writes: tuple[tuple[str, int, object | None], ...]
     counters: tuple[tuple[str, int], ...]
     events: tuple[EventRow, ...]
+    audit: tuple[AuditRow, ...] = ()
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -48,6 +64,7 @@ class Loaded(msgspec.Struct, frozen=True):
     objects: Iterator[tuple[str, int, object]]
     counters: dict[str, int]
     last_event: int
+    last_audit: AuditRow = ORIGIN
 
 
 class Retention(msgspec.Struct, frozen=True):
@@ -97,6 +114,10 @@ class Journal(Protocol):
 
         A first number above `after` + 1 means that the rows between have been pruned.
         """
+        ...
+
+    def audit(self, after: int, limit: int) -> list[AuditRow]:
+        """At most `limit` durable rows of the audit log with numbers above `after`, oldest first."""
         ...
 
     def close(self) -> None:

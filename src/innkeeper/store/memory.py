@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import islice
 from operator import itemgetter
 
-from innkeeper.store.journal import Batch, EventRow, JournalFailure, Loaded, Retention
+from innkeeper.store.journal import AuditRow, Batch, EventRow, JournalFailure, Loaded, Retention
 
 Delay = Callable[[Callable[[], None]], None]
 Done = Callable[[BaseException | None], None]
@@ -37,6 +37,7 @@ class MemoryJournal:
         self._counters: dict[str, int] = {}
         self._events: deque[tuple[int, EventRow]] = deque()
         self._last_event = 0
+        self._audit: list[AuditRow] = []
         self._waiting: deque[tuple[Batch, Done]] = deque()
         self._appended = 0
         self._settled = 0
@@ -48,7 +49,7 @@ class MemoryJournal:
     def load(self) -> Loaded:
         objects = sorted(self._objects.items(), key=itemgetter(0))
         rows = ((kind, number, body) for (kind, number), body in objects)
-        return Loaded(rows, dict(self._counters), self._last_event)
+        return Loaded(rows, dict(self._counters), self._last_event, *self._audit[-1:])
 
     def append(self, batch: Batch, done: Done) -> None:
         if self._dead:
@@ -65,6 +66,9 @@ class MemoryJournal:
         rows = islice(self._events, max(0, after + 1 - first), None)
         wanted = (entry for entry in rows if of in (None, (entry[1].kind, entry[1].id)))
         return list(islice(wanted, limit))
+
+    def audit(self, after: int, limit: int) -> list[AuditRow]:
+        return self._audit[after : after + limit]
 
     def close(self) -> None:
         self._settle(self._appended)
@@ -88,6 +92,7 @@ class MemoryJournal:
         heir = MemoryJournal(self._delay, self._retention)
         heir._objects, heir._counters = self._objects, self._counters
         heir._events, heir._last_event = self._events, self._last_event
+        heir._audit = self._audit
         return heir
 
     def _settle(self, reached: int) -> None:
@@ -116,6 +121,7 @@ class MemoryJournal:
             else:
                 self._objects[kind, number] = body
         self._counters.update(batch.counters)
+        self._audit += batch.audit
         for event in batch.events:
             self._last_event += 1
             self._events.append((self._last_event, event))

@@ -50,6 +50,15 @@ events = Table(
     Index("events_of", "kind", "id", "seq"),
 )
 
+#: The audit log: never changed, never pruned; each row is chained to the one before (`journal.AuditRow`).
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("link", Text, nullable=False),
+)
+
 
 def _samples(name: str) -> Table:
     return Table(

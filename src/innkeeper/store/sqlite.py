@@ -14,9 +14,11 @@ from typing import Any
 
 import msgspec
 
-from innkeeper.store.journal import Batch, EventRow, JournalFailure, Loaded, Retention
+from innkeeper.store.journal import AuditRow, Batch, EventRow, JournalFailure, Loaded, Retention
 from innkeeper.store.upgrade import FileLock, connect, open_database
 from innkeeper.store.writer import Aside, Done, Writer
+
+_AUDIT = "SELECT seq, body, link FROM audit"
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,8 @@ class SqliteJournal:
     def load(self) -> Loaded:
         counters = dict(self.read("SELECT name, next FROM counters ORDER BY name"))
         ((last_event,),) = self.read("SELECT coalesce(max(seq), 0) FROM events")
-        return Loaded(self._read_objects(), counters, last_event)
+        last = [AuditRow(*row) for row in self.read(f"{_AUDIT} ORDER BY seq DESC LIMIT 1")]
+        return Loaded(self._read_objects(), counters, last_event, *last)
 
     def _read_objects(self) -> Iterator[tuple[str, int, object]]:
         with contextlib.closing(connect(self._path)) as db:
@@ -79,6 +82,10 @@ class SqliteJournal:
             (seq, EventRow(at, kind, number, what, msgspec.json.decode(detail)))
             for seq, at, kind, number, what, detail in rows
         ]
+
+    def audit(self, after: int, limit: int) -> list[AuditRow]:
+        rows = self.read(f"{_AUDIT} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+        return [AuditRow(*row) for row in rows]
 
     def close(self) -> None:
         if self._closed:

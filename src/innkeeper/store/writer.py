@@ -50,6 +50,7 @@ PUT_COUNTER = "INSERT OR REPLACE INTO counters (name, next) VALUES (?, ?)"
 PUT_EVENT = (
     "INSERT INTO events (seq, at, kind, id, what, detail) VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT))"
 )
+PUT_AUDIT = "INSERT INTO audit (seq, body, link) VALUES (?, ?, ?)"
 PRUNE_EVENTS = (
     "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq < ? ORDER BY seq LIMIT ?)"
     " AND (seq <= ? OR at < ?)"
@@ -63,6 +64,7 @@ class Rows(msgspec.Struct):
     dropped: list[tuple[str, int]]
     counters: list[tuple[str, int]]
     events: list[tuple[int, float, str, int, str, bytes]]
+    audit: list[tuple[int, str, str]]
 
 
 class Writer(threading.Thread):
@@ -144,6 +146,7 @@ class Writer(threading.Thread):
             self._db.executemany(DROP_OBJECT, rows.dropped)
             self._db.executemany(PUT_COUNTER, rows.counters)
             self._db.executemany(PUT_EVENT, rows.events)
+            self._db.executemany(PUT_AUDIT, rows.audit)
         self.commits += 1
         self._last_event += len(rows.events)
         self._unpruned += len(rows.events)
@@ -198,6 +201,7 @@ def merge(group: Sequence[Batch], last_event: int, encode: Callable[[object], by
             (seq, event.at, event.kind, event.id, event.what, encode(event.detail))
             for seq, event in enumerate(events, last_event + 1)
         ],
+        [(row.seq, row.body, row.link) for batch in group for row in batch.audit],
     )
 
 

@@ -35,6 +35,7 @@ class Endpoints:
             Route("GET", "/api/v1/vms/{vm}/story", self.story),
             Route("GET", "/api/v1/acl/why", self.may),
             Route("GET", "/api/v1/doctor", self.examine),
+            Route("GET", "/api/v1/audit", self.audit),
         ]
 
     async def _vm(self, request: Request, right: Right) -> Vm:
@@ -90,3 +91,11 @@ class Endpoints:
         findings = doctor.examine(self.core.world, self.core.clock.time())
         await self.core.settled()
         return answer({"ok": not findings, "findings": findings})
+
+    async def audit(self, request: Request) -> Response:
+        """The audit log from a line on, as it is stored: `rows`, and the number of the `last` one there is."""
+        await self._admin(request)
+        after, limit = option(request, "after", 0), option(request, "limit", 100, PAGE) or 1
+        await self.core.settled()
+        rows = self.core.journal.audit(after, limit)
+        return answer({"rows": rows, "last": self.core.trail.last.seq})

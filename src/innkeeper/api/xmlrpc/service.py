@@ -23,7 +23,7 @@ from innkeeper.api.xmlrpc.methods import (
 from innkeeper.api.xmlrpc.monitoring import Monitoring
 from innkeeper.api.xmlrpc.nouns import CHANGES, METHODS
 from innkeeper.api.xmlrpc.wire import CallError, XmlRpcValue, failure, stream, success
-from innkeeper.commands import hooks, zones
+from innkeeper.commands import audit, hooks, zones
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.core import Core
 from innkeeper.model.errors import Code, Refusal
@@ -69,6 +69,7 @@ class XmlRpc:
                 answer = await self._carry_out(found, params)
             await self._tell_hooks(found, params, answer)
         except Refusal as refusal:
+            self.desk.core.refused(refusal)
             log.info("%s refused: %d %r", method, refusal.code, refusal.text)
             return failure(f"[{method}] {refusal.text}", int(refusal.code), refusal.object_id)
         except CallError:
@@ -79,7 +80,15 @@ class XmlRpc:
         return _document(answer)
 
     async def _carry_out(self, method: Method, params: Sequence[XmlRpcValue]) -> Answer:
-        caller = await self.desk.authenticator.caller(session_of(params))
+        session = session_of(params)
+        call = audit.current()
+        if call is not None:
+            call.via, call.what, call.reads = "xmlrpc", method.name, method.name not in CHANGES
+            call.name = session.partition(":")[0]
+            call.arguments = zip((param.name for param in method.params), params[1:], strict=False)
+        caller = await self.desk.authenticator.caller(session)
+        if call is not None:
+            call.caller = caller
         if method.name in CHANGES and method.name != "one.zone.enable":
             zones.check_enabled(self.desk.world)
         return await method.work(self.desk, caller, *method.arguments(params[1:]))
