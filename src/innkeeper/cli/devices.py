@@ -101,6 +101,30 @@ def nic_attach(
 
 
 @click.command(
+    "nic-attach", cls=InnCommand,
+    help="Give a virtual router, and each of its VMs, one more NIC.",
+    epilog=examples("inn vrouter nic-attach edge --network private --float"),
+)  # fmt: skip
+@click.argument("router", type=ObjectType("vrouter"), metavar="VROUTER")
+@FILE
+@click.option("-n", "--network", metavar="NETWORK", help="The network that it is in.")
+@click.option("-i", "--ip", metavar="ADDRESS", help="The address that it is to have.")
+@click.option(
+    "--float", "floating", is_flag=True, help="An address of the router's own, which floats."
+)
+@SETTINGS
+def router_nic_attach(
+    router: str, file: str | None, network: str | None, ip: str | None, floating: bool,
+    settings: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Attach a NIC to a router."""
+    floats = {"FLOATING_IP": "YES"} if floating else {}
+    text = device("NIC", file, referring("NETWORK", network) | {"IP": ip} | floats, settings)
+    client = current().client()
+    client.call("vrouter.attachnic", id_of(client, KINDS["vrouter"], router), text)
+
+
+@click.command(
     "nic-update", cls=InnCommand,
     help="Change attributes of a NIC; those that are not given stay, unless --replace says otherwise.",
     epilog=examples("inn vm nic-update web 0 --set INBOUND_AVG_BW=1000"),

@@ -84,6 +84,9 @@ SPECIAL: dict[str, dict[str, _Special]] = {
     "secgroup": {
         "create": ("Objects", "secgroup", "secgroup_create", "Make a security group."),
     },
+    "vrouter": {
+        "nic-attach": ("Devices", "devices", "router_nic_attach", "Give it and its VMs a NIC."),
+    },
     "datastore": {
         "create": ("Objects", "create_resources", "datastore_create", "Make a datastore.")
     },

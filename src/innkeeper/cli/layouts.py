@@ -284,6 +284,16 @@ _LAYOUTS = {
             )),
         ),
     ),
+    "vrouter": Layout(
+        "VIRTUAL ROUTER",
+        (*_OWNED, Fact("VMS", _ids("VMS"))),
+        (
+            Section("NICS", "TEMPLATE/NIC", (
+                _column("ID", "NIC_ID"), _column("NETWORK", width=16), _column("FLOATING", "FLOATING_IP", 8),
+                _column("IP", width=15), _column("MAC", width=17),
+            )),
+        ),
+    ),
     "hook": Layout(
         "HOOK",
         (*_GLOBAL, Fact("TYPE", "TYPE"), Fact("LOCK", _lock)),

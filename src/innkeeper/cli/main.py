@@ -35,6 +35,7 @@ COMMANDS = {
     "template": _objects("template", "What VMs are made from."),
     "image": _objects("image", "Disk images."),
     "network": _objects("network", "Virtual networks and their addresses."),
+    "vrouter": _objects("vrouter", "Routers between networks, made of VMs."),
     "secgroup": _objects("secgroup", "Rules for what may come to and from VMs."),
     "host": _objects("host", "The machines that run VMs."),
     "cluster": _objects("cluster", "Hosts, networks and datastores that belong together."),

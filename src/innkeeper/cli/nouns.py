@@ -46,6 +46,17 @@ VM_GROUP = Kind(
     verbs=_MADE,
 )  # fmt: skip
 
+VROUTER = Kind(
+    "vrouter", "virtual router", "virtual routers", "vrouter", "vrouterpool", "VROUTER",
+    columns=(
+        ID, *OWNER, NAME,
+        Column("VMS", 12, joined("VMS/ID"), left=True),
+        Column("NETWORKS", 24, joined("TEMPLATE/NIC/NETWORK"), left=True),
+    ),
+    default=("ID", "USER", "GROUP", "NAME", "VMS", "NETWORKS"),
+    verbs=_MADE,
+)  # fmt: skip
+
 DOCUMENT = Kind(
     "document", "document", "documents", "document", "documentpool", "DOCUMENT",
     columns=(ID, *OWNER, NAME, Column("TYPE", 6, "TYPE")),
@@ -120,4 +131,4 @@ BACKUP_JOB = Kind(
     verbs=_MADE,
 )  # fmt: skip
 
-NOUNS = (VNTEMPLATE, VM_GROUP, DOCUMENT, HOOK, ZONE, MARKET, MARKET_APP, BACKUP_JOB)
+NOUNS = (VNTEMPLATE, VM_GROUP, VROUTER, DOCUMENT, HOOK, ZONE, MARKET, MARKET_APP, BACKUP_JOB)

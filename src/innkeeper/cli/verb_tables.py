@@ -323,6 +323,19 @@ DOCUMENT = (
     Verb("clone", "document.clone", "Copy a document.", (ID, "name"), (Arg("name"),), "ID"),
 )  # fmt: skip
 
+V_ROUTER = (
+    Verb(
+        "instantiate", "vrouter.instantiate", "Make VMs of a router from a template with VROUTER=YES.",
+        (ID, "multiple", "template", "name", "hold", "extra"),
+        (Arg("template", "template"), Opt(("-m", "--multiple"), "How many (1).", number=True, default=1),
+         Opt(("--name",), "Their names; %i counts."), Flag("--hold", "Do not let them be placed yet."),
+         Opt(("--extra",), "More for the template: attributes as in a file.")),
+        examples=("inn vrouter instantiate edge router -m 2",),
+    ),
+    Verb("nic-detach", "vrouter.detachnic", "Take a NIC from a router and its VMs.", (ID, "nic"),
+         (Arg("nic", number=True),), section="Devices"),
+)  # fmt: skip
+
 TABLES: dict[str, tuple[Verb, ...]] = {
     "vm": VM,
     "host": HOST,
@@ -338,6 +351,7 @@ TABLES: dict[str, tuple[Verb, ...]] = {
     "acl": ACL,
     "vntemplate": VNTEMPLATE,
     "vmgroup": VM_GROUP,
+    "vrouter": V_ROUTER,
     "document": DOCUMENT,
     "hook": HOOK,
     "zone": ZONE,

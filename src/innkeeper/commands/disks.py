@@ -23,6 +23,8 @@ def attach(tx: Transaction, caller: Caller, vm_id: int, text: str) -> int:
     vm = need(tx.world, Vm, vm_id, caller, right_for("disk-attach"))
     check_restricted(caller, Vm.KIND, template.only(["DISK"]))
     given = only_vector(template, "DISK", vm_id)
+    if "VROUTER_ID" in vm.template:
+        raise wrong_state(f"VM {vm_id} is part of a virtual router, whose VMs are alike", vm_id)
     shown = shown_during(tx.world, vm, "disk-attach")
     if len(vm.disks) >= MAX_DISKS:
         raise wrong_state(f"A VM has at most {MAX_DISKS} DISKs.", vm_id)

@@ -7,6 +7,7 @@ import zlib
 from innkeeper.model import addresses
 from innkeeper.model.addresses import RangeProblem
 from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
+from innkeeper.model.nouns import VRouter
 from innkeeper.model.objects import AddressRange, Network
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import NetworkState
@@ -161,12 +162,11 @@ def _check_apart(
 
 def _leased(world: World, network_id: int) -> list[Vector]:
     """The NICs that hold leases of a network."""
-    return [
-        nic
-        for number in world.leases.vms_of(network_id)
-        for nic in (*world.vms[number].nics, *world.vms[number].aliases)
-        if nic.get("NETWORK_ID") == str(network_id) and "AR_ID" in nic
-    ]
+    vms = (world.vms[number] for number in world.leases.vms_of(network_id))
+    routers = (world.table(VRouter)[number] for number in world.leases.routers_of(network_id))
+    held = [nic for vm in vms for nic in (*vm.nics, *vm.aliases)]
+    held += [nic for router in routers for nic in router.nics]
+    return [n for n in held if n.get("NETWORK_ID") == str(network_id) and "AR_ID" in n]
 
 
 def _range(network_id: int, number: int, vector: Vector) -> AddressRange:
@@ -195,6 +195,9 @@ def delete(tx: Transaction, caller: Caller, network_id: int) -> int:
             f"Cannot delete virtual network. Network {network_id} has leases of VMs: {vms[:10]}",
             network_id,
         )
+    if routers := sorted(tx.world.leases.routers_of(network_id)):
+        text = f"Network {network_id} has leases of virtual routers: {routers[:10]}"
+        raise wrong_state(f"Cannot delete virtual network. {text}", network_id)
     made = sorted(tx.world.reservations.of(network_id))
     if made:
         raise wrong_state(

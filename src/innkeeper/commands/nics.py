@@ -37,6 +37,27 @@ def attach(tx: Transaction, caller: Caller, vm_id: int, text: str) -> int:
     name = "NIC_ALIAS" if "NIC_ALIAS" in template else "NIC"
     check_restricted(caller, Vm.KIND, template.only(["NIC", "NIC_ALIAS"]))
     given = only_vector(template, name, vm_id)
+    _check_own(vm)
+    _attach(tx, caller, vm, name, given)
+    return vm_id
+
+
+def attach_routed(tx: Transaction, caller: Caller, vm: Vm, given: Vector) -> None:
+    """Gives a VM of a virtual router the NIC that its router got."""
+    _attach(tx, caller, vm, "NIC", given)
+
+
+def _check_own(vm: Vm) -> None:
+    """The NICs of a virtual router's VM are its router's."""
+    if "VROUTER_ID" in vm.template:
+        router = vm.template.get("VROUTER_ID")
+        raise wrong_state(
+            f"VM {vm.id} is part of virtual router {router}, which has its NICs", vm.id
+        )
+
+
+def _attach(tx: Transaction, caller: Caller, vm: Vm, name: str, given: Vector) -> None:
+    vm_id = vm.id
     shown_during(tx.world, vm, "nic-attach")
     if len(vm.nics) + len(vm.aliases) >= MAX_NICS:
         raise wrong_state(f"A VM has at most {MAX_NICS} NICs.", vm_id)
@@ -47,7 +68,6 @@ def attach(tx: Transaction, caller: Caller, vm_id: int, text: str) -> int:
     except Problem as wrong:
         raise wrong_state(f"Could not add a new {name}: {wrong.plain}", vm_id) from None
     _begin_attach(tx, tx.change(vm, used_nics=number + 1), caller, draft, nic)
-    return vm_id
 
 
 def _begin_attach(tx: Transaction, vm: Vm, caller: Caller, draft: Draft, nic: Vector) -> None:
@@ -86,6 +106,13 @@ def _next(vm: Vm) -> int:
 def detach(tx: Transaction, caller: Caller, vm_id: int, nic_id: int) -> int:
     """Takes a NIC, with its aliases, or one alias from a VM; their addresses are free then."""
     vm = need(tx.world, Vm, vm_id, caller, right_for("nic-detach"))
+    _check_own(vm)
+    detach_routed(tx, caller, vm, nic_id)
+    return vm_id
+
+
+def detach_routed(tx: Transaction, caller: Caller, vm: Vm, nic_id: int) -> None:
+    """Takes a NIC from a VM, also from one of a virtual router."""
     shown_during(tx.world, vm, "nic-detach")
     nic = nic_of(vm, nic_id)
     alias = "ALIAS_ID" in nic
@@ -94,7 +121,6 @@ def detach(tx: Transaction, caller: Caller, vm_id: int, nic_id: int) -> int:
         VmAction.ALIAS_DETACH if alias else VmAction.NIC_DETACH,
         held=_held(vm, nic_id), after=_without(vm, nic),
     )  # fmt: skip
-    return vm_id
 
 
 def nic_of(vm: Vm, nic_id: int) -> Vector:

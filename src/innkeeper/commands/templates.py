@@ -1,7 +1,9 @@
 """VM templates, and making VMs from them."""
 
-from innkeeper.model.objects import VmTemplate
+from innkeeper.model.errors import wrong_state
+from innkeeper.model.objects import EMPTY, VmTemplate
 from innkeeper.model.permissions import Caller
+from innkeeper.model.template import Template, as_bool
 from innkeeper.model.world import Transaction, World
 
 from . import common, vms
@@ -34,11 +36,20 @@ def instantiate(
     """Makes a VM from a template; `extra` is merged over it."""
     origin = usable(tx.world, VmTemplate, template_id, caller)
     check_trusted(tx.world, caller, origin)
+    if as_bool(origin.template.get("VROUTER") or "NO"):
+        text = f"Template {template_id} is for virtual routers (VROUTER=YES): instantiate a router"
+        raise wrong_state(text, template_id)
     return make_vm(tx, caller, origin, name, hold, extra)
 
 
 def make_vm(
-    tx: Transaction, caller: Caller, origin: VmTemplate, name: str, hold: bool, extra: str
+    tx: Transaction,
+    caller: Caller,
+    origin: VmTemplate,
+    name: str,
+    hold: bool,
+    extra: str,
+    filled: Template = EMPTY,
 ) -> int:
     """Makes a VM from a template that may be used."""
     template = origin.template
@@ -48,4 +59,6 @@ def make_vm(
         check_restricted(caller, VmTemplate.KIND, more, template)
         template = template.merged(more)
     template = template.without("NAME").with_("TEMPLATE_ID", str(origin.id))
-    return vms.create(tx, caller, template, name=name or None, hold=hold, prefix=origin.name)
+    return vms.create(
+        tx, caller, template, name=name or None, hold=hold, prefix=origin.name, filled=filled
+    )

@@ -8,7 +8,7 @@ from innkeeper.model import hypervisors, processors
 from innkeeper.model.errors import Code, invalid, wrong_state
 from innkeeper.model.expressions import ExpressionError, compile_requirement
 from innkeeper.model.names import NameProblem, check_name
-from innkeeper.model.objects import Datastore, Host, Vm
+from innkeeper.model.objects import EMPTY, Datastore, Host, Vm
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import DatastoreType, HostState, VmState
 from innkeeper.model.template import Template, as_bool
@@ -38,7 +38,8 @@ from .restricted import check_restricted
 LONGEST_PREFIX = 100
 #: What the front end writes into templates itself; what users write there is not taken.
 GIVEN = (
-    "VMID", "VROUTER_ID", "AUTOMATIC_REQUIREMENTS", "AUTOMATIC_DS_REQUIREMENTS", "AUTOMATIC_NIC_REQUIREMENTS",
+    "VMID", "VROUTER_ID", "VROUTER_KEEPALIVED_ID", "VROUTER_KEEPALIVED_PASSWORD",
+    "AUTOMATIC_REQUIREMENTS", "AUTOMATIC_DS_REQUIREMENTS", "AUTOMATIC_NIC_REQUIREMENTS",
 )  # fmt: skip
 #: The right that an operation on a VM needs (spec: xmlrpc-methods.md section 5); others need MANAGE.
 ADMIN_OPERATIONS = frozenset(
@@ -91,8 +92,9 @@ def create(
     name: str | None,
     hold: bool,
     prefix: str,
+    filled: Template = EMPTY,
 ) -> int:
-    """Makes a VM; it waits for placement, on hold, or for its images."""
+    """Makes a VM; it waits for placement, on hold, or for its images. What is `filled` in, users cannot write."""
     number = tx.new_id(Vm)
     name = name or f"{prefix[:LONGEST_PREFIX]}-{number}"
     try:
@@ -100,7 +102,7 @@ def create(
     except NameProblem as wrong:
         raise invalid(str(wrong)) from None
     scheduled = template.vectors("SCHED_ACTION")
-    template = template.without("NAME", "SCHED_ACTION", *GIVEN)
+    template = template.without("NAME", "SCHED_ACTION", *GIVEN).merged(filled)
     draft = Draft(tx, caller, number, name, template.only(CORE), template.without(*CORE))
     parts = (
         unavailable,

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Iterator
 
-from .indexes import mac_number
+from .indexes import FIRST_ROUTER, mac_number
 from .objects import AddressRange, Network
 from .template import Vector, as_int
 from .world import World
@@ -168,7 +168,12 @@ HELD, _RESERVED = -1, -2
 
 def reservation(owner: int) -> int | None:
     """The network whose reservation a lease belongs to; None when it is not reserved."""
-    return _RESERVED - owner if owner <= _RESERVED else None
+    return _RESERVED - owner if FIRST_ROUTER < owner <= _RESERVED else None
+
+
+def router(owner: int) -> int | None:
+    """The virtual router that a lease belongs to; None when that is no router's."""
+    return FIRST_ROUTER - owner if owner <= FIRST_ROUTER else None
 
 
 def reserved(world: World, network: Network, ar: AddressRange) -> list[tuple[int, int, int]]:

@@ -6,6 +6,7 @@ Each index has `change(old, new)`: the record as it was and as it will be (None:
 from collections.abc import Callable, Collection, Mapping
 
 from . import affinity
+from .nouns import VRouter
 from .objects import Network, Operation, Owned, Record, User, Vm
 from .states import MIGRATIONS, VmState
 from .template import as_int
@@ -116,20 +117,25 @@ def mac_number(mac: str) -> int:
     return int(mac.replace(":", ""), 16)
 
 
-def _leases_of(vm: Vm | None) -> dict[tuple[int, int], list[int]]:
-    """The leases of a VM: (network, range) -> MAC numbers."""
+#: Who has a lease, where that is not a VM: numbers of virtual routers count down from this one.
+FIRST_ROUTER = -(1 << 40)
+
+
+def _leases_of(holder: Vm | VRouter | None) -> tuple[int, dict[tuple[int, int], list[int]]]:
+    """Who holds leases, and which: (network, range) -> MAC numbers."""
     found: dict[tuple[int, int], list[int]] = {}
-    if vm is None or vm.state is VmState.DONE:
-        return found
-    for nic in (*vm.nics, *vm.aliases):
+    if holder is None or (isinstance(holder, Vm) and holder.state is VmState.DONE):
+        return -1, found
+    router = isinstance(holder, VRouter)
+    for nic in holder.nics if isinstance(holder, VRouter) else (*holder.nics, *holder.aliases):
         if "AR_ID" in nic and "NETWORK_ID" in nic:
             key = int(nic["NETWORK_ID"]), int(nic["AR_ID"])
             found.setdefault(key, []).append(mac_number(nic["MAC"]))
-    return found
+    return FIRST_ROUTER - holder.id if router else holder.id, found
 
 
 class Leases:
-    """Addresses in use: they belong to VMs and end with them, so that they cannot leak."""
+    """Addresses in use: they belong to VMs and virtual routers and end with them, so that they cannot leak."""
 
     def __init__(self) -> None:
         self._ranges: dict[tuple[int, int], dict[int, int]] = {}
@@ -138,26 +144,45 @@ class Leases:
         same_state = old and new and (old.state is VmState.DONE) == (new.state is VmState.DONE)
         if old and new and same_state and old.template is new.template:
             return
-        for key, macs in _leases_of(old).items():
+        self._replace(old, new)
+
+    def change_router(self, old: VRouter | None, new: VRouter | None) -> None:
+        if not (old and new and old.template is new.template):
+            self._replace(old, new)
+
+    def _replace(self, old: Vm | VRouter | None, new: Vm | VRouter | None) -> None:
+        for key, macs in _leases_of(old)[1].items():
             for mac in macs:
                 self._ranges[key].pop(mac, None)
-        for key, macs in _leases_of(new).items():
-            taken = self._ranges.setdefault(key, {})
-            for mac in macs:
-                taken[mac] = new.id if new else -1
+        owner, leased = _leases_of(new)
+        for key, macs in leased.items():
+            self._ranges.setdefault(key, {}).update(dict.fromkeys(macs, owner))
 
     def of(self, network_id: int, range_id: int) -> Mapping[int, int]:
-        """The leases of a range: MAC number -> VM."""
+        """The leases of a range: MAC number -> VM (or virtual router, as `FIRST_ROUTER` says)."""
         return self._ranges.get((network_id, range_id), {})
+
+    def _owners(self, network_id: int) -> set[int]:
+        return {
+            owner
+            for (net, _), taken in self._ranges.items()
+            if net == network_id
+            for owner in taken.values()
+        }
 
     def vms_of(self, network_id: int) -> set[int]:
         """The VMs that hold a lease of a network."""
-        return {
-            vm
-            for (net, _), taken in self._ranges.items()
-            if net == network_id
-            for vm in taken.values()
-        }
+        return {owner for owner in self._owners(network_id) if owner >= 0}
+
+    def routers_of(self, network_id: int) -> set[int]:
+        """The virtual routers that hold a lease of a network."""
+        return {FIRST_ROUTER - owner for owner in self._owners(network_id) if owner < 0}
+
+
+def routers_of(vm: Vm) -> set[int]:
+    """The virtual router that a VM is part of."""
+    number = as_int(vm.template.get("VROUTER_ID") or "")
+    return set() if number is None else {number}
 
 
 def images_of(vm: Vm) -> set[int]:

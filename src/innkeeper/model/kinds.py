@@ -2,7 +2,7 @@
 
 from .catalogue import Market, MarketApp, Zone
 from .jobs import BackupJob
-from .nouns import Document, Hook, HookRun, VmGroup, VnTemplate
+from .nouns import Document, Hook, HookRun, VmGroup, VnTemplate, VRouter
 from .objects import (
     AclRule,
     Cluster,
@@ -28,7 +28,7 @@ KINDS: dict[str, type[Record]] = {
     for kind in (
         User, Group, AclRule, Vdc, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm,
         Operation, Setting,
-        VnTemplate, VmGroup, Document, Hook, HookRun, Zone, Market, MarketApp, BackupJob,
+        VnTemplate, VmGroup, VRouter, Document, Hook, HookRun, Zone, Market, MarketApp, BackupJob,
         Replay,
         DefaultQuotas,
     )

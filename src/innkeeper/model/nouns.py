@@ -1,11 +1,13 @@
-"""Nouns that hold what users write for others to act on: templates of networks, groups of VMs, documents, hooks."""
+"""Nouns that hold what users write for others to act on: templates of networks, groups of VMs, routers, documents,
+hooks.
+"""
 
 from typing import ClassVar
 
 import msgspec
 
 from .objects import EMPTY, Lock, Lockable, Record
-from .template import Template
+from .template import Template, Vector
 
 
 class VnTemplate(Lockable, frozen=True, omit_defaults=True, kw_only=True):
@@ -58,6 +60,27 @@ class VmGroup(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     def role(self, name: str) -> Role | None:
         """The role with this name."""
         return next((role for role in self.roles if role.name == name), None)
+
+
+class VRouter(Lockable, frozen=True, omit_defaults=True, kw_only=True):
+    """A virtual router: NICs (in its template), of which each of its VMs has one like it.
+
+    Floating NICs have a lease of their own, which belongs to whichever VM is the active one. Its VMs follow from their
+    VROUTER_ID. `used_nics` is the number after the highest that a NIC of it ever had; one that is `ending` waits for
+    the last of its VMs to end.
+    """
+
+    KIND: ClassVar[str] = "vrouter"
+    LABEL: ClassVar[str] = "virtual router"
+    ACL: ClassVar[str] = "VROUTER"
+
+    used_nics: int = 0
+    ending: bool = False
+
+    @property
+    def nics(self) -> tuple[Vector, ...]:
+        """NIC vectors in order of NIC_ID."""
+        return self.template.vectors("NIC")
 
 
 class Hook(Record, frozen=True, omit_defaults=True, kw_only=True):

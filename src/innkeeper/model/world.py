@@ -32,11 +32,13 @@ from .indexes import (
     Users,
     images_of,
     ports_of,
+    routers_of,
     security_groups_of,
     vm_groups_of,
 )
 from .jobs import BackupJob
 from .kinds import KINDS
+from .nouns import VRouter
 from .objects import (
     AclRule,
     Cluster,
@@ -131,6 +133,7 @@ class World:
         self.group_users = Users(security_groups_of)
         self.screens = Users(ports_of)
         self.redirects = Redirects()
+        self.router_vms = Users(routers_of)
         self.vm_group_users = Users(vm_groups_of)
         self.reservations = Reservations()
         self.members = Members()
@@ -149,6 +152,7 @@ class World:
                 self.group_users.change,
                 self.screens.change,
                 self.redirects.change,
+                self.router_vms.change,
                 self.vm_group_users.change,
                 self.pending.change,
                 self.timetable.change,
@@ -160,6 +164,7 @@ class World:
             AclRule.KIND: (self.access.change,),
             BackupJob.KIND: (self.job_timetable.change, self.names.change),
             Operation.KIND: (self.open.change,),
+            VRouter.KIND: (self.leases.change_router,),
         }
         for name in KINDS:
             self._indexes.setdefault(name, (self.names.change,))

@@ -25,11 +25,13 @@ from innkeeper.commands import (
     templates,
     users,
     vms,
+    vrouters,
 )
 from innkeeper.commands.auth import caller_of
 from innkeeper.lifecycle.actions import ACTIONS
 from innkeeper.lifecycle.machine import TRANSITIONS, phase
 from innkeeper.model.errors import Refusal
+from innkeeper.model.nouns import VRouter
 from innkeeper.model.objects import Host, Image, Record, Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmState
@@ -109,6 +111,7 @@ class People:
             (1, self._image_switch),
             (2, self._network),
             (2, self._security_group),
+            (1, self._router),
             (2, self._update),
             (3, self._schedule),
             (1, self._instantiate),
@@ -539,6 +542,28 @@ class People:
             lambda tx: secgroups.commit(tx, caller, number, again),
             lambda tx: secgroups.allocate(tx, caller, f"NAME={name}\n{rule}"),
             lambda tx: secgroups.delete(tx, caller, number),
+        )
+        await self._ask(self.chance.choice(changes))
+
+    async def _router(self) -> None:
+        """A virtual router is made with VMs, gets or loses a NIC, or goes; most often by an administrator."""
+        caller = self.zone.admin if self.chance.random() < 0.8 else self._somebody()
+        router, name = self._any(self.zone.world.table(VRouter)), self._name("router")
+        number, nic = router.id if router is not None else 0, self.chance.randrange(3)
+        wish = f"NIC=[NETWORK_ID={self.chance.randrange(NETWORKS)},FLOATING_IP=YES]"
+        small = f"NAME={name}\nCPU=0.25\nMEMORY=128\nVROUTER=YES"
+
+        def made(tx: Transaction) -> int:
+            template = templates.allocate(tx, caller, small)
+            router = vrouters.allocate(tx, caller, f"NAME={name}\n{wish}")
+            return vrouters.instantiate(tx, caller, router, 2, template, "", False, "")
+
+        changes: tuple[Callable[[Transaction], int], ...] = (
+            made,
+            made,
+            lambda tx: vrouters.attach_nic(tx, caller, number, wish),
+            lambda tx: vrouters.detach_nic(tx, caller, number, nic),
+            lambda tx: vrouters.delete(tx, caller, number),
         )
         await self._ask(self.chance.choice(changes))
 

@@ -173,7 +173,7 @@ def left_over(world: World, machines: dict[str, Machine]) -> Iterator[Violation]
                 ("host", host.id), f"{room.cpu} CPU and {room.memory} KiB are still taken"
             )
     for network in world.networks:
-        if vms := world.leases.vms_of(network.id):
+        if vms := world.leases.vms_of(network.id) | world.leases.routers_of(network.id):
             yield Violation(("network", network.id), f"leases are left: {vms}")
     for machine in machines.values():
         if left := machine.left():

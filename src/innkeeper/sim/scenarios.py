@@ -20,11 +20,13 @@ from innkeeper.commands import (
     secgroups,
     snapshots,
     vms,
+    vrouters,
 )
 from innkeeper.lifecycle.engine import PROCEDURES
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import cold
 from innkeeper.model.errors import Refusal
+from innkeeper.model.nouns import VRouter
 from innkeeper.model.objects import Host, Image, SecurityGroup, Vm
 from innkeeper.model.states import ImageState, VmState
 from innkeeper.model.world import World
@@ -492,6 +494,8 @@ async def end_everything(zone: Zone) -> None:
         if vm.state is not VmState.DONE:
             await _recover(3)(zone, vm.id)
     await zone.until(zone.idle, 3600, "all VMs have ended")
+    for router in list(zone.world.table(VRouter)):
+        await _end_router(zone, router.id)
     for image in list(zone.world.images):
         await _force_image_out(zone, image.id)
     await zone.until(zone.idle, 3600, "all images are deleted")
@@ -499,6 +503,10 @@ async def end_everything(zone: Zone) -> None:
 
 async def _force_image_out(zone: Zone, number: int) -> None:
     await zone.do(lambda tx: images.delete(tx, zone.admin, number, True))
+
+
+async def _end_router(zone: Zone, number: int) -> None:
+    await zone.do(lambda tx: vrouters.delete(tx, zone.admin, number))
 
 
 async def _end_vm(zone: Zone, number: int) -> None:

@@ -257,6 +257,28 @@ def loose_group(cloud: Cloud) -> int:
     return number
 
 
+ROUTER = "NAME=edge\nNIC=[NETWORK=net,FLOATING_IP=YES]\nNIC=[NETWORK=net]"
+
+
+def router(cloud: Cloud) -> int:
+    """A virtual router without VMs."""
+    network(cloud)
+    number: int = cloud.do("one.vrouter.allocate", ROUTER)
+    return number
+
+
+def router_template(cloud: Cloud) -> int:
+    """A template for VMs of virtual routers."""
+    number: int = cloud.do("one.template.allocate", f"{VM}\nVROUTER=YES")
+    return number
+
+
+def wished_router(cloud: Cloud) -> list[Any]:
+    """What a router is made of."""
+    network(cloud)
+    return [ROUTER]
+
+
 def in_group(cloud: Cloud) -> int:
     """A VM that belongs to a VM group."""
     return cloud.add_vm(f"{VM}\nVMGROUP=[VMGROUP_ID={vm_group(cloud)},ROLE=back]")
@@ -471,6 +493,21 @@ EXAMPLES: dict[str, Make] = {
     **everything("vmgroup", vm_group),
     **locking("vmgroup", vm_group),
     "one.vmgrouppool.info": just(-2, -1, -1),
+    "one.vrouter.allocate": wished_router,
+    "one.vrouter.instantiate": lambda cloud: [
+        router(cloud),
+        2,
+        router_template(cloud),
+        "",
+        True,
+        "",
+    ],
+    "one.vrouter.attachnic": on(router, "NIC=[NETWORK=net]"),
+    "one.vrouter.detachnic": on(router, 1),
+    "one.vrouter.delete": on(router),
+    **everything("vrouter", router),
+    **locking("vrouter", router),
+    "one.vrouterpool.info": just(-2, -1, -1),
     "one.vm.vmgroupadd": lambda cloud: [cloud.add_vm(), vm_group(cloud), "back"],
     "one.vm.vmgroupdel": on(in_group),
     "one.hook.allocate": just(HOOK),
@@ -606,4 +643,4 @@ ANSWERS_NEW = frozenset(
     for name in EXAMPLES
     if name.rpartition(".")[2]
     in ("allocate", "clone", "instantiate", "disksaveas", "reserve", "addrule")
-)
+) - {"one.vrouter.instantiate"}

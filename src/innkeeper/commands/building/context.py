@@ -15,6 +15,8 @@ from .draft import Draft, problem
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Characters that the context of one VM may have in all, and what its variables may grow to.
 LIMIT = 1 << 20
+#: What VMs of a virtual router are told of it.
+ROUTER = ("VROUTER_ID", "VROUTER_KEEPALIVED_ID", "VROUTER_KEEPALIVED_PASSWORD")
 
 
 def fill(draft: Draft) -> None:
@@ -42,6 +44,8 @@ def _completed(draft: Draft, given: Vector, scope: "_Budget") -> Vector:
     if as_bool(made.get("NETWORK")):
         made = _of_network(draft) | made
     made["VMID"] = str(draft.number)
+    told = {name: draft.template.get(name) for name in ROUTER if draft.routed}
+    made |= {name: value for name, value in told.items() if value}
     if sum(len(value) for value in made.values()) > LIMIT:
         raise problem(f"CONTEXT has more than {LIMIT} characters.")
     return made

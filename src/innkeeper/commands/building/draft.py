@@ -13,7 +13,7 @@ CORE = frozenset({
     "DISK_COST", "TEMPLATE_ID", "EMULATOR", "SUBMIT_ON_HOLD", "CLONING_TEMPLATE_ID", "OS", "CPU_MODEL", "FEATURES",
     "TPM", "MEMORY_ENCRYPTION", "IOMMU", "HYPERV_OPTIONS", "SPICE_OPTIONS", "RAW", "DISK", "NIC", "NIC_ALIAS",
     "NIC_DEFAULT", "GRAPHICS", "VIDEO", "INPUT", "PCI", "TOPOLOGY", "NUMA_NODE", "VMGROUP", "CONTEXT",
-    "TM_MAD_SYSTEM", "VROUTER_ID",
+    "TM_MAD_SYSTEM", "VROUTER_ID", "VROUTER_KEEPALIVED_ID", "VROUTER_KEEPALIVED_PASSWORD",
 })  # fmt: skip
 
 
@@ -33,6 +33,11 @@ class Draft:
     nics: list[Vector] = field(default_factory=list)
     aliases: list[Vector] = field(default_factory=list)
     backup: Vector = field(default_factory=dict)
+
+    @property
+    def routed(self) -> bool:
+        """Is it a virtual router's? Then its NICs tell of the router's addresses."""
+        return "VROUTER_ID" in self.template
 
     @property
     def world(self) -> World:

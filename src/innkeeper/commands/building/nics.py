@@ -10,7 +10,7 @@ from innkeeper.model import addresses
 from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.objects import AddressRange, Network
 from innkeeper.model.states import NetworkState
-from innkeeper.model.template import Template, Vector, as_int
+from innkeeper.model.template import Template, Vector, as_bool, as_int
 
 from .. import secgroups
 from ..common import replaced, usable
@@ -27,8 +27,10 @@ _CHOSEN = ("IP", "IP6", "MAC")
 #: What the front end fills in.
 _GIVEN = frozenset({
     "NIC_ID", "ALIAS_ID", "ALIAS_IDS", "PARENT_ID", "ATTACH", "AR_ID", "BRIDGE_TYPE", "VN_MAD", "PHYDEV", "CLUSTER_ID",
-    "PARENT_NETWORK_ID", "IP6_LINK", "IP6_ULA", "IP6_GLOBAL", "ORDER",
+    "PARENT_NETWORK_ID", "IP6_LINK", "IP6_ULA", "IP6_GLOBAL", "ORDER", "VROUTER_IP", "VROUTER_MAC", "VROUTER_IP6",
+    "VROUTER_IP6_GLOBAL", "VROUTER_NIC_ID",
 })  # fmt: skip
+_ROUTED = frozenset(name for name in _GIVEN if name.startswith("VROUTER_"))
 #: NICs of one VM at most.
 MAX_NICS = 256
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
@@ -71,14 +73,31 @@ def another_alias(draft: Draft, given: Vector, number: int) -> Vector:
 def _made(
     draft: Draft, given: Vector, number: int, taken: set[tuple[int, int, int]], what: str = "NIC"
 ) -> Vector:
-    nic = {name: value for name, value in given.items() if name not in _GIVEN}
+    ours = _GIVEN - _ROUTED if draft.routed else _GIVEN
+    nic = {name: value for name, value in given.items() if name not in ours}
+    network = network_of(draft, nic, what)
+    draft.restrict(network.clusters, f"network {network.id}")
+    made = _leased(draft, nic, number, network, taken)
+    if draft.routed and as_bool(made.get("FLOATING_ONLY") or "NO"):
+        made = {
+            name: value for name, value in made.items() if name not in ("IP", "IP6", "IP6_GLOBAL")
+        }
+    return made
+
+
+def network_of(draft: Draft, nic: Vector, what: str) -> Network:
+    """The network that a NIC names, which must be ready, and for the caller to use."""
     if not any(name in nic for name in ("NETWORK", "NETWORK_ID")):
         raise problem(f"{what} needs NETWORK or NETWORK_ID.")
     network = usable(draft.world, Network, _network_id(draft, nic), draft.caller)
     if network.state is not NetworkState.READY:
         raise Refusal(Code.ACTION, f"Network {network.id} is {network.state.name}.", network.id)
-    draft.restrict(network.clusters, f"network {network.id}")
-    return _leased(draft, nic, number, network, taken)
+    return network
+
+
+def one_lease(draft: Draft, nic: Vector, network: Network) -> tuple[AddressRange, int]:
+    """The lease that a NIC asks for, or the next one that is free."""
+    return _lease(draft, nic, network, set())
 
 
 def _alias(draft: Draft, given: Vector, number: int, taken: set[tuple[int, int, int]]) -> Vector:

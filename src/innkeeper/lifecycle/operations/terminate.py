@@ -3,7 +3,7 @@
 RUNNING or UNKNOWN -> SHUTDOWN -> EPILOG -> DONE; POWEROFF or SUSPENDED -> EPILOG -> DONE.
 """
 
-from innkeeper.lifecycle import engine
+from innkeeper.lifecycle import engine, routers
 from innkeeper.lifecycle.engine import Procedure, Step, register
 from innkeeper.lifecycle.kept import let_go
 from innkeeper.lifecycle.machine import move, phase
@@ -29,7 +29,9 @@ def done(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> Vm:
     history = closed(tx, vm, action, caller)
     vm = let_go(tx, vm, ended=True)
     tx.wake = True
-    return move(tx, vm, "DONE", history=history, etime=tx.second, deploy_id="", redirects=())
+    ended = move(tx, vm, "DONE", history=history, etime=tx.second, deploy_id="", redirects=())
+    routers.left(tx, ended)
+    return ended
 
 
 def _finish(tx: Transaction, operation: Operation) -> None:

@@ -78,6 +78,7 @@ def test_each_kind_is_created_shown_listed_changed_and_deleted(door: Door) -> No
         "networks": {"template": NETWORK}, "templates": text, "security-groups": text,
         "users": {"name": "carl", "password": "secret", "groups": [1]}, "groups": {"name": "new"}, "vdcs": text,
         "network-templates": text, "documents": {**text, "type": 200},
+        "virtual-routers": {"template": {"name": "new"}},
         "vm-groups": {"template": {"name": "new", "role": {"name": "r"}}},
     }  # fmt: skip
     for resource in RESOURCES:

@@ -10,7 +10,7 @@ from innkeeper.model.errors import Code
 from innkeeper.model.states import ImageState
 from tests.api.xmlrpc.cloud import ALICE, BOB, IMAGE, NETWORK, VM, Cloud, texts
 from tests.api.xmlrpc.documents import schema
-from tests.api.xmlrpc.examples import EXAMPLES, full_vdc, in_group
+from tests.api.xmlrpc.examples import EXAMPLES, full_vdc, in_group, router, router_template
 
 FULL = f"""
 {VM}\nVCPU = 2\nLABELS = blue\nHYPERVISOR = kvm
@@ -435,6 +435,27 @@ def test_the_roles_of_a_vm_group_have_their_vms(cloud: Cloud) -> None:
     assert texts(group, "ROLES/ROLE/VMS") == [str(vm)]
     assert group.findtext("TEMPLATE/ANTI_AFFINED") == "front,back"
     assert cloud.xml("one.vm.info", vm).findtext("TEMPLATE/VMGROUP/ROLE") == "back"
+
+
+def test_a_virtual_router_is_shown_with_its_vms_and_in_its_networks(cloud: Cloud) -> None:
+    made = router(cloud)
+    cloud.do("one.vrouter.instantiate", made, 2, router_template(cloud), "", True, "")
+    shown = cloud.xml("one.vrouter.info", made)
+    schema.check(shown, schema.PLAIN["vrouter"])
+    assert texts(shown, "VMS/ID") == ["0", "1"]
+    assert texts(shown, "TEMPLATE/NIC/IP") == ["10.0.0.1"]
+    net = cloud.xml("one.vn.info", 0)
+    schema.check(net, schema.VNET)
+    assert texts(net, "VROUTERS/ID") == [str(made)]
+    assert [(x.findtext("VROUTER"), x.findtext("VM")) for x in net.iterfind(".//LEASE")][:2] == [
+        (str(made), None), (None, "0"),
+    ]  # fmt: skip
+    pooled = cloud.xml("one.vnpool.info", -2, -1, -1).find("VNET")
+    assert pooled is not None
+    assert f" 0 {0x4000000000000 | made}" in (pooled.findtext("AR_POOL/AR/ALLOCATED") or "")
+    cloud.do("one.vn.chmod", 0, -1, -1, -1, -1, -1, -1, 1, -1, -1)
+    assert texts(cloud.xml("one.vn.info", 0, session=ALICE), "VROUTERS/ID") == []
+    assert texts(cloud.xml("one.vrouterpool.info", -2, -1, -1), "VROUTER/NAME") == ["edge"]
 
 
 def test_documents_are_listed_by_type(cloud: Cloud) -> None:

@@ -34,10 +34,11 @@ from innkeeper.commands import (
     vmgroups,
     vms,
     vntemplates,
+    vrouters,
 )
 from innkeeper.commands.common import check_create, need
 from innkeeper.lifecycle.actions import ACTIONS
-from innkeeper.model.nouns import Document, VmGroup, VnTemplate
+from innkeeper.model.nouns import Document, VmGroup, VnTemplate, VRouter
 from innkeeper.model.objects import (
     Cluster,
     Datastore,
@@ -295,6 +296,20 @@ VM_GROUPS = resource(
     ),
 )  # fmt: skip
 
+VIRTUAL_ROUTERS = resource(
+    "virtual-routers", VRouter,
+    creation(vrouters.allocate),
+    action("update", vrouters.update), action("chown", vrouters.chown, defaults=KEEP),
+    delete=action("delete", vrouters.delete),
+    actions=(
+        action("instantiate", vrouters.instantiate,
+               defaults={"count": 1, "template_id": -1, "name": "", "hold": False, "extra": ""}),
+        action("attach-nic", vrouters.attach_nic),
+        action("detach-nic", vrouters.detach_nic),
+    ),
+    extra=views.VIRTUAL_ROUTER,
+)  # fmt: skip
+
 DOCUMENTS = resource(
     "documents", Document,
     creation(documents.allocate, names={"number": "type"}),
@@ -371,6 +386,6 @@ OPERATIONS = Resource(
 
 RESOURCES: Final = (
     VMS, HOSTS, CLUSTERS, IMAGES, DATASTORES, NETWORKS, TEMPLATES, SECURITY_GROUPS, NETWORK_TEMPLATES,
-    VM_GROUPS, DOCUMENTS, USERS, GROUPS, VDCS,
+    VM_GROUPS, VIRTUAL_ROUTERS, DOCUMENTS, USERS, GROUPS, VDCS,
     OPERATIONS,
 )  # fmt: skip

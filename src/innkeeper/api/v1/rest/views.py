@@ -131,6 +131,10 @@ SECURITY_GROUP: dict[str, Extra] = {
     **_OPEN,
 }
 
+VIRTUAL_ROUTER: dict[str, Extra] = {
+    "vms": (Numbers, lambda world, caller, router: sorted(world.router_vms.of(router.id))),
+}
+
 
 # ---- people
 

@@ -21,11 +21,11 @@ from innkeeper.model import addresses
 from innkeeper.model.objects import AddressRange, Network
 from innkeeper.model.template import Vector
 
-#: Which VMs' leases the caller sees.
+#: Whose leases the caller sees, by the numbers that `addresses.used` gives them.
 Visible = Callable[[int], bool]
 
 #: In ALLOCATED an owner is a number whose upper half tells the kind; this is a VM's.
-_VM_BIT, _NETWORK_BIT = 0x1000000000, 0x4000000000
+_VM_BIT, _NETWORK_BIT, _ROUTER_BIT = 0x1000000000, 0x4000000000, 0x4000000000000
 _LOWER_HALF = 0xFFFFFFFF
 
 #: Computed addresses of a range: name of the lease's attribute -> names for the first and the last lease.
@@ -57,7 +57,7 @@ def network(network: Network, uname: str, gname: str) -> tuple[str, str]:
         f"<VLAN_ID_AUTOMATIC>{network.vlan_automatic:d}</VLAN_ID_AUTOMATIC>"
         f"<OUTER_VLAN_ID_AUTOMATIC>{network.outer_vlan_automatic:d}</OUTER_VLAN_ID_AUTOMATIC>"
         "<USED_LEASES>",
-        f"</USED_LEASES><VROUTERS></VROUTERS>{vms}{network.template.to_xml()}<AR_POOL>",
+        f"{vms}{network.template.to_xml()}<AR_POOL>",
     )
 
 
@@ -88,19 +88,23 @@ def _ends(ar: AddressRange) -> str:
 
 
 def _lease(ar: AddressRange, index: int, owner: int) -> str:
-    network = addresses.reservation(owner)
+    network, router = addresses.reservation(owner), addresses.router(owner)
     whose = {"VM": str(owner)} if network is None else {"VNET": str(network)}
+    if router is not None:
+        whose = {"VROUTER": str(router)}
     return f"<LEASE>{children({**addresses.lease(ar, index), **whose})}</LEASE>"
 
 
 def _owner(owner: int) -> int:
-    network = addresses.reservation(owner)
+    network, router = addresses.reservation(owner), addresses.router(owner)
+    if router is not None:
+        return _ROUTER_BIT | router
     return _VM_BIT | owner & _LOWER_HALF if network is None else _NETWORK_BIT | network
 
 
 def _full_range(ar: AddressRange, used: dict[int, int], visible: Visible) -> str:
-    """A range with its leases; held ones belong to nobody and are shown to all."""
-    leases = [_lease(ar, i, vm) for i, vm in sorted(used.items()) if vm < 0 or visible(vm)]
+    """A range with those of its leases that are visible."""
+    leases = [_lease(ar, i, who) for i, who in sorted(used.items()) if visible(who)]
     return (
         f"<AR>{children(_stored(ar))}{_ends(ar)}<USED_LEASES>{len(used)}</USED_LEASES>"
         f"<LEASES>{''.join(leases)}</LEASES></AR>"
@@ -125,4 +129,12 @@ def parts(view: View, record: Network, visible: Visible | None) -> Parts:
         for ar, taken in zip(record.ranges, used, strict=True)
     ]
     count = b"%d" % sum(map(len, used))
-    return head, count, middle, escape("".join(ranges)), escape("</AR_POOL></VNET>")
+    routers = {
+        addresses.router(who)
+        for taken in used
+        for who in taken.values()
+        if visible and visible(who)
+    }
+    listed = ids("VROUTERS", [number for number in routers if number is not None])
+    shown = escape(f"</USED_LEASES>{listed}")
+    return head, count, shown, middle, escape("".join(ranges)), escape("</AR_POOL></VNET>")

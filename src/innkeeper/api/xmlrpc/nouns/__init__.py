@@ -26,13 +26,14 @@ from . import (
     vmgroups,
     vms,
     vntemplates,
+    vrouters,
     zones,
 )
 
 TABLES: Final[tuple[tuple[Method, ...], ...]] = (
     acl.METHODS, clusters.METHODS, datastores.METHODS, groups.METHODS, hosts.METHODS, images.METHODS, networks.METHODS,
     quotas.METHODS, secgroups.METHODS, system.METHODS, templates.METHODS, users.METHODS, vdcs.METHODS, vms.METHODS,
-    documents.METHODS, vmgroups.METHODS, vntemplates.METHODS,
+    documents.METHODS, vmgroups.METHODS, vntemplates.METHODS, vrouters.METHODS,
     hooks.methods(lambda: CHANGES), accounting.METHODS, backupjobs.METHODS, markets.METHODS, zones.METHODS,
 )  # fmt: skip
 

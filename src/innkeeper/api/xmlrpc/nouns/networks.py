@@ -22,6 +22,8 @@ from innkeeper.api.xmlrpc.nouns.generic import Noun
 from innkeeper.api.xmlrpc.wire import Raw
 from innkeeper.commands import networks, reservations
 from innkeeper.commands.common import need
+from innkeeper.model import addresses
+from innkeeper.model.nouns import VRouter
 from innkeeper.model.objects import Network
 from innkeeper.model.permissions import Caller, Right, may
 
@@ -30,8 +32,13 @@ def info(desk: Desk, caller: Caller, network_id: int, _decrypt: bool) -> Answer:
     """The document of a network, with the leases of the VMs that the caller may use."""
     network = need(desk.world, Network, network_id, caller, Right.USE)
 
-    def visible(vm_id: int) -> bool:
-        return may(desk.world, caller, Right.USE, desk.world.vms[vm_id])
+    def visible(owner: int) -> bool:
+        """VMs' and virtual routers' that the caller may use; what is held or reserved is shown to all."""
+        router = addresses.router(owner)
+        if owner < 0 and router is None:
+            return True
+        table = desk.world.vms if router is None else desk.world.table(VRouter)
+        return may(desk.world, caller, Right.USE, table[owner if router is None else router])
 
     return Raw(*documents.parts(desk.view, network, visible))
 
