@@ -13,7 +13,7 @@ import pytest
 from innkeeper.api.xmlrpc.nouns import METHODS
 from innkeeper.cli.objects import KINDS
 from innkeeper.lifecycle.actions import ACTIONS
-from tests.api.xmlrpc.examples import REFUSED
+from tests.api.xmlrpc.refusals import REFUSED
 
 from . import documents
 from .conftest import CannedFrontEnd, Inn
@@ -80,6 +80,8 @@ PAGES = {
         for verb in ("console", "exec", "log", "redirect", "screenshot", "story", "vnc", "why")
     ),
     ("acl", "why"),
+    *(("audit", verb) for verb in ("export", "list", "verify")),
+    *(("operation", verb) for verb in ("cancel", "list", "show", "wait")),
     *(("image", verb) for verb in ("download", "upload", "verify")),
     *(("host", verb) for verb in ("drift", "profile-set", "profile-show", "repair")),
     *(("cluster", verb) for verb in ("profile-set", "profile-show")),
@@ -96,6 +98,11 @@ UNREACHED = {
         ),
         "OpenNebula's servers and tools say this to each other; it is always refused",
     ),
+    **dict.fromkeys(
+        (name for name in REFUSED if name.startswith(("one.cluster.", "one.image.", "one.vm."))),
+        "it is always refused in this release",
+    ),
+    "one.vm.exec": "for programs that look for the end themselves; `inn vm exec` waits for it",
     "one.vmpool.infoset": "for programs that hold a list of numbers; `inn vm show 1,2,3` does it",
 }
 

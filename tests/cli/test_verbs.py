@@ -209,6 +209,8 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
     ("backupjob sched-add 1 SCHED_ACTION=[TIME=5]", "backupjob.schedadd", (1, "SCHED_ACTION=[TIME=5]")),
     ("backupjob sched-update 1 2 SCHED_ACTION=[TIME=5]", "backupjob.schedupdate", (1, 2, "SCHED_ACTION=[TIME=5]")),
     ("backupjob sched-delete 1 2", "backupjob.scheddelete", (1, 2)),
+    ("vm exec-retry 3", "vm.retryexec", (3,)),
+    ("vm exec-cancel 3", "vm.cancelexec", (3,)),
     ("zone enable 0", "zone.enable", (0, True)),
     ("zone disable 0", "zone.enable", (0, False)),
     ("zone raft-status 0", "zone.raftstatus", ()),

@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from innkeeper.commands import backupjobs, hooks
-from innkeeper.model.errors import Code
 from innkeeper.model.states import NetworkState
 from tests.api.xmlrpc.cloud import NETWORK, VM, Cloud
 
@@ -608,27 +607,6 @@ EXAMPLES: dict[str, Make] = {
     "one.vmpool.accounting": just(-2, -1, -1),
     "one.vmpool.showback": just(-2, 11, 2023, -1, -1),
     "one.vmpool.calculateshowback": just(-1, -1, -1, -1),
-}
-
-_ALONE = Code.ACTION
-#: Methods that are always refused here, and how: by those who know best.
-REFUSED: dict[str, tuple[Code, list[Any]]] = {
-    "one.zone.allocate": (Code.ALLOCATE, ["NAME=other"]),
-    "one.zone.delete": (_ALONE, [0]),
-    "one.zone.addserver": (_ALONE, [0, "SERVER=[NAME=b]"]),
-    "one.zone.delserver": (_ALONE, [0, 1]),
-    "one.zone.resetserver": (_ALONE, [0, 1]),
-    "one.zone.replicate": (_ALONE, [0, 0, 0, 0, 0, 0, 0, 0, ""]),
-    "one.zone.voterequest": (_ALONE, [0, 0, 0, 0]),
-    "one.zone.fedreplicate": (_ALONE, [0, 0, ""]),
-    "one.zone.updatedb": (_ALONE, [0, "<ZONE/>"]),
-    "one.market.allocatedb": (_ALONE, [-1, "<MARKETPLACE/>"]),
-    "one.market.updatedb": (_ALONE, [0, "<MARKETPLACE/>"]),
-    "one.marketapp.allocatedb": (_ALONE, [-1, "<MARKETPLACEAPP/>"]),
-    "one.marketapp.updatedb": (_ALONE, [0, "<MARKETPLACEAPP/>"]),
-    "one.marketapp.dropdb": (_ALONE, [0]),
-    "one.system.sql": (Code.INTERNAL, ["SELECT 1", False]),
-    "one.system.sqlquery": (Code.INTERNAL, ["SELECT 1"]),
 }
 
 #: Methods that answer a text or a document; all others answer a number.

@@ -11,7 +11,8 @@ from innkeeper.api.xmlrpc.nouns import METHODS, TABLES
 from innkeeper.api.xmlrpc.wire import CallError
 from innkeeper.model.errors import Code
 from tests.api.xmlrpc.cloud import ALICE, Cloud
-from tests.api.xmlrpc.examples import ANSWERS_NEW, ANSWERS_TEXT, EXAMPLES, REFUSED
+from tests.api.xmlrpc.examples import ANSWERS_NEW, ANSWERS_TEXT, EXAMPLES
+from tests.api.xmlrpc.refusals import FORBIDDEN, REFUSED, params_of
 
 NAMES = sorted(METHODS)
 SERVED = sorted(EXAMPLES)
@@ -26,11 +27,6 @@ NOWHERE = 4242
 def objects_of(param: Param) -> bool:
     """Is the parameter the number of an object that must be there?"""
     return param.kind is int and param.name in ("id", "host", "vnet", "datastore")
-
-
-def params_of(cloud: Cloud, name: str) -> list[Any]:
-    """Parameters that are right, whether the method is ever carried out or not."""
-    return EXAMPLES[name](cloud) if name in EXAMPLES else list(REFUSED[name][1])
 
 
 def kind_of(name: str) -> str:
@@ -136,20 +132,6 @@ def test_objects_must_be_there(cloud: Cloud, name: str) -> None:
                 assert re.fullmatch(rf"\[{name}\] Error getting [A-Za-z ]+ \[{number}\]\.", text)
 
 
-#: What a member of `users` may not do to objects of others (or at all); everything else needs no right, or USE.
-FORBIDDEN = sorted(
-    set(NAMES)
-    - {name for name in NAMES if "pool." in name or ".system." in name or "quota.info" in name}
-    - {
-        "one.image.allocate", "one.template.allocate", "one.vm.allocate", "one.user.info", "one.user.update",
-        "one.user.passwd", "one.user.login", "one.group.info", "one.host.info", "one.host.monitoring", "one.vn.info",
-        "one.datastore.info", "one.secgroup.allocate", "one.secgroup.clone",
-        "one.vn.reserve", "one.zone.info", "one.market.info", "one.marketapp.info",
-        "one.document.allocate", "one.backupjob.allocate", "one.vmgroup.allocate",
-    }
-)  # fmt: skip
-
-
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_users_may_not_touch_what_is_not_theirs(cloud: Cloud, name: str) -> None:
     params = params_of(cloud, name)
@@ -168,8 +150,8 @@ def test_documents_can_be_asked_for_decrypted(cloud: Cloud, name: str) -> None:
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_never_done_is_refused_with_its_reason(cloud: Cloud, name: str) -> None:
-    code, params = REFUSED[name]
-    assert len(cloud.refused(code, name, *params)) > len(name) + 20
+    params = params_of(cloud, name)
+    assert len(cloud.refused(REFUSED[name][0], name, *params)) > len(name) + 20
 
 
 def test_a_disabled_zone_is_looked_at_only(cloud: Cloud) -> None:

@@ -7,7 +7,7 @@ from innkeeper.api.xmlrpc.methods import ID, RENAME, UPDATE, Method, Work, chang
 from innkeeper.api.xmlrpc.nouns.generic import Noun
 from innkeeper.commands import clusters, hosts
 from innkeeper.model.objects import Cluster, Datastore, Network
-from innkeeper.model.permissions import Caller
+from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction
 
 DEFAULT: Final = 0
@@ -28,7 +28,12 @@ def _removing(kind: type[Datastore] | type[Network]) -> Work:
     return change(lambda tx, caller, *ids: clusters.remove(tx, caller, kind, *ids))
 
 
-METHODS: Final = Noun("one.cluster", Cluster, "CLUSTER", documents.parts, filtered=False).methods(
+CLUSTER: Final = Noun("one.cluster", Cluster, "CLUSTER", documents.parts, filtered=False)
+
+METHODS: Final = CLUSTER.methods(
+    CLUSTER.never("optimize", (), Right.ADMIN, "plans for whole clusters are not made in this release"),
+    CLUSTER.never("planexecute", (), Right.ADMIN, "the cluster has no plan"),
+    CLUSTER.never("plandelete", (), Right.ADMIN, "the cluster has no plan"),
     Method("one.cluster.allocate", (s("name"),), change(clusters.allocate), "Creates a cluster."),
     Method("one.cluster.delete", (ID,), change(clusters.delete), "Deletes an empty cluster."),
     Method("one.cluster.update", UPDATE, change(clusters.update_cluster), "Replaces (0) or merges (1) the template."),

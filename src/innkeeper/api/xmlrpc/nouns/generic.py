@@ -18,6 +18,7 @@ from innkeeper.api.xmlrpc.methods import (
     Answer,
     Desk,
     Method,
+    Param,
     Work,
     change,
     pool,
@@ -25,6 +26,7 @@ from innkeeper.api.xmlrpc.methods import (
 )
 from innkeeper.api.xmlrpc.wire import Raw
 from innkeeper.commands import common, locks
+from innkeeper.model.errors import wrong_state
 from innkeeper.model.objects import Owned, Record
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction, World
@@ -58,6 +60,15 @@ class Noun(Generic[R]):
             *(f"{self.prefix}.{verb}" for verb in self.without),
         }
         return (*own, *(method for method in self._common() if method.name not in said))
+
+    def never(self, verb: str, params: tuple[Param, ...], right: Right, why: str) -> Method:
+        """A method that is always refused here: who may ask for it is told why."""
+
+        def refuse(tx: Transaction, caller: Caller, object_id: int, *_: object) -> int:
+            common.need(tx.world, self.kind, object_id, caller, right)
+            raise wrong_state(why, object_id)
+
+        return self._method(verb, (ID, *params), change(refuse), f"Refused: {why}.")
 
     def _common(self) -> Iterable[Method]:
         what = self.kind.LABEL

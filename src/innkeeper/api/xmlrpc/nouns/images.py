@@ -7,7 +7,7 @@ from innkeeper.api.xmlrpc.methods import ID, UPDATE, Answer, Desk, Method, b, ch
 from innkeeper.api.xmlrpc.nouns.generic import Noun
 from innkeeper.commands import backups, images
 from innkeeper.model.objects import Image
-from innkeeper.model.permissions import Caller
+from innkeeper.model.permissions import Caller, Right
 
 
 async def allocate(
@@ -22,7 +22,15 @@ async def allocate(
     )
 
 
-METHODS: Final = Noun("one.image", Image, "IMAGE", documents.parts, gather=documents.clones).methods(
+#: Snapshots belong to VMs' disks; an image that is saved from one holds what the disk was then.
+_SNAPSHOT, _NONE = i("snapshot"), "images have no snapshots in this release"
+
+IMAGE: Final = Noun("one.image", Image, "IMAGE", documents.parts, gather=documents.clones)
+
+METHODS: Final = IMAGE.methods(
+    IMAGE.never("snapshotdelete", (_SNAPSHOT,), Right.MANAGE, _NONE),
+    IMAGE.never("snapshotrevert", (_SNAPSHOT,), Right.MANAGE, _NONE),
+    IMAGE.never("snapshotflatten", (_SNAPSHOT,), Right.MANAGE, _NONE),
     Method("one.image.allocate", (s("template"), i("datastore"), b("no_check_capacity", False)), allocate,
            "Registers an image in a datastore."),
     Method("one.image.clone", (ID, s("name"), i("datastore", -1)), change(images.clone), "Copies an image."),

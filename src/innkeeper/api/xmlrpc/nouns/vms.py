@@ -146,7 +146,11 @@ def pool_monitoring(desk: Desk, caller: Caller, flag: int, seconds: int) -> Answ
 
 _LISTED = (*FILTER, i("state"), s("query", ""))
 
-METHODS: Final = Noun("one.vm", Vm, "VM", documents.short_parts, without=("delete",)).methods(
+VM: Final = Noun("one.vm", Vm, "VM", documents.short_parts, without=("delete",))
+
+METHODS: Final = VM.methods(
+    VM.never("attachpci", (s("template"),), Right.MANAGE, "devices of hosts are not passed through in this release"),
+    VM.never("detachpci", (i("pci"),), Right.MANAGE, "the VM has no device of its host"),
     Method("one.vm.allocate", (s("template"), b("hold", False)), change(vms.allocate), "Makes a VM."),
     Method("one.vm.info", (ID, DECRYPT), read(info), "A VM's document."),
     Method("one.vm.action", (s("action"), ID), change(vms.act),
