@@ -332,6 +332,25 @@ def test_operations_are_told_waited_for_and_not_cancelled_too_late(
     do("vm", "terminate", "worked-on")
 
 
+def test_webhooks_are_made_told_and_deleted(do: Do, inn: Inn) -> None:
+    made = do(
+        "webhook", "create", "alerts", "http://127.0.0.1:9/in", "--kind", "vm", "--after", "0"
+    )
+    number = str(made["id"])
+    assert made["secret"].startswith("whsec_")
+    failing = eventually(lambda: do("webhook", "show", number)["failure"], "a delivery")
+    assert "webhooks reach no loopback" in failing
+    out = inn("webhook", "show", number).out
+    assert "failing" in out and "webhooks reach no loopback" in out
+    assert [each["name"] for each in do("webhook", "list")] == ["alerts"]
+    do("webhook", "disable", number)
+    assert do("webhook", "show", number)["enabled"] is False
+    assert "disabled" in inn("webhook", "list").out
+    do("webhook", "enable", number)
+    do("webhook", "delete", number)
+    assert inn("webhook", "show", number).code == 3
+
+
 def test_the_doctor_finds_nothing_wrong(cloud: None, do: Do) -> None:
     assert do("doctor") == {"ok": True, "findings": []}
 

@@ -53,6 +53,9 @@ COMMANDS = {
     "vdc": _objects("vdc", "What groups may use."),
     "acl": _objects("acl", "Rules: who may do what."),
     "operation": Entry("Understand", "Work that is under way.", from_module("operations", "group")),
+    "webhook": Entry(
+        "Understand", "Addresses that are told what happens.", from_module("webhooks", "group")
+    ),
     "why": Entry(
         "Understand", "Why a VM is where it is, or still waits.", from_module("why", "why")
     ),

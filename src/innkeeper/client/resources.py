@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from .base import Collection, Transport
-from .shapes import Attributes, Cluster, Datastore, Document, Group, Host, Image, Network, Operation, Outcome, SecurityGroup, User, Vdc, Vm, VmGroup, VmTemplate, VnTemplate
+from .shapes import Attributes, Cluster, Datastore, Document, Group, Host, Image, Network, Operation, Outcome, SecurityGroup, User, VRouter, Vdc, Vm, VmGroup, VmTemplate, VnTemplate, Webhook
 
 
 class Vms(Collection[Vm]):
@@ -105,7 +105,7 @@ class Vms(Collection[Vm]):
         return self._change("POST", f"/{which}/actions/recover", {"operation": operation}, key, etag)
 
     def backup(self, which: int, /, *, datastore_id: int | None = None, reset: bool | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
-        """Backs a VM up into a backup datastore."""
+        """Backs a VM up into a backup datastore, unless that is for its backup job to do."""
         return self._change("POST", f"/{which}/actions/backup", {"datastore_id": datastore_id, "reset": reset}, key, etag)
 
     def cancel_backup(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
@@ -181,15 +181,15 @@ class Vms(Collection[Vm]):
         return self._change("POST", f"/{which}/actions/delete-snapshot", {"snapshot_id": snapshot_id}, key, etag)
 
     def schedule(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Vm]:
-        """Schedules an action; its number."""
+        """Schedules an action on a VM; its number."""
         return self._change("POST", f"/{which}/actions/schedule", {"template": template}, key, etag)
 
     def update_schedule(self, which: int, /, *, number: int, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Vm]:
-        """Changes the attributes that are given of a scheduled action."""
+        """Changes the attributes that are given of a VM's scheduled action."""
         return self._change("POST", f"/{which}/actions/update-schedule", {"number": number, "template": template}, key, etag)
 
     def delete_schedule(self, which: int, /, *, number: int, key: str = "", etag: str = "") -> Outcome[Vm]:
-        """Takes a scheduled action away."""
+        """Takes a VM's scheduled action away."""
         return self._change("POST", f"/{which}/actions/delete-schedule", {"number": number}, key, etag)
 
     def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
@@ -547,6 +547,48 @@ class VmGroups(Collection[VmGroup]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
+class VirtualRouters(Collection[VRouter]):
+    """Virtual-routers."""
+
+    path = "virtual-routers"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[VRouter]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, key: str = "") -> Outcome[VRouter]:
+        """Makes a router without VMs; its floating addresses are taken."""
+        return self._change("POST", "", {"template": template}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[VRouter]:
+        """Gives an object another name. Replaces (0) or merges (1) what users wrote; NICs have methods of their own. Sets the permission bits, three octal digits. Gives a router and its VMs to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[VRouter]:
+        """Ends a router's VMs, and with the last of them the router; its addresses are its own until then."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def instantiate(self, which: int, /, *, count: int | None = None, template_id: int | None = None, name: str | None = None, hold: bool | None = None, template: str | Attributes | None = None, key: str = "", etag: str = "") -> Outcome[VRouter]:
+        """Makes VMs of a router from a template with VROUTER=YES (-1: the router's TEMPLATE_ID); %i in a name counts."""
+        return self._change("POST", f"/{which}/actions/instantiate", {"count": count, "template_id": template_id, "name": name, "hold": hold, "template": template}, key, etag)
+
+    def attach_nic(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[VRouter]:
+        """Gives a router, and each of its VMs, one more NIC."""
+        return self._change("POST", f"/{which}/actions/attach-nic", {"template": template}, key, etag)
+
+    def detach_nic(self, which: int, /, *, nic_id: int, key: str = "", etag: str = "") -> Outcome[VRouter]:
+        """Takes a NIC from a router and each of its VMs; a floating address is free then."""
+        return self._change("POST", f"/{which}/actions/detach-nic", {"nic_id": nic_id}, key, etag)
+
+    def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[VRouter]:
+        """Locks an object; with `test` only refuses if it is locked."""
+        return self._change("POST", f"/{which}/actions/lock", {"level": level, "test": test}, key, etag)
+
+    def unlock(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[VRouter]:
+        """Unlocks an object: its lock's owner may, and administrators."""
+        return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
+
+
 class Documents(Collection[Document]):
     """Documents."""
 
@@ -715,6 +757,28 @@ class Vdcs(Collection[Vdc]):
         return self._change("POST", f"/{which}/actions/remove-network", {"zone": zone, "network_id": network_id}, key, etag)
 
 
+class Webhooks(Collection[Webhook]):
+    """Webhooks."""
+
+    path = "webhooks"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Webhook]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "label": label, "limit": limit})
+
+    def create(self, *, name: str, url: str, secret: str, kind: str | None = None, after: int | None = None, key: str = "") -> Outcome[Webhook]:
+        """Makes a webhook; `after` is the event behind which it begins (-1: with what comes now)."""
+        return self._change("POST", "", {"name": name, "url": url, "secret": secret, "kind": kind, "after": after}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, url: str | None = None, secret: str | None = None, kind: str | None = None, enabled: bool | None = None, key: str = "", etag: str = "") -> Outcome[Webhook]:
+        """Gives an object another name. Sends to another address. Signs with another secret. Sends the events of one kind of objects, or of all. Sends, from where it stood; or does not."""
+        return self._change("PATCH", f"/{which}", {"name": name, "url": url, "secret": secret, "kind": kind, "enabled": enabled}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Webhook]:
+        """Deletes an object that nothing can depend on."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+
 class Operations(Collection[Operation]):
     """Operations."""
 
@@ -748,8 +812,10 @@ class Api:
         self.security_groups = SecurityGroups(transport)
         self.network_templates = NetworkTemplates(transport)
         self.vm_groups = VmGroups(transport)
+        self.virtual_routers = VirtualRouters(transport)
         self.documents = Documents(transport)
         self.users = Users(transport)
         self.groups = Groups(transport)
         self.vdcs = Vdcs(transport)
+        self.webhooks = Webhooks(transport)
         self.operations = Operations(transport)

@@ -141,6 +141,43 @@ class Vm(TypedDict):
     operation: int | None
 
 
+class Bridge(TypedDict):
+    """A Bridge."""
+
+    name: str
+    member: str
+    mtu: int
+
+
+class Folder(TypedDict):
+    """A Folder."""
+
+    path: str
+    mount: bool
+    free_mib: int
+
+
+class Profile(TypedDict):
+    """A Profile."""
+
+    bridges: list[Bridge]
+    folders: list[Folder]
+    sysctls: dict[str, str | int]
+    commands: list[str]
+    packages: list[str]
+    agent: str
+    repair: bool
+
+
+class Deviation(TypedDict):
+    """A Deviation."""
+
+    what: str
+    expected: str
+    found: str
+    mends: bool
+
+
 class Host(TypedDict):
     """A Host."""
 
@@ -156,6 +193,8 @@ class Host(TypedDict):
     facts: dict[str, Any]
     template: Shown
     error: str
+    profile: Profile | None
+    drift: list[Deviation]
     used_cpu: int
     used_memory: int
     vms: list[int]
@@ -167,6 +206,7 @@ class Cluster(TypedDict):
     id: int
     name: str
     template: Shown
+    profile: Profile | None
     hosts: list[int]
     datastores: list[int]
     networks: list[int]
@@ -356,6 +396,21 @@ class VmGroup(TypedDict):
     roles: list[Role]
 
 
+class VRouter(TypedDict):
+    """A VRouter."""
+
+    id: int
+    name: str
+    uid: int
+    gid: int
+    permissions: str
+    template: Shown
+    lock: Lock | None
+    used_nics: int
+    ending: bool
+    vms: list[int]
+
+
 class Document(TypedDict):
     """A Document."""
 
@@ -369,6 +424,14 @@ class Document(TypedDict):
     type: int
 
 
+class Quota(TypedDict):
+    """A Quota."""
+
+    kind: str
+    which: str
+    limits: dict[str, float]
+
+
 class User(TypedDict):
     """A User."""
 
@@ -378,6 +441,7 @@ class User(TypedDict):
     groups: list[int]
     driver: str
     enabled: bool
+    quotas: list[Quota]
     template: Shown
 
 
@@ -387,6 +451,7 @@ class Group(TypedDict):
     id: int
     name: str
     admins: list[int]
+    quotas: list[Quota]
     template: Shown
     users: list[int]
 
@@ -402,6 +467,21 @@ class Vdc(TypedDict):
     datastores: list[list[int]]
     networks: list[list[int]]
     template: Shown
+
+
+class Webhook(TypedDict):
+    """A Webhook."""
+
+    id: int
+    name: str
+    uid: int
+    gid: int
+    url: str
+    kind: str
+    enabled: bool
+    after: int
+    failing: int
+    failure: str
 
 
 class Operation(TypedDict):

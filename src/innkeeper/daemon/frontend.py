@@ -45,8 +45,10 @@ from .connect import is_local
 from .contents import Contents
 from .guests import FleetGuests
 from .hooks import HookRunner
+from .outgoing import Outgoing
 from .redirects import OpenDoor, Redirector, SocketDoor
 from .settings import Settings
+from .webhooks import Webhooks
 
 #: Seconds between looks at how full datastores are.
 STORES_EVERY, STORES_AGAIN = 60.0, 1.0
@@ -95,6 +97,7 @@ class FrontEnd:
         )
         self.jobs = JobKeeper(self.core)
         self.hooks = HookRunner(self.core, self.fleet, data / "hooks")
+        self.webhooks = Webhooks(self.core, Outgoing(settings.webhooks.networks()))
         self.contents = Contents(self.core, self.fleet, data / "transit")
         self.guests = FleetGuests(self.world, self.fleet)
         self.redirector = Redirector(self.core, self.guests.connect, open_door)
@@ -107,6 +110,7 @@ class FrontEnd:
             self.redirector.follow,
             self.hooks.follow,
             self.jobs.follow,
+            self.webhooks.follow,
         ]
         self.rpc = self._rpc()
 
@@ -168,6 +172,7 @@ class FrontEnd:
         self.redirector.start()
         self.hooks.start()
         self.jobs.wake()
+        self.webhooks.start()
         self._measuring = asyncio.create_task(self._measure_stores())
 
     async def _measure_stores(self) -> None:
@@ -251,5 +256,6 @@ class FrontEnd:
         self.timekeeper.stop()
         self.redirector.stop()
         await self.hooks.stop()
+        await self.webhooks.stop()
         await self.fleet.close()
         self.core.journal.close()

@@ -49,6 +49,16 @@ class Images(Section, frozen=True):
     allow_networks: tuple[str, ...] = ()
 
 
+class Webhooks(Section, frozen=True):
+    """Networks in which the addresses of webhooks may lie besides public ones."""
+
+    allow_networks: tuple[str, ...] = ()
+
+    def networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """The networks themselves."""
+        return [ipaddress.ip_network(each) for each in self.allow_networks]
+
+
 class Onegate(Section, frozen=True):
     """`endpoint` is the address at which guests find the front end; told to those whose context has TOKEN."""
 
@@ -98,6 +108,7 @@ class Settings(Section, frozen=True):
     monitoring: Monitoring = Monitoring()
     ssh: Ssh = Ssh()
     images: Images = Images()
+    webhooks: Webhooks = Webhooks()
     schedule: Schedule = Schedule()
     onegate: Onegate = Onegate()
     redirects: Redirects = Redirects()
@@ -130,13 +141,8 @@ def check(values: dict[str, object]) -> Settings:
         raise SettingsError(
             f"monitoring.interval must be 1 second or more, not {settings.monitoring.interval:g}"
         )
-    for network in settings.images.allow_networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as wrong:
-            raise SettingsError(
-                f"images.allow_networks must list networks like 10.0.0.0/8: {wrong}"
-            ) from None
+    for section in ("images", "webhooks"):
+        _check_networks(section, getattr(settings, section).allow_networks)
     try:
         settings.schedule.zone()
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -158,6 +164,15 @@ def _check_redirects(given: Redirects) -> None:
     if not given.addresses or not 1024 <= first <= last <= 65535 or not given.longest >= 1:
         text = "redirects needs an address, ports [FIRST, LAST] from 1024 to 65535, and longest of 1 second or more"
         raise SettingsError(text)
+
+
+def _check_networks(section: str, networks: tuple[str, ...]) -> None:
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as wrong:
+            text = f"{section}.allow_networks must list networks like 10.0.0.0/8: {wrong}"
+            raise SettingsError(text) from None
 
 
 def address(text: str) -> tuple[str, int]:

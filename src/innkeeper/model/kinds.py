@@ -22,6 +22,7 @@ from .objects import (
     VmTemplate,
 )
 from .replays import Replay
+from .webhooks import Webhook
 
 KINDS: dict[str, type[Record]] = {
     kind.KIND: kind
@@ -29,7 +30,7 @@ KINDS: dict[str, type[Record]] = {
         User, Group, AclRule, Vdc, Cluster, Host, Datastore, Image, Network, SecurityGroup, VmTemplate, Vm,
         Operation, Setting,
         VnTemplate, VmGroup, VRouter, Document, Hook, HookRun, Zone, Market, MarketApp, BackupJob,
-        Replay,
+        Replay, Webhook,
         DefaultQuotas,
     )
 }  # fmt: skip

@@ -56,7 +56,7 @@ def _told(place: str) -> Iterator[None]:
 
 
 def _ask(at: str, reach: Reach, most: int | None) -> http.client.HTTPResponse:
-    scheme, host, port, target = _parts(at)
+    scheme, host, port, target = parts(at)
     connection = http.client.HTTPConnection(host, port, timeout=_SILENCE)
     connection.sock = _connected(host, port, reach)
     try:
@@ -72,7 +72,7 @@ def _ask(at: str, reach: Reach, most: int | None) -> http.client.HTTPResponse:
         raise
 
 
-def _parts(at: str) -> tuple[str, str, int, str]:
+def parts(at: str) -> tuple[str, str, int, str]:
     """Scheme, host, port and target of an address."""
     try:
         found = urllib.parse.urlsplit(at)
@@ -92,7 +92,7 @@ def _connected(host: str, port: int, reach: Reach) -> socket.socket:
     found = dict.fromkeys(
         str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     )
-    allowed = [address for address in found if _permitted(address, reach)]
+    allowed = [address for address in found if permitted(address, reach)]
     if not allowed:
         raise RefusedError(
             f"{host} is {', '.join(found)}: "
@@ -104,7 +104,8 @@ def _connected(host: str, port: int, reach: Reach) -> socket.socket:
     return socket.create_connection((allowed[-1], port), _SILENCE)
 
 
-def _permitted(text: str, reach: Reach) -> bool:
+def permitted(text: str, reach: Reach) -> bool:
+    """May this address be reached on a user's behalf?"""
     if reach is None:
         return True
     address = _meant(ipaddress.ip_address(text.partition("%")[0]))

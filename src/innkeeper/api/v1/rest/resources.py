@@ -35,6 +35,7 @@ from innkeeper.commands import (
     vms,
     vntemplates,
     vrouters,
+    webhooks,
 )
 from innkeeper.commands.common import check_create, need
 from innkeeper.lifecycle.actions import ACTIONS
@@ -55,6 +56,7 @@ from innkeeper.model.objects import (
     VmTemplate,
 )
 from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.webhooks import Webhook
 from innkeeper.model.world import Transaction
 
 from . import views
@@ -375,6 +377,14 @@ VDCS = resource(
     ),
 )  # fmt: skip
 
+WEBHOOKS = resource(
+    "webhooks", Webhook,
+    creation(webhooks.allocate, defaults={"kind": "", "after": -1}),
+    action("url", webhooks.set_url), action("secret", webhooks.set_secret), action("kind", webhooks.set_kind),
+    action("enable", webhooks.enable),
+    hidden=frozenset({"secret", "template", "permissions"}), without=("update", "chmod", "chown"),
+)  # fmt: skip
+
 # ---- work -------------------------------------------------------------------------------------
 
 OPERATIONS = Resource(
@@ -387,5 +397,5 @@ OPERATIONS = Resource(
 RESOURCES: Final = (
     VMS, HOSTS, CLUSTERS, IMAGES, DATASTORES, NETWORKS, TEMPLATES, SECURITY_GROUPS, NETWORK_TEMPLATES,
     VM_GROUPS, VIRTUAL_ROUTERS, DOCUMENTS, USERS, GROUPS, VDCS,
-    OPERATIONS,
+    WEBHOOKS, OPERATIONS,
 )  # fmt: skip

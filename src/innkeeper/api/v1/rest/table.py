@@ -11,7 +11,7 @@ from innkeeper.api.v1.waiting import Waiting
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import forbidden
 from innkeeper.commands.core import Core
-from innkeeper.model.objects import EMPTY, Owned, Record
+from innkeeper.model.objects import EMPTY, Record
 from innkeeper.model.permissions import Caller, Right, may
 from innkeeper.model.template import Template
 from innkeeper.model.world import World
@@ -160,7 +160,7 @@ class Resource:
     def show(self, world: World, caller: Caller, shown: Any) -> dict[str, Any]:
         """An object as JSON shows it to a caller."""
         found: dict[str, Any] = self._seen.convert(self.discreet(world, caller, shown))
-        if isinstance(shown, Owned):
+        if "permissions" in found:
             found["permissions"] = f"{shown.permissions:03o}"
         return found | {name: find(world, caller, shown) for name, (_, find) in self.extra.items()}
 
