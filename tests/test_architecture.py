@@ -23,6 +23,8 @@ DOCUMENT = REPOSITORY / "docs" / "architecture.md"
 # Files over the limit, with the size that they may have: a number only ever goes down.
 FILE_LIMIT = 800
 LARGE_FILES: dict[str, int] = {}
+# Nobody writes or reads these: they are made of a table (`api/v1/rest/client_source.py`).
+MADE = ("src/innkeeper/client/resources.py", "src/innkeeper/client/shapes.py")
 # Of all files, this share is at most this long.
 USUAL_FILE, USUAL_SHARE = 400, 0.9
 
@@ -211,9 +213,10 @@ def called(node: ast.Call) -> str:
 
 def test_files_hold_one_idea() -> None:
     sizes = {
-        file.relative_to(REPOSITORY).as_posix(): file.read_text().count("\n")
+        name: file.read_text().count("\n")
         for folder in ("src", "tests")
         for file in python_files(REPOSITORY / folder)
+        if (name := file.relative_to(REPOSITORY).as_posix()) not in MADE
     }
     too_long = {
         name: size for name, size in sizes.items() if size > LARGE_FILES.get(name, FILE_LIMIT)
