@@ -173,9 +173,12 @@ def without(lab: Lab, host: LabHost, features: str) -> Iterator[None]:
         lab.api.host.update(host.number, 'CPU_WITHOUT=""', 1)
 
 
-def command_line(lab: Lab, host: str, vm: int) -> str:
-    words = Path(f"/proc/{lab.hosts[host].qemus()[vm]}/cmdline").read_bytes().decode().split("\0")
-    return words[words.index("-cpu") + 1]
+def cpu_of(lab: Lab, host: str, vm: int) -> tuple[str, set[str]]:
+    """The CPU that a guest's QEMU was started with: model, and what it has besides."""
+    process = lab.hosts[host].qemus()[vm]
+    words = Path(f"/proc/{process}/cmdline").read_bytes().decode().split("\0")
+    model, *more = words[words.index("-cpu") + 1].split(",")
+    return model, {name for name, _, on in (each.partition("=") for each in more) if on == "on"}
 
 
 def test_guests_have_what_all_hosts_have_and_go_where_it_is(lab: Lab, say: Say) -> None:
@@ -186,11 +189,9 @@ def test_guests_have_what_all_hosts_have_and_go_where_it_is(lab: Lab, say: Say) 
         assert "aes" not in cluster["CPU_BASELINE_FEATURES"].split(",")
         vm = lab.on("h1", "common", 'CPU_MODEL=[MODEL="host-model"]')
         lab.running(vm)
-        given = command_line(lab, "h1", vm)
-        say(given.partition(",")[0])
-        assert (
-            given.startswith(cluster["CPU_BASELINE"]) and "aes" not in given and "avx2" not in given
-        )
+        model, more = cpu_of(lab, "h1", vm)
+        say(f"{model} and {len(more)} features")
+        assert model == cluster["CPU_BASELINE"] and "avx" in more and not {"aes", "avx2"} & more
         boot = lab.answers(vm)["boot_id"]
         lab.api.vm.migrate(vm, second.number, True, True, -1, 0)
         lab.running(vm)
@@ -249,7 +250,8 @@ def test_a_host_is_emptied_of_suspended_vms_too(lab: Lab, say: Say) -> None:
     wait_for(lambda: lab.recorded(vm) != "h1", "it has another host", 60)
     lab.wait_phase(vm, SUSPENDED)
     say(f"moved with its memory in {time.monotonic() - began:.1f} s")
-    assert not (lab.hosts["h1"].root / "vms" / str(vm)).exists()
+    left = lab.hosts["h1"].root / "vms" / str(vm)
+    wait_for(lambda: not left.exists(), "nothing of it is left on h1", 30)
     lab.api.host.status(lab.hosts["h1"].number, 0)
     lab.api.vm.action("resume", vm)
     lab.running(vm)
@@ -287,7 +289,6 @@ def test_what_is_on_its_way_when_a_host_goes_runs_once_in_the_end(
 
     def settled() -> bool:
         """It rests where its record says: there it runs, or it is off because its host lost power."""
-        assert len(lab.whereabouts(vm)) <= 1
         phase = lab.phase(vm)
         where = [lab.recorded(vm)] if phase == RUNNING else []
         return phase in (RUNNING, (POWEROFF, 0)) and lab.whereabouts(vm) == where
