@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import xmlrpc.client
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,19 @@ from innkeeper.api.server import Application
 from innkeeper.api.xmlrpc.nouns import METHODS
 from innkeeper.api.xmlrpc.wire import CallError
 from tests.api.xmlrpc.cloud import ADMIN, ALICE, IMAGE, NETWORK, VM, Cloud
-from tests.api.xmlrpc.examples import ANSWERS_TEXT
+from tests.api.xmlrpc.examples import (
+    ANSWERS_TEXT,
+    APP,
+    GROUP,
+    HOOK,
+    MARKET,
+    RUN,
+    document,
+    hook,
+    market_app,
+    network_template,
+    vm_group,
+)
 
 NASTY = (
     "", " ", "<", "<>", "<X>", "<X/>", "<VM><CPU>1</CPU><MEMORY>1</MEMORY></VM>", "]]>", "<![CDATA[", "&", "\x00",
@@ -28,6 +41,13 @@ NASTY = (
     "NAME=x\nVN_MAD=bridge\nAR=[TYPE=IP6,SIZE=99999999999]", "AR=[AR_ID=0,SIZE=0]", "AR=[AR_ID=x]", "LEASES=[IP=::1]",
     "LEASES=[MAC=zz]", "AR=[TYPE=IP4_6_STATIC,IP=10.0.0.1,IP6=x,PREFIX_LENGTH=64]", "0,1,2", "-1,x",
     "terminate", "hold",
+    "NAME=h\nTYPE=state\nRESOURCE=VM\nON=DONE\nCOMMAND=../x\nARGUMENTS=\"'$TEMPLATE\"",
+    "TYPE=api\nCALL=one.vm.info\nCOMMAND=/x",
+    "NAME=g\nROLE=[NAME=\"a,b\",POLICY=x]", "ROLE=[NAME=a,HOST_AFFINED=\"1,,x,-3\"]",
+    "AFFINED=\"a,a,b\"\nANTI_AFFINED=\"b,a\"",
+    "NAME=j\nBACKUP_VMS=\"0,0,x\"", "SCHED_ACTION=[TIME=+5]", "SCHED_ACTION=[TIME=1e9,REPEAT=9]",
+    "NAME=m\nMARKET_MAD=http\nBASE_URL=x", "NAME=a\nORIGIN_ID=99999999999\nTYPE=UNKNOWN", "CLUSTER_IDS=\"0,x,-1\"",
+    f"{VM}\nVMGROUP=[VMGROUP_ID=0]", f"{VM}\nVMGROUP=[VMGROUP_NAME=site,VMGROUP_UNAME=nobody,ROLE=back]",
 )  # fmt: skip
 TEXTS = st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=()), max_size=60)
 NUMBERS = st.sampled_from([-(2**31), -11, -4, -3, -2, -1, 0, 1, 2, 3, 4, 8, 100, 2**31 - 1])
@@ -52,6 +72,8 @@ SENSIBLE: dict[type, st.SearchStrategy[Any]] = {
         VM, f"{VM}\nDISK=[IMAGE_ID=0]\nNIC=[NETWORK_ID=0]",
         IMAGE.replace("disk", "more"), NETWORK.replace("net", "more"),
         "fresh", "NAME=ds\nDS_MAD=dummy\nTM_MAD=dummy", "AR=[TYPE=IP4,IP=10.9.0.1,SIZE=5]", "AR=[AR_ID=0,SIZE=20]",
+        HOOK, GROUP, MARKET, APP, RUN, "NAME=j\nBACKUP_VMS=0", "ROLE=[NAME=cache]", "front", "POLICY=NONE",
+        f"{VM}\nVMGROUP=[VMGROUP_ID=0,ROLE=back]",
         "LEASES=[IP=10.0.0.5]", "A=1", "dummy", "alice", "OS", "terminate-hard", "poweroff", "hold", "suspend", "",
     ]),
     list: st.just([1]),
@@ -89,6 +111,8 @@ class Stage:
         cloud.do("one.template.allocate", f"{VM}\nDISK=[IMAGE_ID=0]\nNIC=[NETWORK_ID=0]")
         cloud.add_running(f"{VM}\nDISK=[IMAGE_ID=0]\nNIC=[NETWORK_ID=0]")
         cloud.add_vm(session=ALICE)
+        for make in (network_template, document, vm_group, hook, market_app):
+            make(cloud)
         return cloud
 
     def renew(self) -> None:
@@ -121,8 +145,12 @@ def _kind(answer: Any, *, changed: bool) -> str:
     return "changed" if changed else "answered" if answer[0] else f"refused {answer[2]:#06x}"
 
 
+#: Calls that are tried; INN_FUZZ asks for another number.
+CALLS = int(os.environ.get("INN_FUZZ", "600"))
+
+
 @settings(
-    max_examples=600,
+    max_examples=CALLS,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -154,7 +182,7 @@ def test_hostile_calls(
 
 
 @settings(
-    max_examples=150,
+    max_examples=CALLS // 4,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
