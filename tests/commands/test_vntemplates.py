@@ -52,3 +52,15 @@ def test_clusters(realm: Realm) -> None:
         realm.refused(
             code, lambda tx, t=text: vntemplates.instantiate(tx, ADMIN, number, "again", t)
         )
+
+
+def test_a_network_may_be_made_for_another(realm: Realm) -> None:
+    number = template(realm)
+    made = realm.do(lambda tx: vntemplates.instantiate(tx, ADMIN, number, "theirs", "AS_UID=2"))
+    network = realm.world.networks[made]
+    assert (network.uid, network.gid, "AS_UID" in network.template) == (2, 1, False)
+    for extra in ("AS_UID=3", "AS_GID=0"):
+        realm.refused(
+            Code.AUTHORIZATION,
+            lambda tx, e=extra: vntemplates.instantiate(tx, ALICE, number, "x", e),
+        )

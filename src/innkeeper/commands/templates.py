@@ -1,12 +1,15 @@
 """VM templates, and making VMs from them."""
 
-from innkeeper.model.errors import wrong_state
+from innkeeper.model import inputs
+from innkeeper.model.errors import invalid, wrong_state
+from innkeeper.model.inputs import InputProblem
 from innkeeper.model.objects import EMPTY, VmTemplate
 from innkeeper.model.permissions import Caller
 from innkeeper.model.template import Template, as_bool
 from innkeeper.model.world import Transaction, World
 
 from . import common, vms
+from .acting import acting
 from .common import check_create, parse, usable
 from .restricted import check_restricted
 
@@ -57,8 +60,17 @@ def make_vm(
         more = parse(extra)
         check_create(tx.world, caller, VmTemplate)
         check_restricted(caller, VmTemplate.KIND, more, template)
+        _check_inputs(template, more)
         template = template.merged(more)
+    caller, template = acting(tx.world, caller, template)
     template = template.without("NAME").with_("TEMPLATE_ID", str(origin.id))
     return vms.create(
         tx, caller, template, name=name or None, hold=hold, prefix=origin.name, filled=filled
     )
+
+
+def _check_inputs(template: Template, given: Template) -> None:
+    try:
+        inputs.check(template, given)
+    except InputProblem as problem:
+        raise invalid(f"{problem}.") from None

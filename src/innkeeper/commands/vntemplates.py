@@ -8,6 +8,7 @@ from innkeeper.model.template import Template, as_int
 from innkeeper.model.world import Transaction, World
 
 from . import common, networks
+from .acting import acting
 from .common import parse, usable
 from .restricted import check_restricted
 
@@ -33,6 +34,7 @@ def instantiate(tx: Transaction, caller: Caller, template_id: int, name: str, ex
     template = origin.template.merged(more.without("AR"))
     for vector in more.vectors("AR"):
         template = template.adding("AR", vector)
+    caller, template = acting(tx.world, caller, template)
     clusters = _clusters(tx.world, template)
     name = name or f"{origin.name}-{tx.world.counters.get(Network.KIND, 0)}"
     return networks.create(tx, caller, name, template.without("CLUSTER_IDS"), clusters, template_id)
