@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from .base import Collection, Transport
-from .shapes import Attributes, Cluster, Datastore, Document, Group, Host, Image, Network, Operation, Outcome, SecurityGroup, User, VRouter, Vdc, Vm, VmGroup, VmTemplate, VnTemplate, Webhook
+from .shapes import Attributes, BackupJob, Cluster, Datastore, Document, Group, Hook, Host, Image, Market, MarketApp, Network, Operation, Outcome, SecurityGroup, User, VRouter, Vdc, Vm, VmGroup, VmTemplate, VnTemplate, Webhook, Zone
 
 
 class Vms(Collection[Vm]):
@@ -623,6 +623,152 @@ class Documents(Collection[Document]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
+class Hooks(Collection[Hook]):
+    """Hooks."""
+
+    path = "hooks"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Hook]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, key: str = "") -> Outcome[Hook]:
+        """Writes a hook. `calls` are the methods that there are hooks on."""
+        return self._change("POST", "", {"template": template}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, key: str = "", etag: str = "") -> Outcome[Hook]:
+        """Gives an object another name. Replaces or merges a hook's template; its type stays."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Hook]:
+        """Deletes a hook and its log. What runs goes on, and nobody hears of its end."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def retry(self, which: int, /, *, execution: int, key: str = "", etag: str = "") -> Outcome[Hook]:
+        """Does an execution again, with what it was given then."""
+        return self._change("POST", f"/{which}/actions/retry", {"execution": execution}, key, etag)
+
+
+class BackupJobs(Collection[BackupJob]):
+    """Backup-jobs."""
+
+    path = "backup-jobs"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[BackupJob]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, key: str = "") -> Outcome[BackupJob]:
+        """Makes a job; its SCHED_ACTIONs say when it runs."""
+        return self._change("POST", "", {"template": template}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, priority: int | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[BackupJob]:
+        """Gives an object another name. Replaces or merges a job's template; a run that is under way goes on with the VMs that it began with. Sets whose turn is first, of several jobs that run. Sets the permission bits, three octal digits. Gives an object to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "priority": priority, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[BackupJob]:
+        """Deletes a job that does nothing now."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def backup(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[BackupJob]:
+        """Begins a run: all its VMs wait."""
+        return self._change("POST", f"/{which}/actions/backup", {}, key, etag)
+
+    def cancel(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[BackupJob]:
+        """Gives a run up, with the backups that are being made."""
+        return self._change("POST", f"/{which}/actions/cancel", {}, key, etag)
+
+    def retry(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[BackupJob]:
+        """Lets those wait again that could not be backed up."""
+        return self._change("POST", f"/{which}/actions/retry", {}, key, etag)
+
+    def schedule(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[BackupJob]:
+        """Schedules an action on an object; its number."""
+        return self._change("POST", f"/{which}/actions/schedule", {"template": template}, key, etag)
+
+    def update_schedule(self, which: int, /, *, number: int, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[BackupJob]:
+        """Changes the attributes that are given of a scheduled action."""
+        return self._change("POST", f"/{which}/actions/update-schedule", {"number": number, "template": template}, key, etag)
+
+    def delete_schedule(self, which: int, /, *, number: int, key: str = "", etag: str = "") -> Outcome[BackupJob]:
+        """Takes a scheduled action away."""
+        return self._change("POST", f"/{which}/actions/delete-schedule", {"number": number}, key, etag)
+
+    def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[BackupJob]:
+        """Locks an object; with `test` only refuses if it is locked."""
+        return self._change("POST", f"/{which}/actions/lock", {"level": level, "test": test}, key, etag)
+
+    def unlock(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[BackupJob]:
+        """Unlocks an object: its lock's owner may, and administrators."""
+        return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
+
+
+class Zones(Collection[Zone]):
+    """Zones."""
+
+    path = "zones"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, state: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Zone]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "state": state, "label": label, "limit": limit})
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, enabled: bool | None = None, key: str = "", etag: str = "") -> Outcome[Zone]:
+        """Gives an object another name. Replaces or merges a zone's template; the ENDPOINT stays when nothing is said of it. Lets a zone take changes, or not: a disabled one can be looked at only."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "enabled": enabled}, key, etag)
+
+
+class Marketplaces(Collection[Market]):
+    """Marketplaces."""
+
+    path = "marketplaces"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, state: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[Market]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "state": state, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, key: str = "") -> Outcome[Market]:
+        """Makes a marketplace."""
+        return self._change("POST", "", {"template": template}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, enabled: bool | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[Market]:
+        """Gives an object another name. Replaces or merges the user's part of an object's template. Lets a marketplace offer apps, or not. Sets the permission bits, three octal digits. Gives an object to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "enabled": enabled, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Market]:
+        """Deletes a marketplace; one of ours must have no apps."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+
+class MarketplaceApps(Collection[MarketApp]):
+    """Marketplace-apps."""
+
+    path = "marketplace-apps"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, owner: str | None = None, group: str | None = None, state: str | None = None, label: str | None = None, limit: int | None = None) -> Iterator[MarketApp]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "owner": owner, "group": group, "state": state, "label": label, "limit": limit})
+
+    def create(self, *, template: str | Attributes, market_id: int, key: str = "") -> Outcome[MarketApp]:
+        """Offers an image or a template in a marketplace."""
+        return self._change("POST", "", {"template": template, "market_id": market_id}, key)
+
+    def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, enabled: bool | None = None, permissions: str | None = None, uid: int | None = None, gid: int | None = None, key: str = "", etag: str = "") -> Outcome[MarketApp]:
+        """Gives an object another name. Replaces or merges the user's part of an object's template. Lets an app be had, or not. Sets the permission bits, three octal digits. Gives an object to another owner or group (-1 keeps)."""
+        return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "enabled": enabled, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[MarketApp]:
+        """Takes an app out of a marketplace of ours."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
+
+    def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[MarketApp]:
+        """Locks an object; with `test` only refuses if it is locked."""
+        return self._change("POST", f"/{which}/actions/lock", {"level": level, "test": test}, key, etag)
+
+    def unlock(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[MarketApp]:
+        """Unlocks an object: its lock's owner may, and administrators."""
+        return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
+
+
 class Users(Collection[User]):
     """Users."""
 
@@ -814,6 +960,11 @@ class Api:
         self.vm_groups = VmGroups(transport)
         self.virtual_routers = VirtualRouters(transport)
         self.documents = Documents(transport)
+        self.hooks = Hooks(transport)
+        self.backup_jobs = BackupJobs(transport)
+        self.zones = Zones(transport)
+        self.marketplaces = Marketplaces(transport)
+        self.marketplace_apps = MarketplaceApps(transport)
         self.users = Users(transport)
         self.groups = Groups(transport)
         self.vdcs = Vdcs(transport)

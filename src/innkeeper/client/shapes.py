@@ -424,6 +424,90 @@ class Document(TypedDict):
     type: int
 
 
+class Hook(TypedDict):
+    """A Hook."""
+
+    id: int
+    name: str
+    type: str
+    template: Shown
+    lock: Lock | None
+    executions: list[int]
+
+
+class Backing(TypedDict):
+    """A Backing."""
+
+    vm: int
+    before: str
+
+
+class BackupJob(TypedDict):
+    """A BackupJob."""
+
+    id: int
+    name: str
+    uid: int
+    gid: int
+    permissions: str
+    template: Shown
+    lock: Lock | None
+    priority: int
+    schedule: list[ScheduledAction]
+    outdated: list[int]
+    backing: list[Backing]
+    failed: list[int]
+    updated: list[int]
+    started: int
+    last_time: int
+    last_duration: int
+
+
+class Zone(TypedDict):
+    """A Zone."""
+
+    id: int
+    name: str
+    state: Literal['ENABLED', 'DISABLED']
+    template: Shown
+
+
+class Market(TypedDict):
+    """A Market."""
+
+    id: int
+    name: str
+    uid: int
+    gid: int
+    permissions: str
+    template: Shown
+    market_mad: str
+    state: Literal['ENABLED', 'DISABLED']
+    apps: list[int]
+
+
+class MarketApp(TypedDict):
+    """A MarketApp."""
+
+    id: int
+    name: str
+    uid: int
+    gid: int
+    permissions: str
+    template: Shown
+    lock: Lock | None
+    market_id: int
+    origin_id: int
+    type: Literal['UNKNOWN', 'IMAGE', 'VMTEMPLATE', 'SERVICE_TEMPLATE']
+    state: Literal['INIT', 'READY', 'LOCKED', 'ERROR', 'DISABLED']
+    regtime: int
+    size: int
+    version: str
+    description: str
+    format: str
+    content: str
+
+
 class Quota(TypedDict):
     """A Quota."""
 

@@ -70,6 +70,9 @@ def test_a_change_of_several_things_is_one(door: Door) -> None:
     assert door.get("/vms/0")["user_template"] == {"other": "1"}
 
 
+SHOP = {"name": "new", "market_mad": "http", "base_url": "http://x/", "public_dir": "/srv"}
+
+
 def test_each_kind_is_created_shown_listed_changed_and_deleted(door: Door) -> None:
     text = {"template": {"name": "new"}}
     bodies: dict[str, Any] = {
@@ -80,9 +83,17 @@ def test_each_kind_is_created_shown_listed_changed_and_deleted(door: Door) -> No
         "users": {"name": "carl", "password": "secret", "groups": [1]}, "groups": {"name": "new"}, "vdcs": text,
         "network-templates": text, "documents": {**text, "type": 200},
         "virtual-routers": {"template": {"name": "new"}},
+        "hooks": {"template": {
+            "name": "new", "type": "api", "call": "one.vm.allocate", "command": "x",
+        }},
+        "backup-jobs": text, "marketplaces": {"template": SHOP},
+        "marketplace-apps": {
+            "template": {"name": "new", "type": "vmtemplate", "origin_id": -1}, "market_id": 100,
+        },
         "webhooks": {"name": "new", "url": "https://example.org/", "secret": SECRET},
         "vm-groups": {"template": {"name": "new", "role": {"name": "r"}}},
     }  # fmt: skip
+    door.post("/marketplaces", {"template": {**SHOP, "name": "shop"}})
     for resource in RESOURCES:
         if resource.create is None:
             continue

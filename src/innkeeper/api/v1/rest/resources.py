@@ -61,6 +61,7 @@ from innkeeper.model.world import Transaction
 
 from . import views
 from .entries import KEEP, action, bits, creation, resource
+from .offers import APPS, BACKUP_JOBS, HOOKS, MARKETS, ZONES
 from .requests import Command
 from .table import Action, Desk, Resource
 
@@ -396,6 +397,6 @@ OPERATIONS = Resource(
 
 RESOURCES: Final = (
     VMS, HOSTS, CLUSTERS, IMAGES, DATASTORES, NETWORKS, TEMPLATES, SECURITY_GROUPS, NETWORK_TEMPLATES,
-    VM_GROUPS, VIRTUAL_ROUTERS, DOCUMENTS, USERS, GROUPS, VDCS,
+    VM_GROUPS, VIRTUAL_ROUTERS, DOCUMENTS, HOOKS, BACKUP_JOBS, ZONES, MARKETS, APPS, USERS, GROUPS, VDCS,
     WEBHOOKS, OPERATIONS,
 )  # fmt: skip
