@@ -44,15 +44,19 @@ def _ask_password(who: str) -> str:
 @click.argument("name")
 @click.argument("secret", required=False, metavar="[PASSWORD]")
 @click.option(
+    "--driver", default="core", metavar="DRIVER",
+    help="How the user is authenticated (core); of others PASSWORD is the key or name.",
+)  # fmt: skip
+@click.option(
     "-g", "--group", "groups", multiple=True, type=ObjectType("group"), metavar="GROUP",
     help="Its groups, the primary one first.",
 )  # fmt: skip
-def create(name: str, secret: str | None, groups: tuple[str, ...]) -> None:
+def create(name: str, secret: str | None, driver: str, groups: tuple[str, ...]) -> None:
     """Add a user."""
     client = current().client()
     gids = [gid for text in groups for gid in ids_of(client, KINDS["group"], text)]
-    password = _ask_password(name) if secret is None else secret
-    number = client.number("user.allocate", name, password, "core", gids)
+    asked = _ask_password(name) if secret is None and driver == "core" else secret
+    number = client.number("user.allocate", name, asked or "", driver, gids)
     render.emit_id(number, current().json)
 
 

@@ -1,6 +1,7 @@
-"""Who is calling: passwords, login tokens, sessions.
+"""Who is calling: passwords, login tokens, proofs by keys and certificates, servers that act for users; sessions.
 
-A session string is `user:secret`. A secret that was right is remembered for a while by the SHA-256 of the whole string,
+A session string is `user:secret`, or `server:user:token` (`server:user:group:token`) of a server that acts for a user.
+A secret that was right is remembered for a while by the SHA-256 of the whole string,
 so that the slow password hash is computed once, not for every request. Whatever changes a user forgets its sessions.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import msgspec
+from cryptography.x509 import Certificate
 
 from innkeeper.model.clock import Clock
 from innkeeper.model.errors import Code, Refusal, bad_argument
@@ -19,12 +21,16 @@ from innkeeper.model.objects import LoginToken, User
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction, World
 
+from . import hashes, proofs
 from .common import check_right
+from .throttle import Throttle
 
 #: The driver whose users have a password here. What others keep there (a public key, a name) is no secret.
 CORE = "core"
+#: Servers that act for users.
+SERVERS = frozenset({"server_cipher", "server_x509"})
 #: How users can be authenticated. `public` ones cannot log in: servers act for them (`server_cipher`, `server_x509`).
-DRIVERS = frozenset({CORE, "public", "ssh", "x509", "ldap", "server_cipher", "server_x509"})
+DRIVERS = frozenset({CORE, "public", "ssh", "x509", "ldap", *SERVERS})
 #: Seconds for which a successful authentication is remembered (OpenNebula's shipped SESSION_EXPIRATION_TIME).
 SESSION_TIME = 900.0
 #: Login tokens of one user at most.
@@ -56,11 +62,12 @@ def digest(secret: str) -> str:
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A remembered authentication: for which user record, as whom, until when."""
+    """A remembered authentication: for which user record, as whom, until when, by which server."""
 
     user: User
     caller: Caller
     until: float
+    server: User | None = None
 
 
 def caller_of(user: User, egid: int = -1) -> Caller:
@@ -69,8 +76,20 @@ def caller_of(user: User, egid: int = -1) -> Caller:
     return Caller(user.id, groups[0], user.name, groups)
 
 
+class Trust(msgspec.Struct, frozen=True):
+    """What authentication relies on besides the users' records.
+
+    `authorities` are the certificates of those who may issue users'; `server` is the one that servers share with this
+    front end; `directory` asks a directory server whether a password is a user's (slow).
+    """
+
+    authorities: tuple[Certificate, ...] = ()
+    server: Certificate | None = None
+    directory: Callable[[str, str], bool] | None = None
+
+
 class Authenticator:
-    """Turns session strings into callers."""
+    """Turns session strings into callers. `keep` is told a user, and a better hash of his password."""
 
     def __init__(
         self,
@@ -78,12 +97,16 @@ class Authenticator:
         clock: Clock,
         passwords: Passwords,
         blocking: Callable[..., Awaitable[Any]],
+        trust: Trust | None = None,
     ) -> None:
         self.world = world
         self.clock = clock
         self.passwords = passwords
         self.blocking = blocking
+        self.trust = trust or Trust()
+        self.keep: Callable[[User, str], None] = lambda user, stored: None
         self._sessions: dict[str, Session] = {}
+        self._throttle = Throttle(clock)
         self._checks = asyncio.Semaphore(2)
         self._nobody = ""
 
@@ -92,11 +115,21 @@ class Authenticator:
         key = digest(session)
         known = self._sessions.get(key)
         if known is not None:
-            user = self.world.users.get(known.user.id)
-            if user is known.user and known.until > self.clock.time():
+            if self._holds(known):
                 return known.caller
             del self._sessions[key]
-        return await self._check(key, session)
+        name = session.partition(":")[0]
+        if not self._throttle.open(name):
+            raise denied()
+        found = await self._check(session)
+        if found is None:
+            self._throttle.wrong(name)
+            raise denied()
+        self._throttle.right(name)
+        if len(self._sessions) >= MAX_SESSIONS:
+            self._sessions.clear()
+        self._sessions[key] = found
+        return found.caller
 
     async def bearer(self, secret: str) -> Caller:
         """Who calls with nothing but a login token, or a refusal."""
@@ -106,30 +139,86 @@ class Authenticator:
                 return await self.caller(f"{user.name}:{secret}")
         raise denied()
 
-    async def _check(self, key: str, session: str) -> Caller:
+    def _holds(self, known: Session) -> bool:
+        """Is nothing else now than when it was remembered?"""
+        users, server = self.world.users, known.server
+        same = users.get(known.user.id) is known.user
+        same = same and (server is None or users.get(server.id) is server)
+        return same and known.until > self.clock.time()
+
+    async def _check(self, session: str) -> Session | None:
         name, separator, secret = session.partition(":")
-        number = self.world.names.find("user", name)
-        user = self.world.users.get(number) if number is not None else None
-        if not separator or user is None or not user.enabled:
+        user = self._named(name)
+        if not separator or user is None:
             await self._waste_time(secret)
-            raise denied()
+            return None
+        if user.driver in SERVERS and ":" in secret:
+            return self._by_server(user, secret)
         until = self.clock.time() + SESSION_TIME
         token = self._token(user, secret)
         if token is not None:
-            caller = caller_of(user, token.egid)
             until = until if token.expires < 0 else min(until, token.expires)
-        elif user.driver == CORE and await self._password_is(user.password, secret):
-            caller = caller_of(user)
+            return Session(user, caller_of(user, token.egid), until)
+        if not await self._proven(user, secret):
+            return None
+        user = self.world.users.get(user.id) or user  # a better hash may have been kept meanwhile
+        return Session(user, caller_of(user), until)
+
+    def _named(self, name: str) -> User | None:
+        """The user of a name, if he may be let in at all."""
+        number = self.world.names.find("user", name)
+        user = self.world.users.get(number) if number is not None else None
+        return user if user is not None and user.enabled else None
+
+    def _by_server(self, server: User, text: str) -> Session | None:
+        """A server that acts for a user, perhaps with one of his groups alone."""
+        name, *group, token = text.split(":")
+        user, egid = self._named(name), -1
+        if user is None or len(group) > 1:
+            return None
+        if group:
+            if not group[0].isdecimal() or int(group[0]) not in user.all_groups:
+                return None
+            egid = int(group[0])
+        said = server.password, server.name, name, token, self.clock.time()
+        if server.driver == "server_cipher":
+            expires = proofs.by_server_cipher(*said)
         else:
-            raise denied()
-        if len(self._sessions) >= MAX_SESSIONS:
-            self._sessions.clear()
-        self._sessions[key] = Session(user, caller, until)
-        return caller
+            expires = proofs.by_server_certificate(*said, self.trust.server)
+        until = min(expires, self.clock.time() + SESSION_TIME)
+        return Session(user, caller_of(user, egid), until, server) if expires else None
+
+    async def _proven(self, user: User, secret: str) -> bool:
+        """Is the secret what the user's driver wants to see?"""
+        stored, name, now = user.password, user.name, self.clock.time()
+        match user.driver:
+            case "core":
+                return await self._has_password(user, secret)
+            case "ssh":
+                return proofs.by_ssh_key(stored, name, secret, now)
+            case "x509":
+                trusted = self.trust.authorities
+                return proofs.by_certificate(stored, name, secret, now, trusted)
+            case "ldap" if self.trust.directory is not None and secret:
+                async with self._checks:
+                    return bool(await self.blocking(self.trust.directory, stored or name, secret))
+            case _:
+                return False
+
+    async def _has_password(self, user: User, secret: str) -> bool:
+        """Is it the password? One that is kept in an older way is kept better from now on."""
+        if not user.password:
+            await self._waste_time(secret)
+            return False
+        if not hashes.is_old(user.password):
+            return await self._password_is(user.password, secret)
+        if not hashes.matches(user.password, secret):
+            await self._waste_time(secret)
+            return False
+        self.keep(user, await self.hashed(secret))
+        return True
 
     async def _password_is(self, stored: str, secret: str) -> bool:
-        if not stored:
-            return False
         async with self._checks:
             right: bool = await self.blocking(self.passwords.verify, stored, secret)
         return right
@@ -157,6 +246,13 @@ class Authenticator:
         """A password as it is stored."""
         text: str = await self.blocking(self.passwords.hash, password)
         return text
+
+
+def keep_hash(tx: Transaction, user: User, stored: str) -> None:
+    """Keeps a better hash of a password, unless the user was changed meanwhile."""
+    if tx.world.users.get(user.id) is user:
+        tx.change(user, password=stored)
+        tx.log(user, "password hashed anew")
 
 
 def narrowed(caller: Caller, user: User) -> bool:

@@ -22,7 +22,7 @@ from innkeeper.api.v1.rest.table import Desk
 from innkeeper.api.v1.waiting import Waiting
 from innkeeper.api.xmlrpc.service import XmlRpc
 from innkeeper.commands import bootstrap
-from innkeeper.commands.auth import Authenticator, Passwords
+from innkeeper.commands.auth import Authenticator, Passwords, keep_hash
 from innkeeper.commands.backupjobs import JobKeeper
 from innkeeper.commands.building.files import ENDPOINT
 from innkeeper.commands.core import Core
@@ -30,11 +30,12 @@ from innkeeper.commands.monitoring import Monitoring
 from innkeeper.commands.redirects import Limits
 from innkeeper.commands.schedules import RESCHEDULING, Timekeeper
 from innkeeper.commands.scheduling import Scheduler
+from innkeeper.daemon.trust import trust
 from innkeeper.fleet.fleet import Connector, Fleet
 from innkeeper.fleet.link import AgentError
 from innkeeper.lifecycle.messages import FRONT_END, StoreMeasured
 from innkeeper.model.clock import Clock
-from innkeeper.model.objects import Datastore
+from innkeeper.model.objects import Datastore, User
 from innkeeper.model.states import DatastoreType
 from innkeeper.model.world import Transaction, World
 from innkeeper.placement.decide import Policy
@@ -93,9 +94,10 @@ class FrontEnd:
             settings.monitoring.interval,
         )
         self.authenticator = Authenticator(
-            self.world, clock, passwords, blocking or self.core.blocking
+            self.world, clock, passwords, blocking or self.core.blocking, trust(settings.auth)
         )
         self.jobs = JobKeeper(self.core)
+        self.authenticator.keep = self._keep_hash
         self.hooks = HookRunner(self.core, self.fleet, data / "hooks")
         self.webhooks = Webhooks(self.core, Outgoing(settings.webhooks.networks()))
         self.contents = Contents(self.core, self.fleet, data / "transit")
@@ -113,6 +115,9 @@ class FrontEnd:
             self.webhooks.follow,
         ]
         self.rpc = self._rpc()
+
+    def _keep_hash(self, user: User, stored: str) -> None:
+        self.core.transact(lambda tx: keep_hash(tx, user, stored))
 
     def _hello(self, place: int) -> dict[str, Any]:
         zone = next((s.value for s in self.world.settings if s.name == "zone"), "")

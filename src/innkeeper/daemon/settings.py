@@ -4,6 +4,7 @@ import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -59,6 +60,22 @@ class Webhooks(Section, frozen=True):
         return [ipaddress.ip_network(each) for each in self.allow_networks]
 
 
+class Auth(Section, frozen=True):
+    """What authentication relies on.
+
+    `certificates` is a folder of authorities (PEM) who may issue users' certificates, `server_certificate` the file of
+    the one that servers of the driver server_x509 share with the front end. `ldap` is the directory server's address
+    (ldaps://host), `ldap_name` how users are named there ({name} is the user's), `ldap_authorities` a file of its
+    authorities (none: the system's).
+    """
+
+    certificates: str = ""
+    server_certificate: str = ""
+    ldap: str = ""
+    ldap_name: str = ""
+    ldap_authorities: str = ""
+
+
 class Onegate(Section, frozen=True):
     """`endpoint` is the address at which guests find the front end; told to those whose context has TOKEN."""
 
@@ -110,6 +127,7 @@ class Settings(Section, frozen=True):
     images: Images = Images()
     webhooks: Webhooks = Webhooks()
     schedule: Schedule = Schedule()
+    auth: Auth = Auth()
     onegate: Onegate = Onegate()
     redirects: Redirects = Redirects()
     simulation: Simulation = Simulation()
@@ -143,6 +161,7 @@ def check(values: dict[str, object]) -> Settings:
         )
     for section in ("images", "webhooks"):
         _check_networks(section, getattr(settings, section).allow_networks)
+    _check_directory(settings.auth)
     try:
         settings.schedule.zone()
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -181,3 +200,16 @@ def address(text: str) -> tuple[str, int]:
     if not colon or not host or not port.isdigit() or int(port) > 65535:
         raise SettingsError(f"listen must be HOST:PORT, not {text!r}")
     return host.strip("[]"), int(port)
+
+
+def _check_directory(auth: Auth) -> None:
+    if not auth.ldap:
+        return
+    parts = urlsplit(auth.ldap)
+    if parts.scheme not in ("ldap", "ldaps") or not parts.hostname:
+        raise SettingsError(f"auth.ldap must be like ldaps://host, not {auth.ldap!r}")
+    if "{name}" not in auth.ldap_name:
+        raise SettingsError(
+            f"auth.ldap_name must have {{name}} in it, like uid={{name}},ou=people,dc=example,dc=org,"
+            f" not {auth.ldap_name!r}"
+        )
