@@ -296,6 +296,9 @@ def contents(world: World) -> dict[str, Any]:
         "leases": _filled(world.leases._ranges),
         "image users": {image: set(vms) for image, vms in _filled(world.image_users._vms).items()},
         "group users": {group: set(vms) for group, vms in _filled(world.group_users._vms).items()},
+        "vm groups": {g: set(vms) for g, vms in _filled(world.vm_group_users._vms).items()},
+        "timetable": world.timetable.times,
+        "job timetable": world.job_timetable.times,
         "screens": {port: set(vms) for port, vms in _filled(world.screens._vms).items()},
         "redirects": (world.redirects.ports, set(world.redirects.vms)),
         "reservations": {

@@ -37,7 +37,7 @@ from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmState
 from innkeeper.model.world import Table, Transaction
 
-from . import changers, offices
+from . import changers, companies, offices
 from .zone import GIB, Zone
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ R = TypeVar("R", bound=Record)
 
 ACTIONS_ASKED = tuple(ACTIONS)
 #: Actions of VMs, and half as often what else can be scheduled.
-SCHEDULED = (*ACTIONS_ASKED, *(name for name in schedules.OFFERED if name not in ACTIONS))
+SCHEDULED = (*ACTIONS_ASKED, *(name for name in schedules.OFFERED[Vm.KIND] if name not in ACTIONS))
 #: Phase -> actions that are accepted in it, without those that end the VM: these would soon leave nothing to act on.
 SENSIBLE = {
     now: tuple(a for a in ACTIONS if now in ACTIONS[a] and not a.startswith("terminate"))
@@ -118,6 +118,7 @@ class People:
             (1, self._template),
             (1, self._lock),
             (1, self._govern),
+            (3, self._organise),
         ]
         return [habit for weight, habit in weighted for _ in range(weight)]
 
@@ -272,6 +273,11 @@ class People:
     async def _govern(self) -> None:
         """An administrator changes limits, rules, groups or VDCs."""
         maker = self.chance.choice(offices.MAKERS)
+        await self._ask(maker(self.chance, self.zone.world, self.zone.admin))
+
+    async def _organise(self) -> None:
+        """An administrator is busy with what goes beyond one VM."""
+        maker = self.chance.choice(companies.MAKERS)
         await self._ask(maker(self.chance, self.zone.world, self.zone.admin))
 
     def _owner(self, vm: Vm) -> Caller:

@@ -8,6 +8,8 @@ from innkeeper.lifecycle import guarding
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.mending import disks_of
 from innkeeper.model.indexes import security_groups_of
+from innkeeper.model.jobs import BackupJob
+from innkeeper.model.nouns import HookRun
 from innkeeper.model.objects import Vm
 from innkeeper.model.states import FAILURES, HostState, VmState
 from innkeeper.model.world import World
@@ -78,6 +80,12 @@ def _at_work(world: World) -> Iterator[Violation]:
     for operation in world.operations:
         text = f"{operation.name} has not ended, at step {operation.step}"
         yield Violation((operation.target_kind, operation.target), text)
+    for job in world.table(BackupJob):
+        if job.started:
+            yield Violation((job.KIND, job.id), f"runs still: {job.outdated}, {job.backing}")
+    for run in world.table(HookRun):
+        if not run.ended:
+            yield Violation((run.KIND, run.id), "has not ended")
     for number in world.pending.cloning:
         yield Violation(("vm", number), "waits for images, and none is being made")
 
