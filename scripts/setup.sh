@@ -119,6 +119,28 @@ unpack_pages() {
     done
 }
 
+# Of Ansible's large distribution the tests need one collection, as it is.
+unpack_collection() {
+    local name=community/general into=.venv/share/ansible_collections folder
+    [ $dev = yes ] || return 0
+    [ -d "$into/$name" ] && return
+    say "unpacking Ansible's collection $name"
+    folder=$(mktemp -d)
+    quietly .venv/bin/python -m pip download --quiet --no-deps --require-hashes --only-binary :all: \
+        -r scripts/collections.txt -d "$folder"
+    .venv/bin/python - "$folder" "ansible_collections/$name/" <<'END'
+import sys, zipfile
+from pathlib import Path
+folder, wanted = Path(sys.argv[1]), sys.argv[2]
+with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+    wheel.extractall(folder, [name for name in wheel.namelist() if name.startswith(wanted)])
+END
+    mkdir -p "$into/${name%/*}"
+    mv "$folder/ansible_collections/$name" "$into/$name"
+    rm -rf "$folder"
+}
+
 install_packages
 install_dependencies
 unpack_pages
+unpack_collection
