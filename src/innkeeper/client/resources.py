@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from .base import Collection, Transport
-from .shapes import Attributes, BackupJob, Cluster, Datastore, Document, Group, Hook, Host, Image, Market, MarketApp, Network, Operation, Outcome, SecurityGroup, User, VRouter, Vdc, Vm, VmGroup, VmTemplate, VnTemplate, Webhook, Zone
+from .shapes import AclRule, Attributes, BackupJob, Cluster, Datastore, Document, Group, Hook, Host, Image, Market, MarketApp, Network, Operation, Outcome, SecurityGroup, User, VRouter, Vdc, Vm, VmGroup, VmTemplate, VnTemplate, Webhook, Zone
 
 
 class Vms(Collection[Vm]):
@@ -179,6 +179,34 @@ class Vms(Collection[Vm]):
     def delete_snapshot(self, which: int, /, *, snapshot_id: int, key: str = "", etag: str = "") -> Outcome[Vm]:
         """Removes a snapshot of a guest; the guest stays as it is."""
         return self._change("POST", f"/{which}/actions/delete-snapshot", {"snapshot_id": snapshot_id}, key, etag)
+
+    def attach_security_group(self, which: int, /, *, nic_id: int, group_id: int, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Puts a NIC under one more security group: what that allows may come and go, too."""
+        return self._change("POST", f"/{which}/actions/attach-security-group", {"nic_id": nic_id, "group_id": group_id}, key, etag)
+
+    def detach_security_group(self, which: int, /, *, nic_id: int, group_id: int, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Takes a NIC out of a security group; never out of its last one, or everything might come and go."""
+        return self._change("POST", f"/{which}/actions/detach-security-group", {"nic_id": nic_id, "group_id": group_id}, key, etag)
+
+    def execute(self, which: int, /, *, command: str, stdin: str | None = None, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Has a guest that runs carry out a command with its shell."""
+        return self._change("POST", f"/{which}/actions/execute", {"command": command, "stdin": stdin}, key, etag)
+
+    def retry_execute(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Has the last command carried out once more."""
+        return self._change("POST", f"/{which}/actions/retry-execute", {}, key, etag)
+
+    def cancel_execute(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Gives up the command that a guest is carrying out; in the guest it may go on."""
+        return self._change("POST", f"/{which}/actions/cancel-execute", {}, key, etag)
+
+    def join_group(self, which: int, /, *, group_id: int, role: str, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Lets a VM belong to a role of a group; one that has a host must be where the group wants it."""
+        return self._change("POST", f"/{which}/actions/join-group", {"group_id": group_id, "role": role}, key, etag)
+
+    def leave_group(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
+        """Takes a VM out of its group."""
+        return self._change("POST", f"/{which}/actions/leave-group", {}, key, etag)
 
     def schedule(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Vm]:
         """Schedules an action on a VM; its number."""
@@ -810,6 +838,10 @@ class Users(Collection[User]):
         """Makes a login token for seconds (-1: for ever), or ends it (0)."""
         return self._change("POST", f"/{which}/actions/login", {"token": token, "valid": valid, "egid": egid}, key, etag)
 
+    def set_quota(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[User]:
+        """Sets limits of a user."""
+        return self._change("POST", f"/{which}/actions/set-quota", {"template": template}, key, etag)
+
 
 class Groups(Collection[Group]):
     """Groups."""
@@ -839,6 +871,10 @@ class Groups(Collection[Group]):
     def remove_admin(self, which: int, /, *, user_id: int, key: str = "", etag: str = "") -> Outcome[Group]:
         """Takes the office of a group's administrator from a user."""
         return self._change("POST", f"/{which}/actions/remove-admin", {"user_id": user_id}, key, etag)
+
+    def set_quota(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Group]:
+        """Sets limits of a group."""
+        return self._change("POST", f"/{which}/actions/set-quota", {"template": template}, key, etag)
 
 
 class Vdcs(Collection[Vdc]):
@@ -901,6 +937,24 @@ class Vdcs(Collection[Vdc]):
     def remove_network(self, which: int, /, *, zone: int | None = None, network_id: int, key: str = "", etag: str = "") -> Outcome[Vdc]:
         """Takes a virtual network out of a VDC."""
         return self._change("POST", f"/{which}/actions/remove-network", {"zone": zone, "network_id": network_id}, key, etag)
+
+
+class Acl(Collection[AclRule]):
+    """Acl."""
+
+    path = "acl"
+
+    def all(self, *, name: str | None = None, name_prefix: str | None = None, limit: int | None = None) -> Iterator[AclRule]:
+        """Those that the caller may use, page by page."""
+        return self._all({"name": name, "name_prefix": name_prefix, "limit": limit})
+
+    def create(self, *, user: str, resource: str, rights: str, zone: str | None = None, key: str = "") -> Outcome[AclRule]:
+        """Adds a rule, given by its hexadecimal numbers."""
+        return self._change("POST", "", {"user": user, "resource": resource, "rights": rights, "zone": zone}, key)
+
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[AclRule]:
+        """Deletes a rule that somebody has added."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
 
 
 class Webhooks(Collection[Webhook]):
@@ -968,5 +1022,6 @@ class Api:
         self.users = Users(transport)
         self.groups = Groups(transport)
         self.vdcs = Vdcs(transport)
+        self.acl = Acl(transport)
         self.webhooks = Webhooks(transport)
         self.operations = Operations(transport)

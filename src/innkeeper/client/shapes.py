@@ -553,6 +553,19 @@ class Vdc(TypedDict):
     template: Shown
 
 
+class AclRule(TypedDict):
+    """A AclRule."""
+
+    id: int
+    name: str
+    user: int
+    resource: int
+    rights: int
+    zone: int
+    implied: bool
+    text: str
+
+
 class Webhook(TypedDict):
     """A Webhook."""
 

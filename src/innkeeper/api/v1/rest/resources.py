@@ -16,12 +16,13 @@ from innkeeper.commands import (
     datastores,
     disks,
     documents,
+    executing,
     hosts,
     images,
     migration,
     networks,
     nics,
-    operations,
+    quotas,
     reservations,
     saving,
     schedules,
@@ -35,7 +36,6 @@ from innkeeper.commands import (
     vms,
     vntemplates,
     vrouters,
-    webhooks,
 )
 from innkeeper.commands.common import check_create, need
 from innkeeper.lifecycle.actions import ACTIONS
@@ -47,7 +47,6 @@ from innkeeper.model.objects import (
     Host,
     Image,
     Network,
-    Operation,
     Record,
     SecurityGroup,
     User,
@@ -56,14 +55,13 @@ from innkeeper.model.objects import (
     VmTemplate,
 )
 from innkeeper.model.permissions import Caller, Right
-from innkeeper.model.webhooks import Webhook
 from innkeeper.model.world import Transaction
 
-from . import views
+from . import services, views
 from .entries import KEEP, action, bits, creation, resource
 from .offers import APPS, BACKUP_JOBS, HOOKS, MARKETS, ZONES
 from .requests import Command
-from .table import Action, Desk, Resource
+from .table import Action, Desk
 
 # ---- what is prepared -------------------------------------------------------------------------
 
@@ -146,6 +144,13 @@ VMS = resource(
         action("create-snapshot", snapshots.take),
         action("revert-snapshot", snapshots.revert),
         action("delete-snapshot", snapshots.drop),
+        action("attach-security-group", nics.attach_group),
+        action("detach-security-group", nics.detach_group),
+        action("execute", executing.execute, defaults={"stdin": ""}),
+        action("retry-execute", executing.retry),
+        action("cancel-execute", executing.cancel),
+        action("join-group", vmgroups.add_vm),
+        action("leave-group", vmgroups.remove_vm),
         action("schedule", schedules.add),
         action("update-schedule", schedules.update),
         action("delete-schedule", schedules.delete),
@@ -345,6 +350,7 @@ USERS = resource(
         action("add-group", users.add_group),
         action("remove-group", users.delete_from_group),
         action("login", _login, secret=True),
+        action("set-quota", quotas.set_user),
     ),
     hidden=frozenset({"password", "tokens"}), discreet=views.user, without=("rename",),
 )  # fmt: skip
@@ -354,7 +360,8 @@ GROUPS = resource(
     creation(users.allocate_group),
     action("update", common.update, given={"kind": Group, "right": Right.ADMIN}),
     delete=action("delete", users.delete_group),
-    actions=(action("add-admin", users.add_admin), action("remove-admin", users.delete_admin)),
+    actions=(action("add-admin", users.add_admin), action("remove-admin", users.delete_admin),
+             action("set-quota", quotas.set_group)),
     extra=views.GROUP, without=("rename",),
 )  # fmt: skip
 
@@ -378,25 +385,8 @@ VDCS = resource(
     ),
 )  # fmt: skip
 
-WEBHOOKS = resource(
-    "webhooks", Webhook,
-    creation(webhooks.allocate, defaults={"kind": "", "after": -1}),
-    action("url", webhooks.set_url), action("secret", webhooks.set_secret), action("kind", webhooks.set_kind),
-    action("enable", webhooks.enable),
-    hidden=frozenset({"secret", "template", "permissions"}), without=("update", "chmod", "chown"),
-)  # fmt: skip
-
-# ---- work -------------------------------------------------------------------------------------
-
-OPERATIONS = Resource(
-    "operations", Operation,
-    delete=action("cancel", operations.cancel),
-    hidden=frozenset({"step", "undoing", "tries", "args", "results", "generation"}),
-    extra=views.OPERATION, states=views.operation_states, usable=operations.usable, past=views.ended,
-)  # fmt: skip
-
 RESOURCES: Final = (
     VMS, HOSTS, CLUSTERS, IMAGES, DATASTORES, NETWORKS, TEMPLATES, SECURITY_GROUPS, NETWORK_TEMPLATES,
     VM_GROUPS, VIRTUAL_ROUTERS, DOCUMENTS, HOOKS, BACKUP_JOBS, ZONES, MARKETS, APPS, USERS, GROUPS, VDCS,
-    WEBHOOKS, OPERATIONS,
+    *services.RESOURCES,
 )  # fmt: skip

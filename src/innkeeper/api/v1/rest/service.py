@@ -19,7 +19,8 @@ from innkeeper.api.problems import Problem
 from innkeeper.api.routing import Route
 from innkeeper.api.v1.access import caller_of
 from innkeeper.api.v1.waiting import LONGEST_WAIT
-from innkeeper.commands import replays
+from innkeeper.commands import audit, replays, zones
+from innkeeper.model.catalogue import Zone
 from innkeeper.model.errors import not_found
 from innkeeper.model.objects import Operation, Record
 from innkeeper.model.permissions import Caller
@@ -109,18 +110,17 @@ class Rest:
         seconds = listing.asked(known, request.query).get("wait", 0)
         if not 0 <= seconds <= LONGEST_WAIT:
             raise listing.wrong("wait", f"seconds from 0 to {LONGEST_WAIT}", str(seconds))
-        found = self._seen(resource, number, caller)
-        if seconds and number in self.desk.world.table(resource.kind):
+        table = self.desk.world.table(resource.kind)
+        if seconds and number in table:
+            self._seen(resource, number, caller)
             self.desk.waiting.check(caller)
             with self.desk.waiting.held(caller):
-                await self._gone(resource, number, seconds)
-            found = self._seen(resource, number, caller)
+                await self.desk.core.until(lambda: number not in table, seconds)
+        if resource.past and number not in table:
+            await self.desk.core.settled()  # how it ended is in the log only when that is durable
+        found = self._seen(resource, number, caller)
         await self.desk.core.settled()
         return _unless_known(request, msgspec.json.encode(found))
-
-    async def _gone(self, resource: Resource, number: int, seconds: float) -> None:
-        table = self.desk.world.table(resource.kind)
-        await self.desk.core.until(lambda: number not in table, seconds)
 
     def _seen(self, resource: Resource, number: int, caller: Caller) -> dict[str, Any]:
         world = self.desk.world
@@ -150,14 +150,18 @@ class Rest:
         self, resource: Resource, action: Action, request: Request, caller: Caller
     ) -> Response:
         body = await _body(request)
-        arguments = action.call.arguments(_decoded(body, resource.requests[action.name]))
+        said = _decoded(body, resource.requests[action.name])
+        _note(said)
+        arguments = action.call.arguments(said)
         return await self._command(resource, action, arguments, request, caller, body)
 
     async def _delete(self, resource: Resource, request: Request, caller: Caller) -> Response:
         action = resource.delete
         assert action is not None
         known = {field.name: field.kind for field in action.fields}
-        arguments = action.call.arguments(listing.asked(known, request.query))
+        said = listing.asked(known, request.query)
+        _note(said)
+        arguments = action.call.arguments(said)
         return await self._command(resource, action, arguments, request, caller, b"")
 
     async def _command(
@@ -179,6 +183,7 @@ class Rest:
     async def _patch(self, resource: Resource, request: Request, caller: Caller) -> Response:
         body, number = await _body(request), _id(request, resource)
         said = _decoded(body, resource.patch)
+        _note(said)
         changes = [
             (change.call, change.call.arguments(said) | {change.call.target: number})
             for change in resource.changes
@@ -204,6 +209,8 @@ class Rest:
             kept = replays.find(tx.world, caller, key, asked, tx.now) if key else None
             if kept is not None:
                 return kept
+            if resource.kind is not Zone:
+                zones.check_enabled(tx.world)
             self._check_condition(tx, resource, request, caller)
             answer = self._answered(tx, resource, change, request, caller)
             answer = msgspec.structs.replace(answer, name=key, request=asked)
@@ -277,6 +284,13 @@ def _begun(tx: Transaction, first: int, record: Record | None) -> Operation | No
 
 
 # ---- requests ---------------------------------------------------------------------------------
+
+
+def _note(said: dict[str, Any]) -> None:
+    """What is asked for, for the audit log, which knows what to keep to itself."""
+    call = audit.current()
+    if call is not None:
+        call.arguments = [(name, value) for name, value in said.items() if value is not None]
 
 
 async def _body(request: Request) -> bytes:
@@ -360,7 +374,7 @@ def _unless_known(request: Request, body: bytes) -> Response:
     """What is shown, or 304 for those who have it."""
     tag = _etag(body)
     known = request.headers.get("if-none-match", "")
-    headers = (("etag", tag), ("cache-control", "no-cache, private"))
+    headers = (("etag", tag),)
     if known.strip() == "*" or tag in _tags(known):
         return Response(b"", 304, JSON, headers)
     return Response(body, 200, JSON, headers)

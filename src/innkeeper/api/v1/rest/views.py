@@ -10,6 +10,8 @@ from innkeeper.commands.clusters import members
 from innkeeper.commands.core import Core
 from innkeeper.lifecycle import engine
 from innkeeper.lifecycle.machine import phase
+from innkeeper.model import acl
+from innkeeper.model.access import said
 from innkeeper.model.objects import Host, Image, Network, Operation, Record, User, Vm
 from innkeeper.model.permissions import Caller, Right, may
 from innkeeper.model.tokens import KEY
@@ -148,6 +150,13 @@ GROUP: dict[str, Extra] = {
     "users": (Numbers, lambda world, caller, group: sorted(world.members.of(group.id))),
 }
 
+
+# ---- rules
+
+
+ACL: dict[str, Extra] = {
+    "text": (str, lambda world, caller, rule: acl.text(said(rule))),
+}
 
 # ---- work
 
