@@ -39,6 +39,7 @@ SPECIAL = (
     "vm disk-snapshot-list 1 0",
     "vm monitoring 1",
     "hook log",
+    "vm save 1 golden",
     "accounting",
     "showback list",
     "showback calculate -s 11/2026",
@@ -80,6 +81,7 @@ PAGES = {
         for verb in ("console", "exec", "log", "redirect", "screenshot", "story", "vnc", "why")
     ),
     ("acl", "why"),
+    *(("webhook", verb) for verb in ("create", "delete", "disable", "enable", "list", "show")),
     *(("audit", verb) for verb in ("export", "list", "verify")),
     *(("operation", verb) for verb in ("cancel", "list", "show", "wait")),
     *(("image", verb) for verb in ("download", "upload", "verify")),

@@ -17,6 +17,7 @@ _Special = tuple[str, str, str, str]
 SPECIAL: dict[str, dict[str, _Special]] = {
     "vm": {
         "create": ("Life cycle", "create", "vm_create", "Make a VM."),
+        "save": ("Life cycle", "save", "save", "Make a template of a VM and its disks."),
         "disk-attach": ("Devices", "devices", "disk_attach", "Give a VM one more disk."),
         "nic-attach": ("Devices", "devices", "nic_attach", "Give a VM one more NIC or address."),
         "nic-update": ("Devices", "devices", "nic_update", "Change attributes of a NIC."),
