@@ -104,7 +104,6 @@ def test_a_token_says_which_vm_the_guest_is(filed: Realm) -> None:
         ("TOPOLOGY=[PIN_POLICY=CORE]", "PIN_POLICY of TOPOLOGY is not available"),
         ("TOPOLOGY=[CORES=1]\nVCPU_MAX=4", "VCPU_MAX and TOPOLOGY exclude each other"),
         ("PCI=[SHORT_ADDRESS=\"00:1f.0\"]", "PCI is not available in this release"),
-        ("VMGROUP=[VMGROUP_ID=1,ROLE=x]", "VMGROUP is not available"),
         ("MEMORY_ENCRYPTION=[TYPE=SEV]", "MEMORY_ENCRYPTION is not available"),
         ("FEATURES=[IOTHREADS=2]", "IOTHREADS of FEATURES is not available"),
         ("OS=[FIRMWARE=\"/usr/share/x.fd\"]", "FIRMWARE of OS must be BIOS or UEFI"),

@@ -25,9 +25,9 @@ from innkeeper.store.journal import EventRow
 from . import backups, common, schedules
 from .auth import caller_of
 from .building.backup import checked
-from .common import check_right, need, parse
+from .common import need, parse
 from .core import Core
-from .vms import right_for
+from .vm_rights import check_operation
 
 #: Backups that a job makes at once when it is PARALLEL: in all, and on one host.
 AT_ONCE, AT_ONCE_ON_HOST = 5, 2
@@ -66,7 +66,7 @@ def _check_template(world: World, caller: Caller, template: Template, own: int) 
     except ValueError as wrong:
         raise invalid(f"{wrong}.") from None
     for number in vms:
-        check_right(world, caller, right_for("backup"), world.vms[number])
+        check_operation(world, caller, "backup", world.vms[number])
         other = backups.job_of(world, number)
         if other is not None and other.id != own:
             raise invalid(f"VM {number} belongs to backup job {other.id} already", number)
@@ -162,7 +162,7 @@ def _scheduled(tx: Transaction, caller: Caller, job_id: int, _args: str) -> int:
     return backup(tx, caller, job_id)
 
 
-schedules.offer(schedules.BACKUP, Right.MANAGE, _scheduled, BackupJob)
+schedules.offer(schedules.BACKUP, schedules.BACKUP, _scheduled, BackupJob)
 
 
 def last_backup(world: World, vm: Vm) -> str:

@@ -17,8 +17,8 @@ from innkeeper.model.world import Transaction, World
 
 from . import schedules
 from .building.backup import USERS
-from .common import check_create, check_free_name, check_right, creation_bits, need, parse, usable
-from .vms import right_for
+from .common import check_create, check_free_name, creation_bits, need, parse, usable
+from .vm_rights import check_operation
 
 #: Parts of DISK and NIC vectors that say how a user wants them; the rest was filled in for the VM that was backed up.
 _DISK = ("DEV_PREFIX", "TARGET", "CACHE", "IO", "DISCARD", "SERIAL")
@@ -41,7 +41,7 @@ def job_of(world: World, vm_id: int) -> BackupJob | None:
 def backup(tx: Transaction, caller: Caller, vm_id: int, datastore_id: int, reset: bool) -> int:
     """Backs a VM up into a backup datastore, unless that is for its backup job to do."""
     vm = tx.world.vms[vm_id]
-    check_right(tx.world, caller, right_for("backup"), vm)
+    check_operation(tx.world, caller, "backup", vm)
     if (job := job_of(tx.world, vm_id)) is not None:
         raise invalid(f"VM {vm_id} belongs to backup job {job.id}, which backs it up", vm_id)
     return make(tx, caller, vm_id, datastore_id, reset)
@@ -58,13 +58,13 @@ def _at_a_time(tx: Transaction, caller: Caller, vm_id: int, args: str) -> int:
     return backup(tx, caller, vm_id, number, reset.strip() == "1")
 
 
-schedules.offer("backup", right_for("backup"), _at_a_time)
+schedules.offer("backup", "backup", _at_a_time)
 
 
 def make(tx: Transaction, caller: Caller, vm_id: int, datastore_id: int, reset: bool) -> int:
     """Backs a VM up into a backup datastore."""
     vm = tx.world.vms[vm_id]
-    check_right(tx.world, caller, right_for("backup"), vm)
+    check_operation(tx.world, caller, "backup", vm)
     datastore = _datastore(tx.world, caller, vm, datastore_id)
     _check_phase(tx.world, vm, "backup", ("RUNNING", "POWEROFF"))
     disks = _disks(vm)
@@ -86,7 +86,7 @@ def _by_the_clock(tx: Transaction, caller: Caller, vm_id: int, args: str) -> int
     return backup(tx, caller, vm_id, datastore_id, reset.upper() == "YES")
 
 
-schedules.offer("backup", right_for("backup"), _by_the_clock)
+schedules.offer("backup", "backup", _by_the_clock)
 
 
 def _datastore(world: World, caller: Caller, vm: Vm, number: int) -> Datastore:
@@ -154,7 +154,7 @@ def _continued(world: World, vm: Vm, datastore: Datastore, disks: list[int]) -> 
 def cancel(tx: Transaction, caller: Caller, vm_id: int) -> int:
     """Gives up a backup that is being made; the VM goes on as it was."""
     vm = tx.world.vms[vm_id]
-    check_right(tx.world, caller, right_for("backup"), vm)
+    check_operation(tx.world, caller, "backup", vm)
     if not work.cancel(tx, vm):
         raise invalid(f"VM {vm_id} is not being backed up: it is {phase(vm)}", vm_id)
     return vm_id
@@ -182,7 +182,7 @@ def restore_vm(
 ) -> int:
     """Puts a powered-off VM's disks (one, or all: -1) back to what they were."""
     vm = tx.world.vms[vm_id]
-    check_right(tx.world, caller, right_for("restore"), vm)
+    check_operation(tx.world, caller, "restore", vm)
     image, found = _backup_image(tx.world, caller, image_id, increment)
     _check_phase(tx.world, vm, "restore", ("POWEROFF",))
     if image.vm_id != vm_id:

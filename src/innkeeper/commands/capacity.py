@@ -11,9 +11,9 @@ from innkeeper.placement.decide import fits
 
 from .building import capacity
 from .building.draft import Draft, Problem
-from .common import need, parse, replaced
+from .common import parse, replaced
 from .restricted import check_restricted
-from .vms import right_for
+from .vm_rights import operated
 
 RESIZED = ("CPU", "VCPU", "MEMORY")
 #: What placement checks of a host that depends on how much a VM needs.
@@ -23,7 +23,7 @@ _AMOUNTS = frozenset({"cpu", "memory"})
 def resize(tx: Transaction, caller: Caller, vm_id: int, text: str, enforce: bool) -> int:
     """Gives a VM another CPU, VCPU and MEMORY; what is 0 or not given stays."""
     given = parse(text).only(RESIZED)
-    vm = need(tx.world, Vm, vm_id, caller, right_for("resize"))
+    vm = operated(tx.world, caller, vm_id, "resize")
     check_restricted(caller, Vm.KIND, given)
     shown = shown_during(tx.world, vm, "resize")
     after = _sized(tx, caller, vm, given)

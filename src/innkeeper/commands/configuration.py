@@ -14,10 +14,10 @@ from .building import backup, boot, capacity, files, graphics, unavailable
 from .building.context import completed
 from .building.disks import context_place
 from .building.draft import Draft, Problem, problem
-from .common import need, parse
+from .common import parse
 from .disks import draft_of, next_disk
 from .restricted import check_restricted
-from .vms import right_for
+from .vm_rights import operated
 
 #: What can be changed, besides CONTEXT.
 CONFIGURED = ("OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CPU_MODEL")
@@ -32,7 +32,7 @@ def update(tx: Transaction, caller: Caller, vm_id: int, text: str, append: int) 
     is not given again, but for the machine's UUID and, if no CONTEXT is given at all, the context.
     """
     given = parse(text).only((*CONFIGURED, "CONTEXT", backup.NAME))
-    vm = need(tx.world, Vm, vm_id, caller, right_for("updateconf"))
+    vm = operated(tx.world, caller, vm_id, "updateconf")
     if append not in (0, 1):
         raise bad_argument(
             f"The update type must be 0 (replace) or 1 (append), not {append}", vm_id

@@ -14,13 +14,13 @@ from .building.draft import Draft, Problem
 from .common import need, parse
 from .images import check_room
 from .restricted import check_restricted
-from .vms import right_for
+from .vm_rights import operated
 
 
 def attach(tx: Transaction, caller: Caller, vm_id: int, text: str) -> int:
     """Gives a VM one more disk, at once when its guest runs."""
     template = parse(text)
-    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-attach"))
+    vm = operated(tx.world, caller, vm_id, "disk-attach")
     check_restricted(caller, Vm.KIND, template.only(["DISK"]))
     given = only_vector(template, "DISK", vm_id)
     if "VROUTER_ID" in vm.template:
@@ -38,7 +38,7 @@ def attach(tx: Transaction, caller: Caller, vm_id: int, text: str) -> int:
 
 def detach(tx: Transaction, caller: Caller, vm_id: int, disk_id: int) -> int:
     """Takes a disk from a VM: a persistent image keeps what was written, all else goes."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-detach"))
+    vm = operated(tx.world, caller, vm_id, "disk-detach")
     shown_during(tx.world, vm, "disk-detach")
     disk_of(vm, disk_id)
     work.begin_detach(tx, vm, disk_id, caller)
@@ -47,7 +47,7 @@ def detach(tx: Transaction, caller: Caller, vm_id: int, disk_id: int) -> int:
 
 def resize(tx: Transaction, caller: Caller, vm_id: int, disk_id: int, size: str) -> int:
     """Grows a disk of a VM to a size in MB, in the eyes of a guest that runs too."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-resize"))
+    vm = operated(tx.world, caller, vm_id, "disk-resize")
     wanted = as_int(size)
     disk = disk_of(vm, disk_id)
     now = int(disk["SIZE"])

@@ -4,12 +4,10 @@ from innkeeper.lifecycle import engine
 from innkeeper.lifecycle.changes import shown_during
 from innkeeper.lifecycle.operations import executing as work
 from innkeeper.model.errors import wrong_state
-from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.world import Transaction
 
-from .common import need
-from .vms import right_for
+from .vm_rights import operated
 
 #: Characters of a command, and of what it is given to read.
 LONGEST = 64 * 1024
@@ -17,7 +15,7 @@ LONGEST = 64 * 1024
 
 def execute(tx: Transaction, caller: Caller, vm_id: int, command: str, stdin: str) -> int:
     """Has a guest that runs carry out a command with its shell."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("exec"))
+    vm = operated(tx.world, caller, vm_id, "exec")
     for name, text in (("command", command), ("stdin", stdin)):
         if len(text) > LONGEST:
             said = f"The {name} has {len(text)} characters; {LONGEST} are the most."
@@ -31,7 +29,7 @@ def execute(tx: Transaction, caller: Caller, vm_id: int, command: str, stdin: st
 
 def retry(tx: Transaction, caller: Caller, vm_id: int) -> int:
     """Has the last command carried out once more."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("exec"))
+    vm = operated(tx.world, caller, vm_id, "exec")
     last = vm.template.vector(work.NAME)
     if last is None:
         raise wrong_state(f"VM {vm_id} has no command that could be carried out again.", vm_id)
@@ -40,7 +38,7 @@ def retry(tx: Transaction, caller: Caller, vm_id: int) -> int:
 
 def cancel(tx: Transaction, caller: Caller, vm_id: int) -> int:
     """Gives up the command that a guest is carrying out; in the guest it may go on."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("exec"))
+    vm = operated(tx.world, caller, vm_id, "exec")
     operation = tx.world.operation_on(vm)
     if operation is None or operation.name != work.EXEC.name:
         raise wrong_state(f"VM {vm_id} is not carrying out a command.", vm_id)

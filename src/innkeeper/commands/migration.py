@@ -12,8 +12,9 @@ from innkeeper.model.world import Transaction, World
 from innkeeper.placement.decide import fits
 from innkeeper.placement.stores import reaches
 
-from .common import check_right, need
-from .vms import chosen_datastore, right_for
+from .common import need
+from .vm_rights import check_operation
+from .vms import chosen_datastore
 
 #: Phases in which a VM can be taken elsewhere.
 MOVABLE = frozenset({"RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED"})
@@ -31,7 +32,7 @@ def migrate(
 ) -> int:
     """Takes a VM to a host of the administrator's choice: as it runs, or stopped on the way."""
     vm = tx.world.vms[vm_id]
-    check_right(tx.world, caller, right_for("migrate"), vm)
+    check_operation(tx.world, caller, "migrate", vm)
     host = need(tx.world, Host, host_id, caller, Right.MANAGE)
     if how not in cold.ACTIONS:
         raise bad_argument(f"The migration type must be 0, 1 or 2, not {how}", vm_id)

@@ -15,11 +15,11 @@ from innkeeper.model.world import Transaction
 from .building.context import strings
 from .building.draft import Draft, Problem
 from .building.nics import MAX_NICS, another, another_alias, sources
-from .common import need, parse, usable
+from .common import parse, usable
 from .disks import draft_of, only_vector
 from .restricted import check_restricted
 from .secgroups import not_kept
-from .vms import right_for
+from .vm_rights import operated
 
 _BANDWIDTH = tuple(
     f"{way}_{what}" for way in ("INBOUND", "OUTBOUND") for what in ("AVG_BW", "PEAK_BW", "PEAK_KB")
@@ -33,7 +33,7 @@ UPDATABLE = (
 def attach(tx: Transaction, caller: Caller, vm_id: int, text: str) -> int:
     """Gives a VM one more NIC, or one of its NICs one more address (NIC_ALIAS)."""
     template = parse(text)
-    vm = need(tx.world, Vm, vm_id, caller, right_for("nic-attach"))
+    vm = operated(tx.world, caller, vm_id, "nic-attach")
     name = "NIC_ALIAS" if "NIC_ALIAS" in template else "NIC"
     check_restricted(caller, Vm.KIND, template.only(["NIC", "NIC_ALIAS"]))
     given = only_vector(template, name, vm_id)
@@ -105,7 +105,7 @@ def _next(vm: Vm) -> int:
 
 def detach(tx: Transaction, caller: Caller, vm_id: int, nic_id: int) -> int:
     """Takes a NIC, with its aliases, or one alias from a VM; their addresses are free then."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("nic-detach"))
+    vm = operated(tx.world, caller, vm_id, "nic-detach")
     _check_own(vm)
     detach_routed(tx, caller, vm, nic_id)
     return vm_id
@@ -168,7 +168,7 @@ def _forgetting(nic: Vector, alias: str) -> Vector:
 def update(tx: Transaction, caller: Caller, vm_id: int, nic_id: int, text: str, append: int) -> int:
     """Changes attributes of a NIC: replaces (0) or merges (1) those that can be changed."""
     template = parse(text)
-    vm = need(tx.world, Vm, vm_id, caller, right_for("nic-update"))
+    vm = operated(tx.world, caller, vm_id, "nic-update")
     if append not in (0, 1):
         raise bad_argument(
             f"The update type must be 0 (replace) or 1 (append), not {append}", vm_id
@@ -213,7 +213,7 @@ def _told_anew(tx: Transaction, caller: Caller, vm: Vm, made: Vector) -> Templat
 
 def attach_group(tx: Transaction, caller: Caller, vm_id: int, nic_id: int, group_id: int) -> int:
     """Puts a NIC under one more security group: what that allows may come and go, too."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("sg-attach"))
+    vm = operated(tx.world, caller, vm_id, "sg-attach")
     usable(tx.world, SecurityGroup, group_id, caller)
     nic, groups = _grouped(vm, nic_id)
     if group_id in groups:
@@ -225,7 +225,7 @@ def attach_group(tx: Transaction, caller: Caller, vm_id: int, nic_id: int, group
 
 def detach_group(tx: Transaction, caller: Caller, vm_id: int, nic_id: int, group_id: int) -> int:
     """Takes a NIC out of a security group; never out of its last one, or everything might come and go."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("sg-detach"))
+    vm = operated(tx.world, caller, vm_id, "sg-detach")
     nic, groups = _grouped(vm, nic_id)
     if group_id not in groups:
         has = ", ".join(map(str, groups))

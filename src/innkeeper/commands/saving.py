@@ -5,7 +5,7 @@ import posixpath
 from innkeeper.lifecycle.changes import shown_during
 from innkeeper.lifecycle.operations import saving as work
 from innkeeper.model.errors import wrong_state
-from innkeeper.model.objects import Datastore, Image, Vm
+from innkeeper.model.objects import Datastore, Image
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import ImageState, ImageType
 from innkeeper.model.world import Transaction
@@ -14,7 +14,7 @@ from .common import check_create, check_free_name, creation_bits, need
 from .disks import disk_of
 from .images import DISKS, check_room
 from .snapshots import snapshot_of
-from .vms import right_for
+from .vm_rights import operated
 
 
 def save_as(
@@ -27,7 +27,7 @@ def save_as(
     snapshot_id: int,
 ) -> int:
     """Makes an image of a disk, as it is or as it was at a snapshot; returns the image's number."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-saveas"))
+    vm = operated(tx.world, caller, vm_id, "disk-saveas")
     check_create(tx.world, caller, Image)
     disk = disk_of(vm, disk_id)
     origin = tx.world.images.get(int(disk.get("IMAGE_ID", -1)))

@@ -27,8 +27,9 @@ from innkeeper.model.template import Template, Vector
 from innkeeper.model.world import Transaction
 
 from .auth import caller_of
-from .common import check_right, need, parse
+from .common import check_right, parse
 from .core import Core
+from .vm_rights import check_operation, operated
 
 #: The events after which something else may be due next.
 RESCHEDULING = frozenset({"created", "scheduled", "rescheduled", "unscheduled"})
@@ -46,30 +47,40 @@ Perform = Callable[[Transaction, Caller, int, str], object]
 
 #: What can be scheduled, by kind of object: the right that it needs, and how it is carried out. Commands offer
 #: themselves.
-OFFERED: dict[str, dict[str, tuple[Right, Perform]]] = {Vm.KIND: {}, BackupJob.KIND: {}}
+OFFERED: dict[str, dict[str, tuple[str, Perform]]] = {Vm.KIND: {}, BackupJob.KIND: {}}
 
 H = TypeVar("H", Vm, BackupJob)
 
 
-def offer(action: str, right: Right, perform: Perform, kind: type[Scheduled] = Vm) -> None:
-    """Lets an action be scheduled."""
-    OFFERED[kind.KIND][action] = right, perform
+def offer(action: str, operation: str, perform: Perform, kind: type[Scheduled] = Vm) -> None:
+    """Lets an action be scheduled; on VMs by those who may carry the operation out."""
+    OFFERED[kind.KIND][action] = operation, perform
 
 
 def add(tx: Transaction, caller: Caller, vm_id: int, text: str) -> int:
     """Schedules an action on a VM; its number."""
-    if need(tx.world, Vm, vm_id, caller, Right.MANAGE).state is VmState.DONE:
+    if operated(tx.world, caller, vm_id, "sched-action").state is VmState.DONE:
         raise invalid("Scheduled actions cannot be added: the VM is DONE", vm_id)
     return add_to(tx, caller, Vm, vm_id, text)
 
 
 def add_to(tx: Transaction, caller: Caller, kind: type[H], object_id: int, text: str) -> int:
     """Schedules an action on an object; its number."""
-    holder: H = need(tx.world, kind, object_id, caller, Right.MANAGE)
+    holder: H = _handled(tx, caller, kind, object_id)
     made = _made(tx, caller, holder, _vector(text))
     tx.change(holder, schedule=(*holder.schedule, made))
     tx.log(holder, "scheduled", schedule=made.id, action=made.name, time=made.time, by=caller.uid)
     return made.id
+
+
+def _handled(tx: Transaction, caller: Caller, kind: type[H], object_id: int) -> H:
+    """The object, if the caller may schedule actions on it."""
+    record = tx.world.table(kind)[object_id]
+    if isinstance(record, Vm):
+        check_operation(tx.world, caller, "sched-action", record)
+    else:
+        check_right(tx.world, caller, Right.MANAGE, record)
+    return record
 
 
 def update(tx: Transaction, caller: Caller, vm_id: int, number: int, text: str) -> int:
@@ -81,7 +92,7 @@ def update_of(
     tx: Transaction, caller: Caller, kind: type[H], object_id: int, number: int, text: str
 ) -> int:
     """Changes the attributes that are given of a scheduled action."""
-    vm: H = need(tx.world, kind, object_id, caller, Right.MANAGE)
+    vm: H = _handled(tx, caller, kind, object_id)
     old = _found(vm, number)
     known = {k: v for k, v in schedule.attributes(old, object_id).items() if k in _CHANGEABLE}
     given = _vector(text)
@@ -102,7 +113,7 @@ def delete(tx: Transaction, caller: Caller, vm_id: int, number: int) -> int:
 
 def delete_of(tx: Transaction, caller: Caller, kind: type[H], object_id: int, number: int) -> int:
     """Takes a scheduled action away."""
-    holder: H = need(tx.world, kind, object_id, caller, Right.MANAGE)
+    holder: H = _handled(tx, caller, kind, object_id)
     action = _found(holder, number)
     tx.change(holder, schedule=tuple(other for other in holder.schedule if other.id != number))
     tx.log(holder, "unscheduled", schedule=number, action=action.name, by=caller.uid)
@@ -167,7 +178,8 @@ def _made(
         known = ", ".join(sorted(offered))
         text = f"SCHED_ACTION: ACTION must be one of {known}, not {made.name[:40]!r}."
         raise invalid(text, holder.id)
-    check_right(tx.world, caller, offered[made.name][0], holder)
+    if isinstance(holder, Vm):
+        check_operation(tx.world, caller, offered[made.name][0], holder)
     return made
 
 

@@ -16,9 +16,8 @@ from innkeeper.model.template import Template, Vector, as_int
 from innkeeper.model.world import Transaction
 
 from . import schedules
-from .common import need
 from .disks import disk_of
-from .vms import right_for
+from .vm_rights import operated
 
 #: Snapshots of one disk, or of one VM, at most: QEMU's files hold as many.
 MOST = 1000
@@ -29,7 +28,7 @@ MOST = 1000
 
 def take_of_disk(tx: Transaction, caller: Caller, vm_id: int, disk_id: int, name: str) -> int:
     """A snapshot of a disk as it is now; returns its number."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-snapshot-create"))
+    vm = operated(tx.world, caller, vm_id, "disk-snapshot-create")
     _check_holds(vm, disk_of(vm, disk_id))
     shown_during(tx.world, vm, "disk-snapshot-create")
     of = snapshots_of(vm, disk_id)
@@ -73,7 +72,7 @@ def drop_of_disk(
     tx: Transaction, caller: Caller, vm_id: int, disk_id: int, snapshot_id: int
 ) -> int:
     """Removes a snapshot of a disk; the disk stays as it is."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-snapshot-delete"))
+    vm = operated(tx.world, caller, vm_id, "disk-snapshot-delete")
     snapshot_of(vm, disk_id, snapshot_id)
     shown_during(tx.world, vm, "disk-snapshot-delete")
     work.begin(
@@ -85,7 +84,7 @@ def drop_of_disk(
 
 def revert_disk(tx: Transaction, caller: Caller, vm_id: int, disk_id: int, snapshot_id: int) -> int:
     """A disk as it was at a snapshot, while its guest is off."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-snapshot-revert"))
+    vm = operated(tx.world, caller, vm_id, "disk-snapshot-revert")
     snapshot_of(vm, disk_id, snapshot_id)
     shown_during(tx.world, vm, "disk-snapshot-revert")
     work.begin(
@@ -99,7 +98,7 @@ def rename_of_disk(
     tx: Transaction, caller: Caller, vm_id: int, disk_id: int, snapshot_id: int, name: str
 ) -> int:
     """Gives a snapshot of a disk another name."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("disk-snapshot-rename"))
+    vm = operated(tx.world, caller, vm_id, "disk-snapshot-rename")
     renamed = msgspec.structs.replace(snapshot_of(vm, disk_id, snapshot_id), name=name)
     of = snapshots_of(vm, disk_id)
     listed = tuple(renamed if each.id == snapshot_id else each for each in of.snapshots)
@@ -113,7 +112,7 @@ def rename_of_disk(
 
 def take(tx: Transaction, caller: Caller, vm_id: int, name: str) -> int:
     """A snapshot of a guest that runs, with its memory; returns its number."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("snapshot-create"))
+    vm = operated(tx.world, caller, vm_id, "snapshot-create")
     shown_during(tx.world, vm, "snapshot-create")
     if len(vm.template.vectors("SNAPSHOT")) >= MOST:
         raise wrong_state(f"A VM has at most {MOST} snapshots.", vm_id)
@@ -159,7 +158,7 @@ def _marked(vm: Vm, snapshot_id: int, **marks: str) -> Template:
 
 def revert(tx: Transaction, caller: Caller, vm_id: int, snapshot_id: int) -> int:
     """The guest goes on from where it was at a snapshot."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("snapshot-revert"))
+    vm = operated(tx.world, caller, vm_id, "snapshot-revert")
     shown_during(tx.world, vm, "snapshot-revert")
     found = _find(vm, snapshot_id)
     after = vm.template.with_(
@@ -178,7 +177,7 @@ def revert(tx: Transaction, caller: Caller, vm_id: int, snapshot_id: int) -> int
 
 def drop(tx: Transaction, caller: Caller, vm_id: int, snapshot_id: int) -> int:
     """Removes a snapshot of a guest; the guest stays as it is."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("snapshot-delete"))
+    vm = operated(tx.world, caller, vm_id, "snapshot-delete")
     shown_during(tx.world, vm, "snapshot-delete")
     found = _find(vm, snapshot_id)
     kept = [s for s in vm.template.vectors("SNAPSHOT") if s["SNAPSHOT_ID"] != str(snapshot_id)]
@@ -223,4 +222,4 @@ for _action, _perform in {
     "disk-snapshot-revert": _with_numbers(revert_disk, 2),
     "disk-snapshot-delete": _with_numbers(drop_of_disk, 2),
 }.items():
-    schedules.offer(_action, right_for(_action), _perform)
+    schedules.offer(_action, _action, _perform)

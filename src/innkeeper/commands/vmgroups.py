@@ -13,8 +13,8 @@ from innkeeper.placement.decide import fits
 from innkeeper.placement.filters import GROUP
 
 from . import common
-from .common import check_right, need, parse, replaced, usable
-from .vms import right_for
+from .common import need, parse, replaced, usable
+from .vm_rights import check_operation
 
 
 def allocate(tx: Transaction, caller: Caller, text: str) -> int:
@@ -161,7 +161,7 @@ def remove_vm(tx: Transaction, caller: Caller, vm_id: int) -> int:
 
 def _vm(world: World, caller: Caller, vm_id: int) -> Vm:
     vm = world.vms[vm_id]
-    check_right(world, caller, right_for("vmgroup"), vm)
+    check_operation(world, caller, "vmgroup", vm)
     if vm.state is VmState.DONE:
         raise wrong_state(f"VM {vm_id} is DONE", vm_id)
     return vm

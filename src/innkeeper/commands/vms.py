@@ -31,8 +31,9 @@ from .building import (
     vmgroup,
 )
 from .building.draft import CORE, Draft, problem
-from .common import check_create, check_right, creation_bits, need, parse
+from .common import check_create, creation_bits, need, parse
 from .restricted import check_restricted
+from .vm_rights import check_operation, operated, right_for
 
 #: Characters of a template's name that its VMs' names begin with, so that the number has room behind.
 LONGEST_PREFIX = 100
@@ -41,21 +42,6 @@ GIVEN = (
     "VMID", "VROUTER_ID", "VROUTER_KEEPALIVED_ID", "VROUTER_KEEPALIVED_PASSWORD",
     "AUTOMATIC_REQUIREMENTS", "AUTOMATIC_DS_REQUIREMENTS", "AUTOMATIC_NIC_REQUIREMENTS",
 )  # fmt: skip
-#: The right that an operation on a VM needs (spec: xmlrpc-methods.md section 5); others need MANAGE.
-ADMIN_OPERATIONS = frozenset(
-    {
-        "deploy",
-        "migrate",
-        "recover",
-        "retry",
-        "delete",
-        "delete-recreate",
-        "resched",
-        "unresched",
-        "backup",
-        "restore",
-    }
-)
 #: The recover operation that tries again.
 RETRY = 2
 #: States from which a VM can be placed by hand.
@@ -69,11 +55,6 @@ RECOVER_RIGHTS = {
     4: "delete-recreate",
     5: "delete",
 }
-
-
-def right_for(operation: str) -> Right:
-    """The right on the VM that an operation needs."""
-    return Right.ADMIN if operation in ADMIN_OPERATIONS else Right.MANAGE
 
 
 def allocate(tx: Transaction, caller: Caller, text: str, hold: bool) -> int:
@@ -163,7 +144,7 @@ def _requirements(draft: Draft) -> None:
 def act(tx: Transaction, caller: Caller, action: str, vm_id: int) -> int:
     """Carries out an action by name."""
     vm = tx.world.vms[vm_id]
-    check_right(tx.world, caller, right_for(action), vm)
+    check_operation(tx.world, caller, action, vm)
     actions.act(tx, vm, action, caller)
     if action == "resume":
         quotas.check(tx.world, caller.uid, Code.ACTION)
@@ -176,7 +157,7 @@ def _offer(action: str) -> None:
     def perform(tx: Transaction, caller: Caller, vm_id: int, _args: str) -> int:
         return act(tx, caller, action, vm_id)
 
-    schedules.offer(action, right_for(action), perform)
+    schedules.offer(action, action, perform)
 
 
 for _action in actions.ACTIONS:
@@ -186,7 +167,7 @@ for _action in actions.ACTIONS:
 def recover(tx: Transaction, caller: Caller, vm_id: int, how: int) -> int:
     """Recover operations 0 to 5."""
     vm = tx.world.vms[vm_id]
-    check_right(tx.world, caller, right_for(RECOVER_RIGHTS.get(how, "recover")), vm)
+    check_operation(tx.world, caller, RECOVER_RIGHTS.get(how, "recover"), vm)
     if how == RETRY and vm.state is VmState.CLONING_FAILURE:
         images.make_again(tx, caller, vm)
     actions.recover(tx, vm, how, caller)
@@ -198,7 +179,7 @@ def deploy_on(
 ) -> int:
     """Places a waiting VM on a host of the administrator's choice."""
     vm = tx.world.vms[vm_id]
-    check_right(tx.world, caller, right_for("deploy"), vm)
+    check_operation(tx.world, caller, "deploy", vm)
     host = need(tx.world, Host, host_id, caller, Right.MANAGE)
     datastore = chosen_datastore(tx, caller, vm, host, datastore_id)
     if vm.state not in DEPLOYABLE:
@@ -245,7 +226,7 @@ def chosen_datastore(
 
 def update(tx: Transaction, caller: Caller, vm_id: int, text: str, append: int) -> int:
     """Replaces or merges the VM's user template."""
-    vm = need(tx.world, Vm, vm_id, caller, right_for("update"))
+    vm = operated(tx.world, caller, vm_id, "update")
     tx.change(
         vm,
         user_template=common.updated(caller, Vm.KIND, vm.user_template, parse(text), append),
@@ -257,7 +238,8 @@ def update(tx: Transaction, caller: Caller, vm_id: int, text: str, append: int) 
 
 def rename(tx: Transaction, caller: Caller, vm_id: int, name: str) -> int:
     """Gives a VM another name."""
-    return common.rename(tx, caller, Vm, vm_id, name)
+    operated(tx.world, caller, vm_id, "rename")
+    return common.rename(tx, caller, Vm, vm_id, name, right_for(tx.world, caller, "rename"))
 
 
 def chown(tx: Transaction, caller: Caller, vm_id: int, uid: int, gid: int) -> int:

@@ -7,8 +7,7 @@ from innkeeper.commands.datastores import IMAGE_DRIVERS, TRANSFER
 from innkeeper.commands.network_drivers import DRIVERS as NETWORK_DRIVERS
 from innkeeper.commands.network_drivers import bridge_type
 from innkeeper.commands.restricted import RESTRICTED
-from innkeeper.commands.vms import ADMIN_OPERATIONS
-from innkeeper.lifecycle.actions import ACTIONS
+from innkeeper.commands.vm_rights import ADMIN_OPERATIONS, MANAGE_OPERATIONS
 from innkeeper.model.addresses import MAC_PREFIX
 from innkeeper.model.hypervisors import DRIVERS as HOST_DRIVERS
 from innkeeper.model.template import Template, Value, Vector
@@ -34,7 +33,7 @@ def _texts(datastore_root: str) -> Iterator[tuple[str, str]]:
     yield "MAC_PREFIX", MAC_PREFIX
     yield "SESSION_EXPIRATION_TIME", f"{SESSION_TIME:.0f}"
     yield "VM_ADMIN_OPERATIONS", ", ".join(sorted(ADMIN_OPERATIONS))
-    yield "VM_MANAGE_OPERATIONS", ", ".join(sorted(ACTIONS.keys() - ADMIN_OPERATIONS))
+    yield "VM_MANAGE_OPERATIONS", ", ".join(sorted(MANAGE_OPERATIONS))
     yield "VM_USE_OPERATIONS", ""
 
 
