@@ -8,23 +8,34 @@ from hypothesis import strategies as st
 
 from innkeeper.commands import (
     auth,
+    backupjobs,
     clusters,
     common,
     datastores,
+    documents,
+    hooks,
     hosts,
     images,
     locks,
+    markets,
     networks,
     reservations,
+    schedules,
     secgroups,
     template_images,
     templates,
     users,
+    vmgroups,
     vms,
+    vntemplates,
+    zones,
 )
 from innkeeper.lifecycle.actions import ACTIONS
 from innkeeper.lifecycle.messages import HostDown, HostUp, Sampled
+from innkeeper.model.catalogue import Market, MarketApp
 from innkeeper.model.errors import Refusal
+from innkeeper.model.jobs import BackupJob
+from innkeeper.model.nouns import Document, Hook, VmGroup, VnTemplate
 from innkeeper.model.objects import (
     Cluster,
     Datastore,
@@ -42,8 +53,13 @@ callers = st.sampled_from((ADMIN, ADMIN, ADMIN, ALICE, BOB))
 ids = st.sampled_from((0, 0, 0, 1, 1, 1, 2, 3, 100, -1, 7))
 flags = st.booleans()
 names = st.sampled_from(("a", "b", "net", "img", "alice", "north", "", "x" * 129, "a;b"))
-owned = st.sampled_from((Vm, Image, Network, VmTemplate, Datastore, SecurityGroup))
-lockable = st.sampled_from((Vm, Image, Network, VmTemplate))
+owned = st.sampled_from((
+    Vm, Image, Network, VmTemplate, Datastore, SecurityGroup, VnTemplate, VmGroup, Document, Market, MarketApp,
+    BackupJob,
+))  # fmt: skip
+lockable = st.sampled_from(
+    (Vm, Image, Network, VmTemplate, VnTemplate, VmGroup, Document, Hook, MarketApp, BackupJob)
+)
 appends = st.sampled_from((0, 1, 1, 2))
 numbers = st.sampled_from(
     ("1", "2", "9", "0", "-1", "+3", "nan", "inf", "1e999", "\u0663", "1_0", "9" * 30, "9" * 5000, "", "x")
@@ -109,6 +125,21 @@ of_groups = texts(
 )  # fmt: skip
 of_stores = texts("NAME=a\nDS_MAD=dummy\nTM_MAD=dummy", "NAME=b\nTYPE=SYSTEM_DS\nTM_MAD=dummy")
 of_any = texts("A=1", "B=[C=2]", "GATEWAY=10.0.0.254", "UMASK=137")
+of_vm_groups = texts(
+    'NAME=a\nROLE=[NAME=a,POLICY=ANTI_AFFINED]\nROLE=[NAME=b]\nANTI_AFFINED="a,b"',
+    'NAME=b\nROLE=[NAME=a]\nROLE=[NAME=b]\nAFFINED="a,b"',
+    "NAME=c\nROLE=[NAME=a,HOST_AFFINED=0]",
+)
+of_roles = texts("ROLE=[NAME=x]", "POLICY=AFFINED", "ROLE=[NAME=a,HOST_ANTI_AFFINED=1]")
+CHANGES = frozenset({"one.vm.allocate"})
+of_hooks = texts(
+    "NAME=a\nTYPE=state\nRESOURCE=VM\nON=RUNNING\nCOMMAND=x", "NAME=b\nTYPE=api\nCALL=one.vm.allocate\nCOMMAND=x",
+    "NAME=c\nTYPE=state\nRESOURCE=IMAGE\nSTATE=USED\nCOMMAND=x\nREMOTE=yes", "ON=DONE",
+)  # fmt: skip
+of_markets = texts("NAME=a\nMARKET_MAD=http\nBASE_URL=x\nPUBLIC_DIR=y", "NAME=b\nMARKET_MAD=one")
+of_apps = texts("NAME=a\nORIGIN_ID=0", "NAME=b\nORIGIN_ID=-1\nTYPE=VMTEMPLATE")
+of_jobs = texts('NAME=a\nBACKUP_VMS="0,1"', "NAME=b\nBACKUP_VMS=2\nEXECUTION=PARALLEL", "NAME=c")
+of_runs = texts("SCHED_ACTION=[TIME=1800000000]", "SCHED_ACTION=[TIME=1,REPEAT=3,DAYS=2]")
 kinds_and_bits = st.tuples(*[st.sampled_from((-1, -1, 0, 1, 2))] * 9)
 
 COMMANDS: tuple[tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]], ...] = (
@@ -175,6 +206,42 @@ COMMANDS: tuple[tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]], .
     (locks.lock, (lockable, ids, st.integers(0, 5), flags)),
     (locks.unlock, (lockable, ids)),
 )  # fmt: skip
+COMMANDS += (
+    (vntemplates.allocate, (of_networks,)),
+    (vntemplates.clone, (ids, names)),
+    (vntemplates.instantiate, (ids, names, of_ranges)),
+    (documents.allocate, (of_groups, ids)),
+    (documents.clone, (ids, names)),
+    (vmgroups.allocate, (of_vm_groups,)),
+    (vmgroups.update, (ids, of_vm_groups, appends)),
+    (vmgroups.add_role, (ids, of_roles)),
+    (vmgroups.update_role, (ids, ids, of_roles)),
+    (vmgroups.delete_role, (ids, ids)),
+    (vmgroups.add_vm, (ids, ids, st.sampled_from(("a", "b", "x")))),
+    (vmgroups.remove_vm, (ids,)),
+    (vmgroups.delete, (ids,)),
+    (hooks.allocate, (of_hooks, st.just(CHANGES))),
+    (hooks.update, (ids, of_hooks, appends, st.just(CHANGES))),
+    (hooks.retry, (ids, ids)),
+    (hooks.delete, (ids,)),
+    (zones.update, (ids, of_any, appends)),
+    (markets.allocate, (of_markets,)),
+    (markets.enable, (ids, flags)),
+    (markets.delete, (ids,)),
+    (markets.allocate_app, (of_apps, st.sampled_from((0, 100, 101)))),
+    (markets.enable_app, (ids, flags)),
+    (markets.delete_app, (ids,)),
+    (backupjobs.allocate, (of_jobs,)),
+    (backupjobs.update, (ids, of_jobs, appends)),
+    (backupjobs.backup, (ids,)),
+    (backupjobs.retry, (ids,)),
+    (backupjobs.cancel, (ids,)),
+    (backupjobs.set_priority, (ids, ids)),
+    (backupjobs.delete, (ids,)),
+    (schedules.add_to, (st.just(BackupJob), ids, of_runs)),
+    (schedules.update_of, (st.just(BackupJob), ids, ids, of_runs)),
+    (schedules.delete_of, (st.just(BackupJob), ids, ids)),
+)
 commands = st.one_of([
     st.tuples(st.just(work), callers, st.tuples(*arguments)) for work, arguments in COMMANDS
 ])  # fmt: skip
@@ -206,6 +273,7 @@ def rebuilt(world: World) -> World:
 
 def furnished() -> Realm:
     realm = Realm()
+    realm.core.watchers.append(lambda tx: hooks.notice(tx, lambda record: record.name))
     realm.host()
     realm.network()
     realm.image()
