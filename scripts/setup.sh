@@ -1,19 +1,19 @@
 #!/bin/bash
-# setup.sh [--dev|--arm]: makes this source tree runnable on Debian 12, as root.
+# setup.sh [--dev|--arm|--ceph]: makes this source tree runnable on Debian 12, as root.
 #
 # Theory of operation: layers, each skipped when it is in place: Debian's packages (asked from
 # dpkg's own database), the virtual environment .venv, in it the pinned dependencies and the
 # project itself, and the pages that it serves. A stamp in .venv holds the hash of all that decided its
 # content; as long as it matches, a second run only reads. --dev adds what the tests need, --arm
-# besides what guests of 64-bit ARM need.
+# besides what guests of 64-bit ARM need, --ceph what disks in Ceph need, and a Ceph.
 #
 # Environment: PYTHON names the interpreter for .venv (3.11 or newer).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-dev=no arm=no
-case ${1:-} in --dev | --arm) dev=yes ;; esac
-[ "${1:-}" = --arm ] && arm=yes
+dev=no more=
+case ${1:-} in --dev | --arm | --ceph) dev=yes ;; esac
+case ${1:-} in --arm | --ceph) more=${1#--} ;; esac
 stamp=.venv/.innkeeper-setup
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -22,7 +22,7 @@ die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 wanted_packages() {
     local groups='front|host|guest'
     [ $dev = yes ] && groups="$groups|dev"
-    [ $arm = yes ] && groups="$groups|arm"
+    [ -n "$more" ] && groups="$groups|$more"
     awk -v groups="^($groups)\$" '$1 ~ groups { print $2 }' scripts/debian-packages.txt
 }
 

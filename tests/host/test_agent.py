@@ -104,7 +104,7 @@ def test_the_answer_names_the_wrong_argument(agent: AgentClient, tmp_path: Path)
         agent.ask("disk.ensure", vm=1, generation=1, disks=[{"disk": 0, "kind": "cloud"}])
     assert no.value.answer["argument"] == "disks[0].kind"
     assert no.value.answer["message"] == (
-        "disks[0].kind: expected one of overlay, copy, empty, swap, link, tree, got str 'cloud'"
+        "disks[0].kind: expected one of overlay, copy, clone, empty, swap, link, tree, got str 'cloud'"
     )
     assert not (tmp_path / "root/vms/1").exists()
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import socket
 
+import pytest
+
+from innkeeper.host import probes
+from innkeeper.host.errors import FailedError
 from innkeeper.host.hypervisor.libvirt_qemu import machines
 from innkeeper.host.hypervisor.ownership import qemu_user
 from innkeeper.host.probes import (
@@ -74,3 +78,22 @@ def test_this_machine() -> None:
     assert set(facts) == {
         "protocol", "agent", "hostname", "arch", "kernel", "cpu_model", "cpus", "memory_kib",
     }  # fmt: skip
+
+
+def test_where_disks_can_lie_is_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Word for word what QEMU 7.2 says with its driver for RBD and without."""
+    monkeypatch.setattr(probes.shutil, "which", lambda name: f"/usr/bin/{name}")
+    said = {"text": "qemu-img: Could not open 'driver=rbd': Parameter 'pool' is missing"}
+
+    def run(*_: str) -> str:
+        raise FailedError(said["text"])
+
+    monkeypatch.setattr(probes, "run", run)
+    assert probes.storage()["rbd"] == ""
+    said["text"] = "qemu-img: Could not open 'driver=rbd': Unknown driver 'rbd'"
+    assert "the package qemu-block-extra is not installed" in probes.storage()["rbd"]
+    monkeypatch.setattr(probes.shutil, "which", lambda _: None)
+    assert probes.storage() == {
+        "rbd": "the package ceph-common is not installed",
+        "lvm": "the package lvm2 is not installed",
+    }

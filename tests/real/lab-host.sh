@@ -20,7 +20,7 @@ done
 if [ -z "$(ls /sys/fs/cgroup)" ]; then
     umount /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
 fi
-for place in /run /root /var/lib/libvirt /var/log/libvirt "$datastores"; do
+for place in /run /root /etc/libvirt/secrets /var/lib/libvirt /var/log/libvirt "$datastores"; do
     mount -t tmpfs -o mode=755 tmpfs "$place"
 done
 for place in innkeeper cache; do mkdir -p "$folder/$place"; done

@@ -36,7 +36,7 @@ fi
 
 # a cloud that runs on this machine keeps its hosts' files where a test's hosts keep theirs
 mkdir -p /var/lib/innkeeper
-for folder in /run /var/log/libvirt /var/cache/libvirt /var/lib/innkeeper; do private "$folder"; done
+for folder in /run /etc/libvirt/secrets /var/log/libvirt /var/cache/libvirt /var/lib/innkeeper; do private "$folder"; done
 # what libvirt's package puts below its state folder must stay there: an empty copy of its tree
 tree=$(cd /var/lib/libvirt 2>/dev/null && find . -type d) || tree=
 private /var/lib/libvirt

@@ -7,25 +7,18 @@ from pathlib import Path
 import pyone
 import pytest
 
-from tests.real.zone import Zone, wait_for
+from tests.real.zone import MIB, Zone, wait_for
 
 pytestmark = pytest.mark.real
 
 RUNNING, POWEROFF, SUSPENDED = (3, 3), (8, 0), (5, 0)
-SECTOR, MIB = 512, 1 << 20
 
 
 class ChangingZone(Zone):
-    """A zone whose guest takes commands by ssh."""
+    """A zone whose guest is changed."""
 
     def __init__(self) -> None:
         super().__init__("inntest4", "10.113.11")
-
-    def sees(self, vm: int, target: str, mib: int | None, seconds: float = 240.0) -> None:
-        """Waits until the guest has a disk of this size, or (None) has it no more."""
-        command = f"cat /sys/block/{target}/size 2>/dev/null || echo 0"
-        wanted = str((mib or 0) * MIB // SECTOR)
-        wait_for(lambda: self.tell(vm, command) == wanted, f"{target} has {mib} MiB", seconds)
 
     def disks(self, vm: int) -> list[str]:
         """The numbers of the VM's disks, as its record has them."""

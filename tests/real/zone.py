@@ -30,6 +30,7 @@ BRIDGE = "inntest0"
 DONE = 6
 #: A guest that costs next to nothing: its firmware is not to look for anything that it could boot from its disk.
 IDLE = 'CPU="0.01"\nMEMORY="16"\nOS=[BOOT="nic0"]\nNIC=[NETWORK="lan"]\n'
+SECTOR, MIB = 512, 1 << 20
 SHELL = [
     "ssh", "-q", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5",
 ]  # fmt: skip
@@ -268,6 +269,12 @@ class Zone:
             return dict(line.split("=", 1) for line in lines if "=" in line)
 
         return wait_for(ask, f"the guest of VM {vm} answers", seconds)
+
+    def sees(self, vm: int, target: str, mib: int | None, seconds: float = 240.0) -> None:
+        """Waits until the guest has a disk of this size, or (None) has it no more."""
+        command = f"cat /sys/block/{target}/size 2>/dev/null || echo 0"
+        wanted = str((mib or 0) * MIB // SECTOR)
+        wait_for(lambda: self.tell(vm, command) == wanted, f"{target} has {mib} MiB", seconds)
 
     def serial(self, vm: int) -> str:
         return (self.host_root / "vms" / str(vm) / "serial.log").read_text(errors="replace")

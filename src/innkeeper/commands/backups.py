@@ -1,12 +1,12 @@
 """Backups of VMs: made, checked, restored to new images or in place (spec: xmlrpc-methods.md, templates.md 4.8)."""
 
-import posixpath
 from typing import Any
 
 from innkeeper.lifecycle.backups import chain
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import backups as work
 from innkeeper.lifecycle.operations import restores
+from innkeeper.model import storage
 from innkeeper.model.errors import invalid, wrong_state
 from innkeeper.model.jobs import BackupJob, vms_of
 from innkeeper.model.objects import Datastore, Image, Vm, VmTemplate
@@ -68,7 +68,7 @@ def make(tx: Transaction, caller: Caller, vm_id: int, datastore_id: int, reset: 
     datastore = _datastore(tx.world, caller, vm, datastore_id)
     _check_phase(tx.world, vm, "backup", ("RUNNING", "POWEROFF"))
     disks = _disks(vm)
-    chained = vm.backup_config.get("MODE") == "INCREMENT" and all(_notes(d) for d in disks)
+    chained = vm.backup_config.get("MODE") == "INCREMENT" and all(_notes(vm, d) for d in disks)
     numbers = [int(disk["DISK_ID"]) for disk in disks]
     image = _continued(tx.world, vm, datastore, numbers) if chained and not reset else None
     tx.log(vm, "action", name="backup", by=caller.uid, datastore=datastore.id)
@@ -133,9 +133,9 @@ def _disks(vm: Vm) -> list[Vector]:
     return disks
 
 
-def _notes(disk: Vector) -> bool:
+def _notes(vm: Vm, disk: Vector) -> bool:
     """Can the disk note what changes? Only qcow2 files do."""
-    return disk.get("CLONE") == "YES" or disk.get("FORMAT", "raw") == "qcow2"
+    return storage.disk_format(vm, disk) == "qcow2"
 
 
 def _continued(world: World, vm: Vm, datastore: Datastore, disks: list[int]) -> Image | None:
@@ -209,6 +209,9 @@ def restore_image(
     datastore = need(tx.world, Datastore, datastore_id, caller, Right.USE)
     if datastore.type is not DatastoreType.IMAGE:
         raise invalid(f"Datastore {datastore_id} is no image datastore", datastore_id)
+    if storage.in_pool(datastore):
+        text = "backups are restored to datastores of files; clone the image into it afterwards"
+        raise invalid(f"Datastore {datastore_id} is a pool of Ceph's: {text}", datastore_id)
     if datastore.simulated != tx.world.datastores[image.datastore_id].simulated:
         raise invalid(f"Datastore {datastore_id} cannot hold disks of image {image_id}", image_id)
     check_create(tx.world, caller, Image)
@@ -245,7 +248,7 @@ def _restored_disk(
             "FROM_BACKUP_DS": (str(backup.datastore_id),),
         }),
         type=ImageType.OS, regtime=tx.second, modtime=tx.second, format="qcow2", state=ImageState.LOCKED,
-        source=posixpath.join(datastore.base_path, f"image-{number}"), datastore_id=datastore.id,
+        source=storage.image_source(datastore, number), datastore_id=datastore.id,
         size=as_int(vector.get("SIZE", "")) or 1,
     )  # fmt: skip
     tx.put(image)

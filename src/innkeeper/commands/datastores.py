@@ -1,5 +1,9 @@
 """Datastores."""
 
+import base64
+import re
+
+from innkeeper.model import storage
 from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
 from innkeeper.model.objects import Datastore
 from innkeeper.model.permissions import Caller, Right
@@ -20,9 +24,14 @@ from .common import (
 )  # fmt: skip
 
 TYPES = {f"{kind.name}_DS": kind for kind in DatastoreType}
-#: Transfer drivers of this release: local qcow2 disks, a folder that hosts share, and datastores without bytes.
-TRANSFER = frozenset({"qcow2", "ssh", "local", "shared", "dummy"})
-IMAGE_DRIVERS = frozenset({"fs", "dummy"})
+#: Transfer drivers of this release: local qcow2 disks, a folder that hosts share, datastores without bytes, pools of
+#: Ceph's, volume groups that hosts share.
+TRANSFER = frozenset({"qcow2", "ssh", "local", "shared", "dummy", "ceph", "fs_lvm"})
+IMAGE_DRIVERS = frozenset({"fs", "dummy", "ceph"})
+#: What is shown in the place of the key, which nobody is shown; written back, it means the key that is there.
+HIDDEN = "***"
+_MONITOR = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9][A-Za-z0-9.-]*)(:\d{1,5})?")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int, root: str) -> int:
@@ -36,12 +45,13 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int, root: 
     check_free_name(tx.world, Datastore, name)
     kind = _kind(template)
     ds_mad, tm_mad = _drivers(template, kind)
+    _check_ceph(template, ds_mad, tm_mad)
     number = tx.new_id(Datastore)
     datastore = Datastore(
         id=number, name=name, uid=caller.uid, gid=caller.gid,
         permissions=creation_bits(tx.world, caller) | 0o040,
         ds_mad=ds_mad, tm_mad=tm_mad, base_path=_folder(template, kind, tm_mad) or f"{root}/{number}",
-        type=kind, clusters=(cluster.id,),
+        type=kind, clusters=(cluster.id,), disk_type=_disk_type(kind, ds_mad, tm_mad),
         template=_completed(template, kind, tm_mad),
     )  # fmt: skip
     tx.put(datastore)
@@ -71,7 +81,53 @@ def _drivers(template: Template, kind: DatastoreType) -> tuple[str, str]:
     if tm_mad not in TRANSFER:
         wanted = ", ".join(sorted(TRANSFER))
         raise cannot_allocate("datastore", f"TM_MAD must be one of {wanted}, not {tm_mad!r}.")
+    if kind is DatastoreType.FILE and ds_mad == "ceph":
+        raise cannot_allocate(
+            "datastore", "DS_MAD of a FILE_DS must be fs: agents read its files, not ceph."
+        )
+    if kind is DatastoreType.IMAGE and (ds_mad == "ceph") != (tm_mad == "ceph"):
+        raise cannot_allocate(
+            "datastore", f"TM_MAD ceph goes with DS_MAD ceph, not {tm_mad!r} with {ds_mad!r}."
+        )
     return ds_mad, tm_mad
+
+
+def _disk_type(kind: DatastoreType, ds_mad: str, tm_mad: str) -> int:
+    """OpenNebula's number of how disks there are reached."""
+    of_images = storage.RBD if ds_mad == "ceph" else storage.FILE
+    of_disks = storage.NEEDED.get(tm_mad, storage.FILE)
+    return storage.DISK_TYPES[of_disks if kind is DatastoreType.SYSTEM else of_images]
+
+
+def _check_ceph(template: Template, ds_mad: str, tm_mad: str) -> None:
+    """Refuses a pool that nobody could use, naming the attribute."""
+    if "ceph" not in (ds_mad, tm_mad):
+        return
+    monitors = (template.get("CEPH_HOST") or "").split()
+    if not monitors or not all(_MONITOR.fullmatch(each) for each in monitors):
+        text = f"CEPH_HOST must be the monitors' addresses, with spaces between them, not {' '.join(monitors)!r}."
+        raise cannot_allocate("datastore", text)
+    for name in ("POOL_NAME", "CEPH_USER"):
+        value = template.get(name)
+        if value and not _NAME.fullmatch(value):
+            raise cannot_allocate(
+                "datastore", f"{name} must be letters, digits, '_', '.' and '-', not {value!r}."
+            )
+    key, secret = template.get("CEPH_KEY"), template.get("CEPH_SECRET")
+    if not key and not secret:
+        text = "CEPH_KEY (the user's key), or CEPH_SECRET (libvirt's secret on every host) must be given."
+        raise cannot_allocate("datastore", text)
+    if key and not _is_key(key):
+        raise cannot_allocate(
+            "datastore", "CEPH_KEY must be a key of cephx (40 characters of base64)."
+        )
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == 28
+    except ValueError:
+        return False
 
 
 def _folder(template: Template, kind: DatastoreType, tm_mad: str) -> str:
@@ -87,14 +143,19 @@ def _folder(template: Template, kind: DatastoreType, tm_mad: str) -> str:
 
 def _completed(template: Template, kind: DatastoreType, tm_mad: str) -> Template:
     template = template.without("NAME").with_("TYPE", f"{kind.name}_DS")
-    shared = tm_mad in ("dummy", "shared")
+    shared = tm_mad == "dummy" or tm_mad in storage.SHARED
     if kind is DatastoreType.BACKUP:
         return template.without("TM_MAD")
     if kind is DatastoreType.SYSTEM:
         return template.with_("SHARED", "YES" if shared else "NO")
-    return template.with_("CLONE_TARGET", "SYSTEM").with_(
-        "LN_TARGET", "NONE" if shared else "SYSTEM"
-    )
+    clones = "SELF" if tm_mad == "ceph" else "SYSTEM"
+    links = "NONE" if shared and tm_mad != "fs_lvm" else "SYSTEM"
+    return template.with_("CLONE_TARGET", clones).with_("LN_TARGET", links)
+
+
+def shown(template: Template) -> Template:
+    """A datastore's template without the key to what lies there: that is for agents alone."""
+    return template.with_("CEPH_KEY", HIDDEN) if template.get("CEPH_KEY") else template
 
 
 def images_of(world: World, datastore_id: int) -> list[int]:
@@ -128,7 +189,15 @@ def update_datastore(
     update(tx, caller, Datastore, datastore_id, text, append)
     datastore = tx.world.datastores[datastore_id]
     kept = before.only(("TYPE", "DS_MAD", "TM_MAD", "SHARED", "CLONE_TARGET", "LN_TARGET"))
-    tx.change(datastore, template=datastore.template.merged(kept))
+    template = datastore.template.merged(kept)
+    if template.get("CEPH_KEY") == HIDDEN:
+        template = template.merged(before.only(("CEPH_KEY",)))
+    _check_ceph(template, datastore.ds_mad, datastore.tm_mad)
+    if template.get("POOL_NAME") != before.get("POOL_NAME") and images_of(tx.world, datastore_id):
+        raise wrong_state(
+            f"POOL_NAME of datastore {datastore_id} cannot change: it has images", datastore_id
+        )
+    tx.change(datastore, template=template)
     return datastore_id
 
 

@@ -1,11 +1,13 @@
 """Images."""
 
 import posixpath
+import re
 
 from innkeeper.lifecycle.operations import images as work
 from innkeeper.lifecycle.operations import restores
 from innkeeper.lifecycle.operations.images import cloning
 from innkeeper.lifecycle.operations.saving import saving
+from innkeeper.model import storage
 from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
 from innkeeper.model.objects import Datastore, Image, Vm
 from innkeeper.model.permissions import Caller, Right
@@ -85,7 +87,7 @@ def _described(
     if path and source:
         raise cannot_allocate("image", "PATH and SOURCE exclude each other.")
     if source:
-        _check_source(tx.world, source, template)
+        _check_source(tx.world, source, template, datastore)
     elif not path:
         _check_empty(kind, size, template)
     number = tx.new_id(Image)
@@ -94,22 +96,29 @@ def _described(
         template=_completed(template, kind, datastore), type=kind,
         disk_type=1 if kind is ImageType.CDROM else 0, persistent=persistent,
         regtime=tx.second, modtime=tx.second, path=path,
-        source=source or posixpath.join(datastore.base_path, f"image-{number}"),
+        source=source or storage.image_source(datastore, number),
         # What a file is shows when it is brought in.
-        format="" if path else template.get("FORMAT") or "",
+        format="" if path else storage.image_format(datastore, template.get("FORMAT") or ""),
         fs=template.get("FS") or "", size=max(size, 0), state=ImageState.LOCKED, datastore_id=datastore.id,
     )  # fmt: skip
 
 
-def _check_source(world: World, source: str, template: Template) -> None:
-    """A file that lies there already: one image's alone, because it goes with its image."""
-    if not source.startswith("/") or posixpath.normpath(source) != source:
+def _check_source(world: World, source: str, template: Template, datastore: Datastore) -> None:
+    """What lies there already: one image's alone, because it goes with its image."""
+    if storage.in_pool(datastore):
+        pool = f"{storage.pool_of(datastore)}/"
+        if not re.fullmatch(re.escape(pool) + r"[A-Za-z0-9][A-Za-z0-9_.-]*", source):
+            raise cannot_allocate(
+                "image", f"SOURCE must be an image of the pool ({pool}...), not {source!r}."
+            )
+    elif not source.startswith("/") or posixpath.normpath(source) != source:
         raise cannot_allocate("image", f"SOURCE must be a whole path without '..', not {source!r}.")
     for other in world.images:
         if other.source == source:
             raise cannot_allocate("image", f"SOURCE {source!r} is image {other.id}'s.")
-    if template.get("FORMAT") not in FORMATS:
-        wanted = " or ".join(FORMATS)
+    formats = ("raw",) if storage.in_pool(datastore) else FORMATS
+    if template.get("FORMAT") not in formats:
+        wanted = " or ".join(formats)
         raise cannot_allocate("image", f"An image with SOURCE needs FORMAT, {wanted}.")
 
 
@@ -232,7 +241,8 @@ def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_i
     if origin.persistent and tx.world.image_users.of(image_id):
         raise wrong_state(f"Cannot clone image {image_id}: a VM may be writing to it", image_id)
     mads = tx.world.datastores[origin.datastore_id].ds_mad, target.ds_mad
-    if target.type is not DatastoreType.IMAGE or mads[0] != mads[1]:
+    one_pool = not storage.in_pool(target) or target.id == origin.datastore_id
+    if target.type is not DatastoreType.IMAGE or mads[0] != mads[1] or not one_pool:
         raise wrong_state(f"Datastore {target.id} cannot hold a copy of image {image_id}", image_id)
     check_room(tx.world, target, origin.size)
     check_free_name(tx.world, Image, name, caller.uid)
@@ -240,7 +250,7 @@ def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_i
     image = Image(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
         template=origin.template, type=origin.type, disk_type=origin.disk_type, persistent=False,
-        regtime=tx.second, modtime=tx.second, source=posixpath.join(target.base_path, f"image-{number}"),
+        regtime=tx.second, modtime=tx.second, source=storage.image_source(target, number),
         format=origin.format, fs=origin.fs, size=origin.size, state=ImageState.LOCKED, datastore_id=target.id,
         cloning_id=origin.id,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import cold, live
-from innkeeper.model import processors
+from innkeeper.model import processors, storage
 from innkeeper.model.errors import Refusal, bad_argument, wrong_state
 from innkeeper.model.hypervisors import architecture, check, needs, unfit, wish
 from innkeeper.model.objects import Datastore, Host, Vm
@@ -79,7 +79,7 @@ def _check(world: World, vm: Vm, host: Host, datastore: Datastore, lively: bool,
     if not elsewhere:
         text = f"VM {vm.id} stays on host {host.id}: its disks cannot go to another datastore there"
         raise wrong_state(text, vm.id)
-    if datastore.id != vm.place.ds_id and "shared" in (datastore.tm_mad, vm.place.tm_mad):
+    if datastore.id != vm.place.ds_id and storage.SHARED & {datastore.tm_mad, vm.place.tm_mad}:
         text = (
             f"VM {vm.id}'s disks cannot go between datastores {vm.place.ds_id} and {datastore.id}"
         )
@@ -113,6 +113,8 @@ def impossible(world: World, vm: Vm, host: Host, lively: bool, how: int = cold.S
         if not each.facts.get("peer_key"):
             return f"host {each.id} ({each.name}) has no ssh by which hosts reach each other"
     other = unfit(host, wish(vm), needs(vm), architecture(vm)) or _unable(vm)
+    if not other and lively and vm.place and storage.is_thin(world.datastores.get(vm.place.ds_id)):
+        other = "its disks are thin logical volumes, which are active on one host at a time; power it off first"
     if other or not kept:
         return other
     return _lacking(vm, source, host, lively) or (_left_behind(world, vm) if lively else "")
@@ -145,8 +147,11 @@ def _left_behind(world: World, vm: Vm) -> str:
     store = world.datastores.get(vm.place.ds_id) if vm.place else None
     if store is None or store.template.get("SHARED") == "YES":
         return ""
+    copied = {int(d["DISK_ID"]) for d in vm.disks if storage.technology(vm, d) == storage.FILE}
     has = [
-        _listed(f"disk {of.disk}", [str(s.id) for s in of.snapshots]) for of in vm.disk_snapshots
+        _listed(f"disk {of.disk}", [str(s.id) for s in of.snapshots])
+        for of in vm.disk_snapshots
+        if of.disk in copied
     ]
     has.append(_listed("the VM", [s["SNAPSHOT_ID"] for s in vm.template.vectors("SNAPSHOT")]))
     listed = " and ".join(each for each in has if each)

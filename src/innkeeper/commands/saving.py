@@ -1,9 +1,8 @@
 """A disk of a VM saved as an image (`one.vm.disksaveas`)."""
 
-import posixpath
-
 from innkeeper.lifecycle.changes import shown_during
 from innkeeper.lifecycle.operations import saving as work
+from innkeeper.model import storage
 from innkeeper.model.errors import wrong_state
 from innkeeper.model.objects import Datastore, Image
 from innkeeper.model.permissions import Caller, Right
@@ -54,8 +53,8 @@ def save_as(
     image = Image(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),
         template=template, type=image_type, persistent=False, regtime=tx.second, modtime=tx.second,
-        source=posixpath.join(datastore.base_path, f"image-{number}"), format="qcow2", fs=origin.fs, size=size,
-        state=ImageState.LOCKED, datastore_id=datastore.id,
+        source=storage.image_source(datastore, number), format=storage.image_format(datastore, "qcow2"),
+        fs=origin.fs, size=size, state=ImageState.LOCKED, datastore_id=datastore.id,
     )  # fmt: skip
     tx.put(image)
     tx.log(image, "created", by=caller.uid, vm=vm_id, disk=disk_id)

@@ -8,12 +8,13 @@ from innkeeper.lifecycle.changes import shown_during
 from innkeeper.lifecycle.operations import in_place
 from innkeeper.lifecycle.operations import snapshots as work
 from innkeeper.lifecycle.operations.snapshots import snapshots_of, with_snapshots
+from innkeeper.model import storage
 from innkeeper.model.errors import wrong_state
 from innkeeper.model.objects import DiskSnapshot, Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmAction
 from innkeeper.model.template import Template, Vector, as_int
-from innkeeper.model.world import Transaction
+from innkeeper.model.world import Transaction, World
 
 from . import schedules
 from .disks import disk_of
@@ -29,7 +30,7 @@ MOST = 1000
 def take_of_disk(tx: Transaction, caller: Caller, vm_id: int, disk_id: int, name: str) -> int:
     """A snapshot of a disk as it is now; returns its number."""
     vm = operated(tx.world, caller, vm_id, "disk-snapshot-create")
-    _check_holds(vm, disk_of(vm, disk_id))
+    _check_holds(tx.world, vm, disk_of(vm, disk_id))
     shown_during(tx.world, vm, "disk-snapshot-create")
     of = snapshots_of(vm, disk_id)
     if len(of.snapshots) >= MOST:
@@ -42,16 +43,21 @@ def take_of_disk(tx: Transaction, caller: Caller, vm_id: int, disk_id: int, name
     return of.next
 
 
-def _check_holds(vm: Vm, disk: Vector) -> None:
-    """Snapshots lie inside the disk's file, which must have a format for it and end with the VM."""
+def _check_holds(world: World, vm: Vm, disk: Vector) -> None:
+    """Snapshots lie where the disk does, which must be able to have them and end with the VM."""
     number = disk["DISK_ID"]
     if disk.get("PERSISTENT") == "YES":
         text = (
             f"Disk {number} of VM {vm.id} is a persistent image, of which no snapshots are taken."
         )
         raise wrong_state(text, vm.id)
-    form = "qcow2" if disk.get("CLONE") == "YES" else disk.get("FORMAT", "raw")
-    if disk.get("TYPE") == "CDROM" or form != "qcow2":
+    form, technology = storage.disk_format(vm, disk), storage.technology(vm, disk)
+    if technology == storage.LVM and not storage.is_thin(
+        world.datastores.get(vm.history[-1].ds_id)
+    ):
+        text = f"Disk {number} of VM {vm.id} is a thick logical volume; snapshots need thin ones (LVM_THIN_ENABLE)."
+        raise wrong_state(text, vm.id)
+    if disk.get("TYPE") == "CDROM" or (technology == storage.FILE and form != "qcow2"):
         text = f"Disk {number} of VM {vm.id} has the format {form}; snapshots need qcow2."
         raise wrong_state(text, vm.id)
 

@@ -14,7 +14,7 @@ from innkeeper.model.states import DatastoreType, HostState, VmState
 from innkeeper.model.template import Template, as_bool
 from innkeeper.model.world import Transaction
 from innkeeper.placement.decide import fits, system_datastore
-from innkeeper.placement.stores import READY, reaches
+from innkeeper.placement.stores import READY, near, reaches, unusable
 
 from . import common, images, quotas, schedules
 from .building import (
@@ -213,6 +213,8 @@ def chosen_datastore(
     if datastore_id >= 0:
         datastore = need(tx.world, Datastore, datastore_id, caller, Right.USE)
         usable = datastore.type is DatastoreType.SYSTEM and datastore.state == READY
+        if usable and near(datastore, host) and (why := unusable(datastore, host)):
+            raise wrong_state(f"Host {host.id} cannot use datastore {datastore_id}: {why}", vm.id)
         if not usable or not reaches(datastore, host):
             raise wrong_state(
                 f"Datastore {datastore_id} is no system datastore that host {host.id} can use now"

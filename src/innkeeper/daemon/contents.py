@@ -23,8 +23,10 @@ from innkeeper.commands.core import Core
 from innkeeper.fleet.bases import sha256_of
 from innkeeper.fleet.fleet import Fleet
 from innkeeper.fleet.link import AgentError
+from innkeeper.lifecycle import stores
 from innkeeper.lifecycle.messages import FRONT_END, SIMULATED
 from innkeeper.lifecycle.operations.images import COPY_TIME
+from innkeeper.model import storage
 from innkeeper.model.objects import Image
 from innkeeper.store.journal import EventRow
 
@@ -86,7 +88,8 @@ class Contents:
         if self._core.world.datastores[image.datastore_id].simulated:
             raise ContentUnavailable(f"image {image.id} is simulated: it has no content")
         stored = image.format or "raw"
-        if wanted == stored:
+        datastore = self._core.world.datastores[image.datastore_id]
+        if wanted == stored and not storage.in_pool(datastore):
             return await self._opened(image.source)
         path = self._take()
         try:
@@ -106,6 +109,7 @@ class Contents:
 
     async def _convert(self, image: Image, stored: str, path: str, wanted: str) -> None:
         args = {"path": image.source, "format": stored, "into": path, "as": wanted}
+        args |= stores.for_image(self._core.world.datastores[image.datastore_id])
         try:
             await self._fleet.ask(FRONT_END, "image.export", args, COPY_TIME)
         except AgentError as error:

@@ -33,12 +33,15 @@ from innkeeper.commands.scheduling import Scheduler
 from innkeeper.daemon.trust import trust
 from innkeeper.fleet.fleet import Connector, Fleet
 from innkeeper.fleet.link import AgentError
+from innkeeper.lifecycle import stores
 from innkeeper.lifecycle.messages import FRONT_END, StoreMeasured
+from innkeeper.model import storage
 from innkeeper.model.clock import Clock
 from innkeeper.model.objects import Datastore, User
 from innkeeper.model.states import DatastoreType
 from innkeeper.model.world import Transaction, World
 from innkeeper.placement.decide import Policy
+from innkeeper.placement.stores import reaches
 from innkeeper.store.journal import EventRow, Journal
 from innkeeper.store.samples import Samples
 
@@ -185,19 +188,29 @@ class FrontEnd:
         while True:
             measured = True
             for datastore in list(self.world.datastores):
-                if not datastore.simulated and datastore.type is not DatastoreType.SYSTEM:
+                if not datastore.simulated and _is_counted(datastore):
                     measured = await self._measure_store(datastore) and measured
             await asyncio.sleep(STORES_EVERY if measured else STORES_AGAIN)
 
     async def _measure_store(self, datastore: Datastore) -> bool:
         """False when the agent is away (at the start, for one)."""
+        place, args = self._counter(datastore)
         try:
-            found = await self.fleet.ask(FRONT_END, "store.stat", {"path": datastore.base_path})
+            found = await self.fleet.ask(place, "store.stat", args)
         except AgentError:
             return False
         figures = (int(found[key]) for key in ("total_mib", "free_mib", "used_mib"))
         self.core.take(StoreMeasured(datastore.id, *figures))
         return True
+
+    def _counter(self, datastore: Datastore) -> tuple[int, dict[str, Any]]:
+        """Who sees how full a datastore is, and what it is asked."""
+        if datastore.tm_mad == "fs_lvm" and datastore.type is DatastoreType.SYSTEM:
+            able = (h.id for h in self.world.hosts if reaches(datastore, h) and not h.error)
+            return next(able, FRONT_END), {"store": stores.store(datastore)}
+        if "ceph" in (datastore.ds_mad, datastore.tm_mad):
+            return FRONT_END, {"store": stores.store(datastore)}
+        return FRONT_END, {"path": datastore.base_path}
 
     def _rpc(self) -> XmlRpc:
         return XmlRpc(
@@ -264,3 +277,8 @@ class FrontEnd:
         await self.webhooks.stop()
         await self.fleet.close()
         self.core.journal.close()
+
+
+def _is_counted(datastore: Datastore) -> bool:
+    """Whether it is one place; a system datastore of files is one on each host."""
+    return datastore.type is not DatastoreType.SYSTEM or datastore.tm_mad in storage.NEEDED

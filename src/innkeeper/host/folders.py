@@ -10,7 +10,7 @@ that at any instant the files describe a state from which every verb can be run 
   is stale: it was sent before the front end decided something else.
 * ``gone/<vm>`` keeps that number for a day after the VM's folder is removed, for requests that
   were on their way meanwhile.
-* ``networks/<id>.json`` is kept by ``networks/``.
+* ``networks/<id>.json`` is kept by ``networks/``, ``stores/<id>.json`` by ``disks/records.py``.
 
 ``lock`` is locked by the one agent that serves the root.
 """
@@ -52,6 +52,8 @@ class VmState:
     fetched: int | None = None
     #: The generation with which a command was begun in its guest.
     executed: int | None = None
+    #: By number, where those disks lie that are not files of the VM's folder (``disks/places.py``).
+    places: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_json(cls, value: Any) -> VmState:
@@ -80,9 +82,15 @@ class VmFolder:
         return self.path / f"disk.{number}"
 
     def disks(self) -> list[int]:
-        """The numbers of the disks that lie here, whole."""
+        """The numbers of the disks that lie here, or where they are known to be ours."""
         names = [path.name for path in self.path.glob("disk.*")]
-        return sorted(int(name[5:]) for name in names if name[5:].isdigit())
+        files = {int(name[5:]) for name in names if name[5:].isdigit()}
+        return sorted(files | {int(number) for number in self.state().places})
+
+    @property
+    def stores(self) -> Path:
+        """Where the records of the stores lie that disks can be in."""
+        return self.path.parents[1] / "stores"
 
     def exists(self) -> bool:
         return self.path.is_dir()
@@ -117,6 +125,7 @@ class Root:
         self.vms = self.path / "vms"
         self.bases = self.path / "bases"
         self.networks = self.path / "networks"
+        self.stores = self.path / "stores"
         self.gone = self.path / "gone"
         self._forgotten = 0.0
         #: Which root this is, whatever the machine is called; known once it is claimed.
@@ -130,7 +139,7 @@ class Root:
 
     def claim(self, zone: str) -> None:
         """Makes the folders; refuses a root that belongs to another front end."""
-        for folder in (self.path, self.vms, self.bases, self.networks, self.gone):
+        for folder in (self.path, self.vms, self.bases, self.networks, self.stores, self.gone):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         owner = read_json(self.path / "zone.json") or {"zone": zone}
         if owner["zone"] != zone:

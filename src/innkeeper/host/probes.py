@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import socket
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -13,8 +14,10 @@ from typing import Any
 
 from . import PROTOCOL, VERSION
 from .accelerator import Accelerator
+from .errors import AgentError
 from .hypervisor.binding import libvirt
 from .hypervisor.libvirt_qemu import machines
+from .tools import run
 from .xmltree import parse
 
 
@@ -30,6 +33,31 @@ def machine_facts() -> dict[str, Any]:
         "cpus": len(os.sched_getaffinity(0)),
         "memory_kib": memory()["MemTotal"],
     }
+
+
+def storage() -> dict[str, str]:
+    """Where disks can lie besides files: by technology, why it does not work here; empty when it does."""
+    return {"rbd": _no_rbd(), "lvm": _no_lvm()}
+
+
+def _no_rbd() -> str:
+    if not (shutil.which("rbd") and shutil.which("ceph")):
+        return "the package ceph-common is not installed"
+    try:
+        run("qemu-img", "info", "--image-opts", "driver=rbd")
+    except AgentError as problem:
+        # With its driver, QEMU asks for the pool.
+        if "pool" not in str(problem):
+            return f"QEMU has no driver for it: the package qemu-block-extra is not installed ({problem})"
+    return ""
+
+
+def _no_lvm() -> str:
+    if not shutil.which("lvs"):
+        return "the package lvm2 is not installed"
+    if "device-mapper" not in Path("/proc/devices").read_text():
+        return "the kernel has no device mapper"
+    return ""
 
 
 def cpu_model(cpuinfo: str) -> str:

@@ -15,6 +15,8 @@ from .accelerator import Accelerator, choose, qemu_version
 from .arguments import Arguments
 from .connections import Connections
 from .console import Consoles
+from .disks import places
+from .disks.records import Stores
 from .errors import AgentError
 from .folders import Root, VmFolder
 from .hypervisor import devices
@@ -51,6 +53,7 @@ class Service:
         #: All that there could be here, by name; QEMU is what a VM runs under that asks for nothing else.
         self.hypervisors = {each.NAME: each for each in (self.hypervisor, containers)}
         self.keeper = Keeper(VERSION)
+        self.stores = Stores(root.stores, zone, self.hypervisor.connection.get)
         self.consoles = Consoles(report)
         self.connections = Connections(report)
         self.doors = Doors(root.path)
@@ -71,6 +74,7 @@ class Service:
             "root": self.root.identity,
             "peer_key": public_key(self.root.path),
             **probes.machine_facts(),
+            "storage": probes.storage(),
         }
         if not hypervisor:
             return facts | probes.no_hypervisor("this agent serves images only")
@@ -183,16 +187,22 @@ class Service:
 
     # Removing
 
-    def remove_vm(self, folder: VmFolder, generation: int) -> None:
-        """Leaves nothing of a VM, whatever there is of it; each step may find its work done."""
+    def remove_vm(self, folder: VmFolder, generation: int, shared: bool = False) -> None:
+        """Leaves nothing of a VM, whatever there is of it; each step may find its work done.
+
+        Disks outside of its folder, which other hosts may use, are removed if ``shared``; else only let go of.
+        """
         for each in self._in_use():
             each.destroy(folder.vm)
         self.end_transfers(folder.vm)
         if not self._domain_exists(folder.vm):
             self._remove_traces(folder.vm)
         self.networks.release(folder.vm)
+        for place in places.outside(folder).values():
+            place.remove() if shared else place.leave()
         self.root.remember_gone(folder.vm, generation)
         folder.remove()
+        self.stores.release(folder.vm)
 
     def transfer(self, vm: int, generation: int) -> str:
         """What a VM's going from host to host is called, the same on both of them."""
@@ -226,6 +236,7 @@ class Service:
             if seen.vm not in present:
                 self.remove_vm(self.root.folder(seen.vm), seen.generation)
         self.networks.drop_users(present)
+        self.stores.drop_users(present)
         firewall.remove_empty_table()
 
     # Reading logs

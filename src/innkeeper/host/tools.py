@@ -15,13 +15,14 @@ def run(
     stdin: str | None = None,
     memory_mib: int | None = None,
     good: tuple[int, ...] = (0,),
+    fds: tuple[int, ...] = (),
 ) -> str:
     """Runs a program to its end and gives its standard output.
 
     The program dies with the agent (``setpriv --pdeathsig``), so that a killed agent leaves no
     copying behind. A failure raises FailedError with the program's own words; a program that
     takes more than ``timeout`` seconds is killed and raises GuestTimeoutError. It may take ``memory_mib``
-    of address space, and ends well with one of the statuses ``good``.
+    of address space, and ends well with one of the statuses ``good``. It inherits the open files ``fds``.
     """
     bounds = [] if memory_mib is None else ["prlimit", f"--as={memory_mib << 20}", "--"]
     try:
@@ -34,6 +35,7 @@ def run(
             errors="replace",
             timeout=timeout,
             check=False,
+            pass_fds=fds,
         )
     except subprocess.TimeoutExpired as slow:
         raise GuestTimeoutError(f"{command[0]} took more than {timeout:g} s") from slow

@@ -15,7 +15,7 @@ from typing import Any
 
 from . import hooks, libvirtd
 from .arguments import Arguments
-from .disks import attachments, chains, exports, images, iso, qcow2, saving, tree
+from .disks import attachments, chains, exports, images, iso, places, qcow2, saving, tree
 from .errors import RefusedError
 from .folders import Root, VmFolder
 from .hypervisor import backups, checkpoint, devices, guest_agent, screens, sizes, snapshots
@@ -187,10 +187,13 @@ def _disk_ensure(request: Request) -> Result:
     disks = [qcow2.described(disk, bases) for disk in request.args.parts("disks")]
     attached = attachments.described(request.args, bases)
     folder = request.made_folder()
+    request.service.stores.ensure(folder.vm, request.args.parts("stores", required=False))
     store = Path(request.args.path("store")) if "store" in request.args else None
     for disk in disks:
         if disk.kind == "tree":
             tree.ensure(disk, folder.disk(disk.number))
+        elif disk.store is not None:
+            places.assigned(folder, disk).ensure(disk)
         else:
             qcow2.ensure_in(store, folder.vm, disk, folder.disk(disk.number))
     attachments.ensure(attached, folder.path)
@@ -203,7 +206,9 @@ def _disk_release(request: Request) -> Result:
     folder = request.folder()
     devices.check_unplugged(request.hypervisor(), folder, numbers)
     for number in numbers:
-        qcow2.remove(folder.disk(number))
+        places.of(folder, number, "raw").remove()
+        places.forget(folder, number)
+    request.service.stores.release(folder.vm, but=places.stores_of(folder))
     return _NOTHING
 
 
@@ -239,15 +244,15 @@ for _name, _change in (
 
 @_verb("disk.save", _per_vm, slow=True)
 def _disk_save(request: Request) -> Result:
-    described, number = request.args.part("disk"), request.args.integer("number")
+    number = request.args.integer("number")
     tag = request.args.file_name("tag") if "tag" in request.args else None
-    return saving.save(request.hypervisor(), request.folder(), described, number, tag)
+    return saving.save(request.hypervisor(), request.folder(), request.args, number, tag)
 
 
 @_verb("disk.unsave", _per_vm, slow=True)
 def _disk_unsave(request: Request) -> Result:
-    described, number = request.args.part("disk"), request.args.integer("number")
-    saving.forget(request.hypervisor(), request.folder(), described, number)
+    number = request.args.integer("number")
+    saving.forget(request.hypervisor(), request.folder(), request.args, number)
     return _NOTHING
 
 
@@ -364,7 +369,8 @@ def _domain_restore(request: Request) -> Result:
 @_verb("vm.remove", _per_vm, slow=True)
 def _vm_remove(request: Request) -> Result:
     folder = request.folder()
-    request.service.remove_vm(folder, request.generation())
+    shared = request.args.flag("shared") or "store" in request.args
+    request.service.remove_vm(folder, request.generation(), shared)
     if "store" in request.args:
         qcow2.remove_shared(Path(request.args.path("store")), folder.vm)
     return _NOTHING
@@ -468,7 +474,7 @@ def _image_export(request: Request) -> Result:
 
 @_verb("image.remove", _per_target)
 def _image_remove(request: Request) -> Result:
-    images.remove(Path(request.args.path("path")))
+    images.remove(request.args)
     return _NOTHING
 
 
@@ -479,7 +485,7 @@ def _image_stat(request: Request) -> Result:
 
 @_verb("store.stat")
 def _store_stat(request: Request) -> Result:
-    return images.space(Path(request.args.path("path")))
+    return images.stat(request.args)
 
 
 # Backups
@@ -510,7 +516,7 @@ def _disk_restore(request: Request) -> Result:
     if request.hypervisor().find(folder.vm) is not None:
         raise RefusedError(f"VM {folder.vm} runs: its disks cannot be put back")
     for disk in disks:
-        qcow2.put_back(disk, folder.disk(disk.number))
+        places.of(folder, disk.number, disk.format).put_back(disk)
     return _NOTHING
 
 

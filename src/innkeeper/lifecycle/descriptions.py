@@ -3,12 +3,13 @@
 import ipaddress
 from typing import Any
 
+from innkeeper.model import storage
 from innkeeper.model.context import context_sh
 from innkeeper.model.objects import Network, Operation, Vm
 from innkeeper.model.template import Template, Vector, as_bool, as_float, as_int
 from innkeeper.model.world import World
 
-from . import network_uplinks
+from . import network_uplinks, stores
 from .messages import Instruction
 
 Described = dict[str, Any]
@@ -29,14 +30,6 @@ def ask_at(
 ) -> Instruction:
     """An instruction for some host about the operation's VM."""
     return Instruction(place=place, verb=verb, args={**about(operation), **args}, timeout=timeout)
-
-
-def store(world: World, vm: Vm) -> Described:
-    """The argument that says where the VM's disks lie, when that is a folder that hosts share; else none."""
-    datastore = world.datastores.get(vm.history[-1].ds_id) if vm.history else None
-    if datastore is None or datastore.tm_mad != "shared":
-        return {}
-    return {"store": datastore.base_path}
 
 
 def networks(world: World, vm: Vm) -> list[Described]:
@@ -68,7 +61,7 @@ def _network(network: Network) -> Described:
 
 def disks(world: World, vm: Vm) -> list[Described]:
     """The disks of the VM, the context CD not among them."""
-    described = [_disk(world, disk) for disk in vm.disks]
+    described = [_disk(world, vm, disk) for disk in vm.disks]
     return [_tree(disk) for disk in described] if in_container(vm) else described
 
 
@@ -82,7 +75,9 @@ def _tree(disk: Described) -> Described:
     return {"kind": "tree", **{name: disk[name] for name in kept if name in disk}}
 
 
-def _disk(world: World, disk: Vector) -> Described:
+def _disk(world: World, vm: Vm, disk: Vector) -> Described:
+    if storage.technology(vm, disk) != storage.FILE:
+        return stores.disk(world, vm, disk)
     described: Described = {"disk": int(disk["DISK_ID"]), "format": disk.get("DRIVER", "qcow2")}
     if "IMAGE_ID" not in disk:
         kind = "swap" if disk.get("TYPE", "").lower() == "swap" else "empty"
@@ -133,7 +128,7 @@ def domain(vm: Vm) -> Described:
         "arch": system.get("ARCH", "x86_64"),
         "machine": system.get("MACHINE"),
         "firmware": "uefi" if system.get("FIRMWARE", "").upper() == "UEFI" else "bios",
-        "disks": [_domain_disk(disk) for disk in vm.disks],
+        "disks": [_domain_disk(vm, disk) for disk in vm.disks],
         "nics": [_domain_nic(vm, nic) for nic in vm.nics],
         "graphics": _graphics(template.vector("GRAPHICS")),
         "features": {
@@ -220,14 +215,13 @@ def _optional(vm: Vm) -> Described:
     return found
 
 
-def _domain_disk(disk: Vector) -> Described:
+def _domain_disk(vm: Vm, disk: Vector) -> Described:
     cdrom = disk.get("TYPE") == "CDROM"
-    kind = "qcow2" if disk.get("CLONE") == "YES" else disk.get("FORMAT", "raw")
     described: Described = {
         "disk": int(disk["DISK_ID"]),
         "target": disk["TARGET"],
         "device": "cdrom" if cdrom else "disk",
-        "format": "raw" if cdrom else kind,
+        "format": storage.disk_format(vm, disk),
         "readonly": cdrom or as_bool(disk.get("READONLY", "NO")),
         "boot": as_int(disk.get("ORDER", "")),
     }

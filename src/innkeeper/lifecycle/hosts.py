@@ -28,7 +28,6 @@ from innkeeper.model.template import Template
 from innkeeper.model.world import Transaction, World
 
 from . import engine, profiles
-from .descriptions import store
 from .kept import let_go
 from .machine import move, phase
 from .mending import mend
@@ -43,6 +42,7 @@ from .messages import (
     StoreMeasured,
 )
 from .stays import again, stamped
+from .stores import shared
 
 #: Seconds after a guest's start or stop in which lists mean nothing for it.
 SETTLING = 30.0
@@ -221,8 +221,14 @@ def _remove(tx: Transaction, host: Host, number: int, seen: int, what: str) -> N
     vm = tx.world.vms.get(number)
     generation = max(seen, vm.generation if vm is not None else 0)
     tx.log(host, what, vm=number, generation=seen)
-    ended = vm is not None and vm.state is VmState.DONE
-    args = {"vm": number, "generation": generation, **(store(tx.world, vm) if ended and vm else {})}
+    # What hosts share of one that has ended goes; so does what a deployment has left behind that failed here.
+    here = vm is not None and not _elsewhere(vm, host)
+    everything = vm is not None and (vm.state is VmState.DONE or here)
+    args = {
+        "vm": number,
+        "generation": generation,
+        **(shared(tx.world, vm) if everything and vm else {}),
+    }
     tx.tell(Instruction(place=host.id, verb="vm.remove", args=args))
 
 

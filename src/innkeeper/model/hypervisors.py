@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import storage
 from .errors import wrong_state
 from .objects import Host, Vm
 
@@ -32,13 +33,14 @@ class Limits:
 
 
 PERSISTENT, CDROM, SWAP = "a persistent disk", "a CD-ROM", "a swap disk"
+OUTSIDE = storage.NAMES[storage.RBD]
 
 LIMITED = {
     "lxc": Limits(
         procedures=frozenset(
             {"deploy", "boot", "poweroff", "reboot", "terminate", "epilog", "delete", "recreate"}
         ),
-        lacking=frozenset({PERSISTENT, CDROM, SWAP}),
+        lacking=frozenset({PERSISTENT, CDROM, SWAP, *storage.NAMES.values()}),
         refused={
             "suspend": "the memory of a container cannot be saved",
             "stop": "the memory of a container cannot be saved",
@@ -53,6 +55,8 @@ def needs(vm: Vm) -> frozenset[str]:
     found = set()
     for disk in vm.disks:
         kind = disk.get("TYPE", "").lower()
+        if disk.get("DISK_TYPE") == "RBD":
+            found.add(OUTSIDE)
         if kind == "cdrom":
             found.add(CDROM)
         elif kind == "swap":
@@ -89,7 +93,8 @@ def unfit(host: Host, wanted: str, needed: frozenset[str], arch: str) -> str:
     lacking = needed & LIMITED[name].lacking if name in LIMITED else frozenset()
     if lacking:
         return f"{name} cannot give it {_listed(lacking)}"
-    return _foreign(host.facts, name, arch)
+    unusable = storage.problem(host, storage.RBD) if OUTSIDE in needed else ""
+    return unusable or _foreign(host.facts, name, arch)
 
 
 def _foreign(facts: dict[str, Any], name: str, arch: str) -> str:

@@ -20,7 +20,7 @@ from .columns import Mask, Numbers
 from .lookups import host_lookup
 from .request import Demand, Request, unreadable
 from .snapshot import Snapshot
-from .stores import READY, best
+from .stores import READY, best, near, unusable
 
 AllHosts = Callable[[Snapshot, Request], Mask]
 OneHost = Callable[[Snapshot, Request, int], str]
@@ -280,6 +280,9 @@ def _store_had(snapshot: Snapshot, request: Request, row: int) -> str:
     present = stores.of(row, range(len(stores.records)))
     if not present:
         host = snapshot.hosts[row]
+        beside = [store for store in stores.records if near(store, host)]
+        if beside:
+            return "; ".join(f"{_label(store)}: {unusable(store, host)}" for store in beside)
         return f"no {_kind(host.simulated)} one in {_cluster_of(snapshot, host)}"
     return "; ".join(
         f"{_label(store)} " + ("is DISABLED" if store.state != READY else "does not match")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from innkeeper.model import storage
 from innkeeper.model.expressions import ExpressionError, compile_rank, compile_requirement
 from innkeeper.model.objects import Datastore, Host
 from innkeeper.model.states import DatastoreType
@@ -23,7 +24,17 @@ READY = 0
 
 def reaches(datastore: Datastore, host: Host) -> bool:
     """Whether VMs on this host may have their disks there at all."""
+    return near(datastore, host) and not unusable(datastore, host)
+
+
+def near(datastore: Datastore, host: Host) -> bool:
+    """Whether both are in one cluster, and of one kind."""
     return host.cluster_id in datastore.clusters and datastore.simulated == host.simulated
+
+
+def unusable(datastore: Datastore, host: Host) -> str:
+    """Why a host lacks what the datastore's disks need; empty when it has it."""
+    return storage.problem(host, storage.NEEDED.get(datastore.tm_mad, storage.FILE))
 
 
 def suits(datastore: Datastore, demand: Demand) -> bool:

@@ -285,10 +285,10 @@ def test_removing(into: Path) -> None:
     bring(empty=True, into=into, size_mib=1)
     (into.parent / f".{into.name}.77.part").write_text("left")
     for _ in range(2):
-        images.remove(into)
+        images.remove(Arguments({"path": str(into)}))
     assert list(into.parent.iterdir()) == []
     with pytest.raises(RefusedError, match="is a folder"):
-        images.remove(into.parent)
+        images.remove(Arguments({"path": str(into.parent)}))
 
 
 def test_the_room_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from innkeeper.host.arguments import Arguments
+from innkeeper.host.disks.place import Source
 from innkeeper.host.errors import BadArgsError, RefusedError
 from innkeeper.host.hypervisor.domain_xml import NAMESPACE, Setting, domain_xml, vm_of_name
 
@@ -273,3 +274,28 @@ def test_a_kernel_of_its_own_needs_no_firmware() -> None:
     root = rendered({**SMALL, "arch": "aarch64", "kernel": "/k"})
     assert "firmware" not in attributes(root, "os")
     assert root.find("features/acpi") is None
+
+
+#: Disks that are no files, by number; libvirt's schema is held against them, too.
+OUTSIDE = {
+    0: Source(
+        protocol="rbd", name="one/one-5-12-0", hosts=(("10.0.0.1", "6789"), ("fd00::1", "3300")),
+        user="inn", secret="0a1b2c3d-0000-4000-8000-00000000000d",
+    ),
+    2: Source(device=Path("/dev/vg-one-7/lv-one-12-2")),
+}  # fmt: skip
+
+
+def test_disks_that_are_no_files() -> None:
+    root = rendered(FULL, sources=OUTSIDE)
+    network, block, file = root.findall("devices/disk")
+    assert [disk.get("type") for disk in (network, block, file)] == ["network", "block", "file"]
+    assert attributes(network, "source") == {"protocol": "rbd", "name": "one/one-5-12-0"}
+    assert [dict(host.attrib) for host in network.findall("source/host")] == [
+        {"name": "10.0.0.1", "port": "6789"}, {"name": "fd00::1", "port": "3300"},
+    ]  # fmt: skip
+    assert attributes(network, "source/auth") == {"username": "inn"}
+    secret = {"type": "ceph", "uuid": "0a1b2c3d-0000-4000-8000-00000000000d"}
+    assert attributes(network, "source/auth/secret") == secret
+    assert attributes(block, "source") == {"dev": "/dev/vg-one-7/lv-one-12-2"}
+    assert attributes(network, "alias") == {"name": "ua-disk-0"}

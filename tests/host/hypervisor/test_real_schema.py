@@ -9,7 +9,16 @@ import pytest
 
 from innkeeper.host.arguments import Arguments
 from innkeeper.host.hypervisor.domain_xml import domain_xml
-from tests.host.hypervisor.test_domain_xml import ARM, DIRECT, FULL, SMALL, TUNED, UEFI, setting
+from tests.host.hypervisor.test_domain_xml import (
+    ARM,
+    DIRECT,
+    FULL,
+    OUTSIDE,
+    SMALL,
+    TUNED,
+    UEFI,
+    setting,
+)
 from tests.host.lab import Lab
 
 pytestmark = pytest.mark.real
@@ -21,7 +30,9 @@ def test_libvirt_accepts_what_is_made(
     lab: Lab, description: dict[str, Any], accelerator: str, tmp_path: Path
 ) -> None:
     layers = {0: [("/b/1", "qcow2"), ("/b/0", "raw")]}
-    text = domain_xml(Arguments(description), setting(accelerator=accelerator, backing=layers))
+    outside = {2: OUTSIDE[2]} if accelerator == "kvm" else {}
+    made = setting(accelerator=accelerator, backing=layers, sources=outside)
+    text = domain_xml(Arguments(description), made)
     (tmp_path / "domain.xml").write_text(text)
     lab.run("virsh", "-c", "qemu:///system", "define", "--validate", str(tmp_path / "domain.xml"))
     lab.run("virsh", "-c", "qemu:///system", "undefine", "--nvram", "one-12")

@@ -3,6 +3,7 @@
 import re
 
 from innkeeper.lifecycle.operations.images import cloning
+from innkeeper.model import storage
 from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.objects import Datastore, Image
 from innkeeper.model.states import ImageState, ImageType
@@ -194,11 +195,21 @@ def _of_datastore(datastore: Datastore) -> Vector:
         "DATASTORE": datastore.name,
         "DATASTORE_ID": str(datastore.id),
         "TM_MAD": datastore.tm_mad,
-        "DISK_TYPE": "FILE",
+        **_of_pool(datastore),
         "CLUSTER_ID": ",".join(str(number) for number in datastore.clusters),
         "CLONE_TARGET": datastore.template.get("CLONE_TARGET") or "SYSTEM",
         "LN_TARGET": datastore.template.get("LN_TARGET") or "SYSTEM",
     }
+
+
+def _of_pool(datastore: Datastore) -> Vector:
+    """How a disk in a pool is reached, as OpenNebula shows it; its key is nobody's to see."""
+    if not storage.in_pool(datastore):
+        return {"DISK_TYPE": "FILE"}
+    shown = ("CEPH_HOST", "CEPH_SECRET", "CEPH_USER", "CEPH_CONF")
+    named = {name: datastore.template.get(name) or "" for name in shown}
+    given = {name: value for name, value in named.items() if value}
+    return {"DISK_TYPE": "RBD", "POOL_NAME": storage.pool_of(datastore), **given}
 
 
 # ---- targets -------------------------------------------------------------------

@@ -9,15 +9,18 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..arguments import Arguments
 from ..errors import BadArgsError, FailedError, MissingError, RefusedError
 from ..files import remove_durably, remove_parts, scratch, written_beside
 from ..tools import run
-from . import formats, qcow2
+from . import formats, lvm, qcow2
+from .ceph import Pool
 from .fetch import Progress, Source, TooLargeError, fetch
 from .qcow2 import COPY_TIME, FORMATS, MIB, info
+from .rbd import RbdPlace
+from .records import DRIVERS
 from .web import Reach
 
 #: Where an image keeps the hash of the bytes that it was made from.
@@ -30,22 +33,22 @@ _QCOW2_MAGIC = b"QFI\xfb"
 
 def bring(request: Arguments, progress: Progress) -> dict[str, Any]:
     """The verb ``image.import``. An image that is there already is whole, and described again."""
-    into = Path(request.path("into"))
+    into = shelf_of(request)
     wanted = request.choice("format", FORMATS) if "format" in request else None
     size_mib = request.maybe_integer("size_mib", least=1)
     if request.flag("empty"):
         return _bring_empty(request, into, wanted or "raw", size_mib)
     source = _source(request)
-    if not into.exists():
-        with made(into) as part:
+    if not into.there():
+        with into.made() as part:
             verbatim = request.flag("verbatim")
-            most = room(into.parent, 0, request.maybe_integer("most_mib"))
+            most = into.room(request.maybe_integer("most_mib"))
             digest = fetch(source, part, not verbatim, progress, most)
             _check_hash(request, digest)
             if not verbatim:
                 _settle(part, wanted, size_mib, source)
             _finish(part, digest)
-    return _answer(into, "raw" if request.flag("verbatim") else None)
+    return into.answer("raw" if request.flag("verbatim") else None)
 
 
 @contextlib.contextmanager
@@ -104,19 +107,19 @@ def _folders(request: Arguments) -> tuple[str, ...]:
 
 
 def _bring_empty(
-    request: Arguments, into: Path, image_format: str, size_mib: int | None
+    request: Arguments, into: Shelf, image_format: str, size_mib: int | None
 ) -> dict[str, Any]:
     if size_mib is None:
         raise request.bad("size_mib", "the size of the empty image in MiB")
     fs = request.maybe_text("fs")
     if fs is not None and fs not in (*qcow2.MAKERS, "swap"):
         raise request.bad("fs", "one of " + ", ".join(sorted((*qcow2.MAKERS, "swap"))))
-    if not into.exists():
-        with made(into) as part:
+    if not into.there():
+        with into.made() as part:
             swap = fs == "swap"
             qcow2.make_empty(part, image_format, size_mib, None if swap else fs, swap)
             _finish(part, "")
-    return _answer(into)
+    return into.answer(None)
 
 
 def _check_hash(request: Arguments, digest: str) -> None:
@@ -164,15 +167,11 @@ def clone(request: Arguments) -> dict[str, Any]:
     The format is the front end's word where it has one: a guest that wrote to a raw image may have made it look
     like a qcow2 image, one that refers to any file of this machine.
     """
-    origin, into = Path(request.path("from")), Path(request.path("into"))
     known = request.choice("format", FORMATS) if "format" in request else None
-    if not into.exists():
-        if not origin.exists():
-            raise MissingError(str(origin))
-        with made(into) as part:
-            _copy(origin, part, known)
-            part.chmod(0o644)
-    return _answer(into, known)
+    into = shelf_of(request)
+    if not into.there():
+        into.copy_from(request, known)
+    return into.answer(known)
 
 
 def _copy(origin: Path, part: Path, known: str | None) -> None:
@@ -186,12 +185,9 @@ def _copy(origin: Path, part: Path, known: str | None) -> None:
         )  # fmt: skip
 
 
-def remove(path: Path) -> None:
+def remove(request: Arguments) -> None:
     """The verb ``image.remove``; what interrupted imports left beside it goes too."""
-    remove_parts(path)
-    if path.is_dir():
-        raise RefusedError(f"{path} is a folder, not an image")
-    remove_durably(path)
+    shelf_of(request, "path").remove()
 
 
 def look(request: Arguments) -> dict[str, Any]:
@@ -213,8 +209,18 @@ def look(request: Arguments) -> dict[str, Any]:
     return {"format": image_format, "virtual_mib": virtual_mib, "bytes": total, "sha256": None}
 
 
+def stat(request: Arguments) -> dict[str, int]:
+    """The verb ``store.stat``: the room in a datastore, in MiB."""
+    if "store" not in request:
+        return space(Path(request.path("path")))
+    described = request.part("store")
+    if described.choice("driver", DRIVERS) == "lvm":
+        return lvm.room(described.file_name("group"))
+    return Pool.described(described).room()
+
+
 def space(path: Path) -> dict[str, int]:
-    """The verb ``store.stat``: the room on the file system that holds a folder, in MiB."""
+    """The room on the file system that holds a folder, in MiB."""
     present = path
     while not present.exists():
         present = present.parent
@@ -222,3 +228,109 @@ def space(path: Path) -> dict[str, int]:
     total = room.f_blocks * room.f_frsize // MIB
     free = room.f_bavail * room.f_frsize // MIB
     return {"total_mib": total, "free_mib": free, "used_mib": total - free}
+
+
+# ---- where images lie ----------------------------------------------------------------------------
+
+
+class Shelf(Protocol):
+    """Where an image lies, or is to lie."""
+
+    def there(self) -> bool: ...
+    def made(self) -> contextlib.AbstractContextManager[Path]:
+        """Gives a file to write to; when the block ends well, that is the image."""
+
+    def room(self, most_mib: int | None) -> int:
+        """Bytes that may be written to it."""
+
+    def answer(self, known: str | None) -> dict[str, Any]:
+        """What it is."""
+
+    def copy_from(self, request: Arguments, known: str | None) -> None:
+        """Makes it a copy of the image ``from``."""
+
+    def remove(self) -> None: ...
+
+
+def shelf_of(request: Arguments, key: str = "into") -> Shelf:
+    """Where a request's image lies: in a pool of Ceph's when there is a ``store``, else a file."""
+    if "store" in request:
+        pool = Pool.described(request.part("store"))
+        return _InPool(RbdPlace(pool, request.text(key)), Path(request.path("spool")))
+    return _InFolder(Path(request.path(key)))
+
+
+class _InFolder:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def there(self) -> bool:
+        return self._path.exists()
+
+    def made(self) -> contextlib.AbstractContextManager[Path]:
+        return made(self._path)
+
+    def room(self, most_mib: int | None) -> int:
+        return room(self._path.parent, 0, most_mib)
+
+    def answer(self, known: str | None) -> dict[str, Any]:
+        return _answer(self._path, known)
+
+    def copy_from(self, request: Arguments, known: str | None) -> None:
+        origin = Path(request.path("from"))
+        if not origin.exists():
+            raise MissingError(str(origin))
+        with self.made() as part:
+            _copy(origin, part, known)
+            part.chmod(0o644)
+
+    def remove(self) -> None:
+        remove_parts(self._path)
+        if self._path.is_dir():
+            raise RefusedError(f"{self._path} is a folder, not an image")
+        remove_durably(self._path)
+
+
+class _InPool:
+    """``spool``: a folder for what is on its way into the pool."""
+
+    def __init__(self, place: RbdPlace, spool: Path) -> None:
+        self._place, self._spool = place, spool
+
+    @property
+    def _passing(self) -> Path:
+        return self._spool / self._place.name.replace("/", ".")
+
+    def there(self) -> bool:
+        return self._place.there()
+
+    @contextlib.contextmanager
+    def made(self) -> Iterator[Path]:
+        try:
+            with made(self._passing) as part:
+                yield part
+            self._place.fill(self._passing, formats.detect(self._passing))
+        finally:
+            remove_parts(self._passing)
+            self._passing.unlink(missing_ok=True)
+
+    def room(self, most_mib: int | None) -> int:
+        free = min(self._place.pool.room()["free_mib"], space(self._spool)["free_mib"])
+        most = (free if most_mib is None else min(free, most_mib)) * MIB
+        if most == 0:
+            raise self._place.pool.full()
+        return most
+
+    def answer(self, known: str | None) -> dict[str, Any]:
+        size = self._place.size()
+        if size is None:
+            raise self._place.missing()
+        return {"format": "raw", "virtual_mib": -(-size // MIB), "bytes": size, "sha256": None}
+
+    def copy_from(self, request: Arguments, known: str | None) -> None:
+        self._place.copy_of(request.text("from"))
+
+    def remove(self) -> None:
+        remove_parts(self._passing)
+        self._passing.unlink(missing_ok=True)
+        self._place.remove()

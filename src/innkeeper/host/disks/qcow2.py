@@ -17,8 +17,10 @@ from ..tools import run
 MIB = 1024 * 1024
 #: Seconds that making one disk may take: a full copy of a large image on a slow disk.
 COPY_TIME = 6 * 3600.0
-KINDS = ("overlay", "copy", "empty", "swap", "link", "tree")
+KINDS = ("overlay", "copy", "clone", "empty", "swap", "link", "tree")
 FORMATS = ("raw", "qcow2")
+#: Kinds that are no disks of stores.
+FILES_ALONE = ("overlay", "tree")
 #: File systems that an empty disk may be given, and how each is made.
 MAKERS = {
     "ext2": ("mkfs.ext2", "-q", "-F"),
@@ -106,14 +108,23 @@ class Disk:
     base_format: str | None = None
     size_mib: int | None = None
     fs: str | None = None
+    #: The store that it lies in and its name there; a file of the VM's folder when there is none.
+    store: int | None = None
+    name: str = ""
+    #: The image in the same store that it begins as (kind ``clone``).
+    origin: str = ""
 
 
 def described(disk: Arguments, bases: Path) -> Disk:
     """Reads one DISK. ``base`` in the cache of bases falls back to ``origin``, when that is here."""
     kind = disk.choice("kind", KINDS)
-    has_base = kind in ("overlay", "copy", "link")
+    store = disk.maybe_integer("store")
+    if kind in (FILES_ALONE if store is not None else ("clone",)):
+        what = "no kind that is a file, in a store" if store is not None else "a store for a clone"
+        raise disk.bad("kind", what)
+    has_base = kind in ("overlay", "copy") or (kind == "link" and store is None)
     has_base = has_base or (kind == "tree" and "base" in disk)
-    if not has_base and kind != "tree" and "size_mib" not in disk:
+    if kind in ("empty", "swap") and "size_mib" not in disk:
         raise disk.bad("size_mib", f"a size, because a disk of kind {kind} has no base")
     fs = disk.maybe_text("fs")
     if fs is not None and fs not in MAKERS:
@@ -126,6 +137,9 @@ def described(disk: Arguments, bases: Path) -> Disk:
         base_format=disk.choice("base_format", FORMATS) if "base_format" in disk else None,
         size_mib=disk.maybe_integer("size_mib", least=1),
         fs=fs,
+        store=store,
+        name=disk.text("name") if store is not None else "",
+        origin=disk.text("image") if kind == "clone" else "",
     )
 
 
@@ -252,6 +266,11 @@ def make_empty(
         run("qemu-img", "create", "-q", "-f", "raw", str(raw), f"{size_mib}M")
         _format(raw, maker)
         convert(raw, target, image_format, "raw")
+
+
+def format_empty(device: Path, fs: str) -> None:
+    """Formats a device that has its size already; ``fs`` may be swap."""
+    _format(device, ("mkswap",) if fs == "swap" else MAKERS[fs])
 
 
 def _format(target: Path, maker: tuple[str, ...]) -> None:

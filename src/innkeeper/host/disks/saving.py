@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +14,26 @@ from ..files import written_beside
 from ..folders import VmFolder
 from ..hypervisor import snapshots
 from ..hypervisor.libvirt_qemu import Hypervisor
-from ..tools import run
-from . import qcow2
+from . import places, qcow2
 
 _PIECE = 1 << 20
 
 
 def save(
-    hypervisor: Hypervisor, folder: VmFolder, disk: Arguments, number: int, tag: str | None
+    hypervisor: Hypervisor, folder: VmFolder, request: Arguments, number: int, tag: str | None
 ) -> dict[str, Any]:
-    """Writes the disk as it is, or as it was at a snapshot, to a file beside it. One that is there is whole."""
+    """Writes the disk as it is, or as it was at a snapshot, to a file beside it. One that is there is whole.
+
+    With ``into`` it becomes an image of that name in the store where it lies, and nothing is copied between machines.
+    """
+    disk = snapshots.Disk(hypervisor, folder, request.part("disk"))
+    if "into" in request:
+        with _resting(disk, tag, number) as shown:
+            return disk.place.publish(request.text("into"), shown)
     target = _file(folder, number)
     if not target.exists():
-        with written_beside(target) as part:
-            _copy(hypervisor, folder, disk, part, tag, number)
+        with written_beside(target) as part, _resting(disk, tag, number) as shown:
+            disk.place.copy(part, shown)
     found = qcow2.info(target, "qcow2")
     return {
         "path": str(target), "sha256": _hash(target), "bytes": target.stat().st_size,
@@ -33,11 +41,15 @@ def save(
     }  # fmt: skip
 
 
-def forget(hypervisor: Hypervisor, folder: VmFolder, disk: Arguments, number: int) -> None:
-    """Removes the file, and the snapshot that it was copied from."""
+def forget(hypervisor: Hypervisor, folder: VmFolder, request: Arguments, number: int) -> None:
+    """Removes the file (or the image ``into``), and the snapshot that it was copied from."""
     qcow2.remove(_file(folder, number))
-    if disk.raw("format") == "qcow2" and folder.disk(disk.integer("disk")).exists():
-        snapshots.drop(snapshots.Disk(hypervisor, folder, disk), _passing(number))
+    described = request.part("disk")
+    place = places.of(folder, described.integer("disk"), described.choice("format", qcow2.FORMATS))
+    if "into" in request:
+        place.withdraw(request.text("into"))
+    if place.there():
+        snapshots.drop(snapshots.Disk(hypervisor, folder, described), _passing(number))
 
 
 def _file(folder: VmFolder, number: int) -> Path:
@@ -49,35 +61,17 @@ def _passing(number: int) -> str:
     return f"saving-{number}"
 
 
-def _copy(
-    hypervisor: Hypervisor,
-    folder: VmFolder,
-    disk: Arguments,
-    part: Path,
-    tag: str | None,
-    number: int,
-) -> None:
-    """A disk that a guest writes to is copied from a snapshot of it."""
-    running = hypervisor.find(folder.vm) is not None
-    if disk.raw("format") != "qcow2":
-        if running:
-            text = f"disk {disk.integer('disk')} is raw and in use: it cannot be copied while its guest runs"
-            raise RefusedError(text)
-        qcow2.convert(folder.disk(disk.integer("disk")), part, "qcow2", "raw")
+@contextlib.contextmanager
+def _resting(disk: snapshots.Disk, tag: str | None, number: int) -> Iterator[str | None]:
+    """The snapshot to copy from: a disk that a guest writes to is copied from one that passes."""
+    if tag is not None and not disk.has(tag):
+        raise RefusedError(f"disk {disk.number} has no snapshot {tag}")
+    if tag is not None or disk.node is None:
+        yield tag
         return
-    there = snapshots.Disk(hypervisor, folder, disk)
-    if tag is not None and not there.has(tag):
-        raise RefusedError(f"disk {there.number} has no snapshot {tag}")
-    passing = there.node is not None and tag is None
-    if passing:
-        snapshots.take(there, _passing(number))
-    source = ["-l", f"snapshot.name={tag or _passing(number)}"] if tag or passing else []
-    run(
-        "qemu-img", "convert", "-q", "-U", "-f", "qcow2", *source, "-O", "qcow2", str(there.file), str(part),
-        timeout=qcow2.COPY_TIME,
-    )  # fmt: skip
-    if passing:
-        snapshots.drop(snapshots.Disk(hypervisor, folder, disk), _passing(number))
+    snapshots.take(disk, _passing(number))
+    yield _passing(number)
+    snapshots.drop(disk.again(), _passing(number))
 
 
 def _hash(path: Path) -> str:

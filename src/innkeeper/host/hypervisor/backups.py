@@ -31,14 +31,15 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import Arguments
-from ..disks import qcow2
-from ..errors import FailedError, MissingError, RefusedError
+from ..disks import places, qcow2
+from ..errors import FailedError, RefusedError
 from ..files import read_json, sync_file, write_json
 from ..folders import VmFolder
 from ..tools import run
 from ..xmltree import parse
 from . import monitor
 from .binding import libvirt
+from .devices import name_of
 from .libvirt_qemu import Hypervisor, state_of
 
 FREEZES = ("NONE", "AGENT", "SUSPEND")
@@ -144,8 +145,9 @@ class _Work:
         self.freeze = freeze
         self.domain = hypervisor.find(folder.vm)
         for number in numbers:
-            if not folder.disk(number).exists():
-                raise MissingError(str(folder.disk(number)))
+            place = places.of(folder, number, "raw")
+            if not place.there():
+                raise place.missing()
 
     def target(self, number: int) -> Path:
         """Where a disk's copy goes."""
@@ -198,11 +200,9 @@ class _Work:
         """What libvirt calls the disks, by number."""
         found = {}
         for disk in parse(self.domain.XMLDesc()).findall("devices/disk"):
-            source, target = disk.find("source"), disk.find("target")
-            file = source.get("file", "") if source is not None else ""
-            for number in self.numbers:
-                if file == str(self.folder.disk(number)) and target is not None:
-                    found[number] = target.get("dev", "")
+            named, target = name_of(disk), disk.find("target")
+            if named is not None and named[1] in self.numbers and target is not None:
+                found[named[1]] = target.get("dev", "")
         for number in self.numbers:
             if number not in found:
                 raise RefusedError(f"VM {self.folder.vm} runs without disk {number}")
@@ -275,7 +275,8 @@ class _Work:
     def _at_rest(self, number: int, since: str | None) -> None:
         disk, target = self.folder.disk(number), self.target(number)
         if since is None:
-            qcow2.convert(disk, target, "qcow2", "qcow2" if self._is_qcow2(number) else "raw")
+            image_format = "qcow2" if self._is_qcow2(number) else "raw"
+            places.of(self.folder, number, image_format).copy(target)
         else:
             _copy_noted(disk, since, target)
         if self._is_qcow2(number):

@@ -99,11 +99,11 @@ def _change_cd(domain: Any, drive: ET.Element) -> None:
 
 def _present(domain: Any) -> dict[Name, ET.Element]:
     devices = parse(domain.XMLDesc()).find("devices")
-    named = [(_name(device), device) for device in (devices if devices is not None else ())]
+    named = [(name_of(device), device) for device in (devices if devices is not None else ())]
     return {name: device for name, device in named if name is not None}
 
 
-def _name(device: ET.Element) -> Name | None:
+def name_of(device: ET.Element) -> Name | None:
     """The device's kind and number; None for one that is not ours."""
     alias = _ALIAS.fullmatch(_attribute(device, "alias", "name"))
     if alias:
@@ -122,7 +122,9 @@ def _attribute(device: ET.Element, tag: str, name: str) -> str:
 
 def _is_empty(device: ET.Element) -> bool:
     """A CD-ROM drive without a CD."""
-    return device.get("device") == "cdrom" and not _attribute(device, "source", "file")
+    # What it holds is a file, a block device, or has a name in the network.
+    held = any(_attribute(device, "source", name) for name in ("file", "dev", "name"))
+    return device.get("device") == "cdrom" and not held
 
 
 def _described(

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..arguments import Arguments
+from ..disks.place import Source
 from ..errors import RefusedError
 from ..xmltree import parse
 
@@ -51,6 +52,8 @@ class Setting:
     backing: Mapping[int, Sequence[tuple[str, str]]] = dataclasses.field(default_factory=dict)
     #: The disks that hosts share: libvirt is to leave their owner alone.
     shared: frozenset[int] = frozenset()
+    #: By disk number, how QEMU reaches those that are no files of the VM's folder.
+    sources: Mapping[int, Source] = dataclasses.field(default_factory=dict)
 
 
 def domain_name(vm: int) -> str:
@@ -274,9 +277,7 @@ def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element
     if "io" in disk:
         driver.set("io", disk.choice("io", ("native", "threads", "io_uring")))
     number = disk.integer("disk")
-    source = _leaf(element, "source", file=str(setting.folder / f"disk.{number}"))
-    if number in setting.shared:
-        _leaf(source, "seclabel", model="dac", relabel="no")
+    _source(element, number, setting)
     if number in setting.backing:
         backing_xml(element, setting.backing[number])
     bus = _BUSES[found[1]]
@@ -290,6 +291,26 @@ def disk_xml(disk: Arguments, setting: Setting, q35: bool = False) -> ET.Element
     _boot(element, disk)
     _leaf(element, "alias", name=f"ua-disk-{number}")
     return element
+
+
+def _source(element: ET.Element, number: int, setting: Setting) -> None:
+    """Where the disk is: a file of the VM's folder, a block device, or in the network."""
+    outside = setting.sources.get(number)
+    if outside is None:
+        source = _leaf(element, "source", file=str(setting.folder / f"disk.{number}"))
+        if number in setting.shared:
+            _leaf(source, "seclabel", model="dac", relabel="no")
+    elif outside.device is not None:
+        element.set("type", "block")
+        _leaf(element, "source", dev=str(outside.device))
+    else:
+        element.set("type", "network")
+        source = _leaf(element, "source", protocol=outside.protocol, name=outside.name)
+        for name, port in outside.hosts:
+            _leaf(source, "host", name=name, port=port)
+        if outside.secret:
+            auth = _leaf(source, "auth", username=outside.user)
+            _leaf(auth, "secret", type="ceph", uuid=outside.secret)
 
 
 def _throttle(element: ET.Element, limits: Arguments) -> None:

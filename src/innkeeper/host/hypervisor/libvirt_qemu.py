@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import Arguments
-from ..disks.qcow2 import backing_chain
-from ..errors import FailedError, GuestTimeoutError, MissingError, RefusedError, StaleError
+from ..disks import places
+from ..disks.qcow2 import FORMATS, backing_chain
+from ..errors import FailedError, GuestTimeoutError, RefusedError, StaleError
 from ..files import remove_durably
 from ..folders import VmFolder
 from ..xmltree import parse
@@ -242,6 +243,7 @@ class Hypervisor:
             cache="none" if direct_io_works(folder.path) else "writeback",
             backing=backing,
             shared=frozenset(shared),
+            sources=places.sources(folder),
         )
 
     def _note_start(self, folder: VmFolder, generation: int, description: Arguments) -> None:
@@ -363,11 +365,12 @@ class Hypervisor:
 def layers(folder: VmFolder, description: Arguments) -> dict[int, list[tuple[str, str]]]:
     found = {}
     for disk in description.parts("disks", required=False):
-        file = folder.disk(disk.integer("disk"))
-        if not file.exists():
-            raise MissingError(str(file))
-        if disk.raw("format") == "qcow2":
-            found[disk.integer("disk")] = backing_chain(file)
+        number, image_format = disk.integer("disk"), disk.choice("format", FORMATS)
+        place = places.of(folder, number, image_format)
+        if not place.there():
+            raise place.missing()
+        if place.inside:
+            found[number] = backing_chain(folder.disk(number))
     return found
 
 

@@ -50,9 +50,16 @@ def offered(hypervisor: Hypervisor, folder: VmFolder) -> dict[str, Any]:
     return {
         "cpu": "" if cpu is None else ET.tostring(cpu, encoding="unicode"),
         "type": root.get("type"),
-        "disks": [_offered_disk(folder, element) for element in root.iterfind("devices/disk")],
+        "disks": [_offered_disk(folder, element) for element in _files(root)],
         "nvram": (folder.path / "nvram").exists(),
     }
+
+
+def _files(root: ET.Element) -> list[ET.Element]:
+    """The disks that are files: those in stores are where they are, for both hosts."""
+    return [
+        disk for disk in root.iterfind("devices/disk") if disk.find("source[@file]") is not None
+    ]
 
 
 def _offered_disk(folder: VmFolder, element: ET.Element) -> dict[str, Any]:
@@ -204,11 +211,13 @@ def _send(
         module.VIR_MIGRATE_PARAM_URI: f"unix://{sockets / 'memory'}",
         module.VIR_MIGRATE_PARAM_DEST_XML: xml,
     }
-    # UNSAFE: libvirt takes no folder that two hosts share for shared storage; ours is opened with cache none.
     flags = (
         module.VIR_MIGRATE_LIVE | module.VIR_MIGRATE_PEER2PEER | module.VIR_MIGRATE_PAUSED
-        | module.VIR_MIGRATE_UNSAFE | module.VIR_MIGRATE_AUTO_CONVERGE
+        | module.VIR_MIGRATE_AUTO_CONVERGE
     )  # fmt: skip
+    if _in_shared_folder(domain):
+        # libvirt takes no folder that two hosts share for shared storage; ours is opened with cache none.
+        flags |= module.VIR_MIGRATE_UNSAFE
     if disks:
         flags |= module.VIR_MIGRATE_NON_SHARED_INC
         parameters[module.VIR_MIGRATE_PARAM_DISKS_URI] = f"unix://{sockets / 'disks'}"
@@ -246,8 +255,15 @@ def _still(domain: Any) -> Iterator[None]:
 
 def _moved_disks(domain: Any, folder: VmFolder) -> list[str]:
     """The disks whose content goes along: those that are written to, and lie in the VM's folder alone."""
-    disks = (_offered_disk(folder, e) for e in parse(domain.XMLDesc()).iterfind("devices/disk"))
+    disks = (_offered_disk(folder, each) for each in _files(parse(domain.XMLDesc())))
     return [disk["target"] for disk in disks if "bytes" in disk]
+
+
+def _in_shared_folder(domain: Any) -> bool:
+    """Whether it writes to a file that is not in the VM's own folder."""
+    elements = parse(domain.XMLDesc()).iterfind("devices/disk")
+    written = [e.find("source") for e in elements if e.find("readonly") is None]
+    return any(Path(s.get("file", "")).is_symlink() for s in written if s is not None)
 
 
 def _sent_xml(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..arguments import Arguments
-from ..disks import qcow2
-from ..errors import MissingError, RefusedError
+from ..disks import places, qcow2
+from ..errors import RefusedError
 from ..folders import VmFolder
 from . import devices
 from .binding import libvirt
@@ -16,13 +16,12 @@ from .libvirt_qemu import Hypervisor
 def grow(hypervisor: Hypervisor, folder: VmFolder, disk: Arguments, size_mib: int) -> None:
     """Grows a disk, in the eyes of a guest that has it plugged in too. One that is as large stays as it is."""
     number = disk.integer("disk")
-    file = folder.disk(number)
-    if not file.exists():
-        raise MissingError(str(file))
+    place = places.of(folder, number, disk.choice("format", qcow2.FORMATS))
     plugged = devices.plugged(hypervisor, folder.vm)
     if plugged is None or number not in plugged["disks"]:
-        qcow2.grow(file, disk.choice("format", qcow2.FORMATS), size_mib)
+        place.grow(size_mib)
         return
+    place.make_room(size_mib)
     domain, target = hypervisor.running(folder.vm), disk.text("target")
     if domain.blockInfo(target)[0] < size_mib * qcow2.MIB:
         flags = libvirt().VIR_DOMAIN_BLOCK_RESIZE_BYTES

@@ -1,11 +1,11 @@
-"""Snapshots of a disk, and of a whole guest with its memory: inside the qcow2 files, which no file more is needed for.
+"""Snapshots of a disk, and of a whole guest with its memory (inside the qcow2 files, which no file more is needed for).
 
 Theory of operation
 -------------------
 A snapshot is known by its tag, which the front end never uses twice: one that is there is the one that was asked for,
-and one that is not there is gone. Of a guest that runs QEMU makes it; of one that is off qemu-img does. A disk goes
-back to a snapshot only while its guest is off. A guest goes back, memory and disks, while it runs; it must have the
-same devices and the same memory as then, which is looked at first: QEMU would find it out when the disks have gone
+and one that is not there is gone. Inside a file of a guest that runs QEMU makes it; else the disk's place does. A disk
+goes back to a snapshot only while its guest is off. A guest goes back, memory and disks, while it runs; it must have
+the same devices and the same memory as then, which is looked at first: QEMU would find it out when the disks have gone
 back already. A disk that goes back notes no changes for backups any more: the next one is a full one.
 """
 
@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from ..arguments import Arguments
-from ..disks import qcow2
-from ..errors import AgentError, MissingError, RefusedError
+from ..disks import places, qcow2
+from ..disks.files import FilePlace
+from ..errors import AgentError, RefusedError
 from ..folders import VmFolder
 from . import backups, devices, monitor
 from .libvirt_qemu import Hypervisor
@@ -31,42 +31,49 @@ class Disk:
     """One disk of a VM; `node` is how QEMU has it, None when no guest runs with it."""
 
     def __init__(self, hypervisor: Hypervisor, folder: VmFolder, disk: Arguments) -> None:
+        self._of = hypervisor, folder, disk
         self.vm, self.number = folder.vm, disk.integer("disk")
-        self.file = folder.disk(self.number)
-        if not self.file.exists():
-            raise MissingError(str(self.file))
-        if disk.choice("format", qcow2.FORMATS) != "qcow2":
-            raise RefusedError(f"disk {self.number} of VM {folder.vm} is raw: it has no snapshots")
+        self.place = places.of(folder, self.number, disk.choice("format", qcow2.FORMATS))
+        if not self.place.there():
+            raise self.place.missing()
         self.domain = hypervisor.find(folder.vm)
         running = monitor.nodes(self.domain) if self.domain is not None else {}
         self.node = running.get(self.number)
 
+    def again(self) -> Disk:
+        """The disk as it is by now."""
+        return Disk(*self._of)
+
+    @property
+    def by_qemu(self) -> monitor.Node | None:
+        """How QEMU has it, when QEMU must do it."""
+        return self.node if self.place.inside else None
+
     def has(self, tag: str) -> bool:
-        if self.node is not None:
-            return tag in self.node.snapshots
-        return tag in qcow2.snapshots(self.file)
+        node = self.by_qemu
+        return tag in (self.place.snapshots() if node is None else node.snapshots)
 
 
 def take(disk: Disk, tag: str) -> None:
     """A snapshot of the disk as it is now, unless there is one of this tag."""
     if disk.has(tag):
         return
-    if disk.node is not None:
+    if node := disk.by_qemu:
         name = "blockdev-snapshot-internal-sync"
-        monitor.command(disk.domain, name, device=disk.node.name, name=tag)
+        monitor.command(disk.domain, name, device=node.name, name=tag)
     else:
-        qcow2.snapshot(disk.file, "-c", tag)
+        disk.place.snapshot(tag)
 
 
 def drop(disk: Disk, tag: str) -> None:
     """No snapshot of this tag any more."""
     if not disk.has(tag):
         return
-    if disk.node is not None:
+    if node := disk.by_qemu:
         name = "blockdev-snapshot-delete-internal-sync"
-        monitor.command(disk.domain, name, device=disk.node.name, name=tag)
+        monitor.command(disk.domain, name, device=node.name, name=tag)
     else:
-        qcow2.snapshot(disk.file, "-d", tag)
+        disk.place.forget(tag)
 
 
 def go_back(disk: Disk, tag: str) -> None:
@@ -75,8 +82,7 @@ def go_back(disk: Disk, tag: str) -> None:
         raise RefusedError(f"the guest of VM {disk.vm} runs with disk {disk.number}")
     if not disk.has(tag):
         raise RefusedError(f"disk {disk.number} of VM {disk.vm} has no snapshot {tag}")
-    qcow2.drop_bitmaps(disk.file)
-    qcow2.snapshot(disk.file, "-a", tag)
+    disk.place.revert(tag)
 
 
 # ---- whole guests --------------------------------------------------------------------------------
@@ -169,13 +175,8 @@ def drop_guest(hypervisor: Hypervisor, folder: VmFolder, tag: str) -> None:
             monitor.job(domain, "snapshot-delete", tag, devices=names)
     else:
         for number in folder.disks():
-            _drop_offline(folder.disk(number), tag)
+            with contextlib.suppress(AgentError):  # what is no qcow2 image has none
+                FilePlace(folder, number, "qcow2").forget(tag)
     state = folder.state()
     state.snapshots = {name: shape for name, shape in state.snapshots.items() if name != tag}
     folder.write(state)
-
-
-def _drop_offline(file: Path, tag: str) -> None:
-    with contextlib.suppress(AgentError):  # what is no qcow2 image has none
-        if tag in qcow2.snapshots(file):
-            qcow2.snapshot(file, "-d", tag)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from innkeeper.lifecycle import descriptions, files, guarding, processors
+from innkeeper.lifecycle import descriptions, files, guarding, processors, stores
 from innkeeper.lifecycle.descriptions import ask
 from innkeeper.lifecycle.engine import Note, Step, target_of
 from innkeeper.lifecycle.machine import move
@@ -51,10 +51,11 @@ def release_networks(world: World, operation: Operation) -> Instruction | None:
 def ensure_disks(world: World, operation: Operation) -> Instruction:
     """The VM's folder and disks."""
     vm = vm_of(world, operation)
-    wanted, store = descriptions.disks(world, vm), descriptions.store(world, vm)
+    wanted, store = descriptions.disks(world, vm), stores.folder(world, vm)
     booted = files.booted(world, vm)
     more = {"attachments": booted} if booted else {}
-    return ask(operation, "disk.ensure", timeout=600.0, disks=wanted, **more, **store)
+    outside = stores.used(world, vm, wanted)
+    return ask(operation, "disk.ensure", timeout=600.0, disks=wanted, **more, **store, **outside)
 
 
 def ensure_context(world: World, operation: Operation) -> Instruction | None:
@@ -77,7 +78,7 @@ def destroy_domain(world: World, operation: Operation) -> Instruction:
 
 def remove_all(world: World, operation: Operation) -> Instruction:
     """Nothing of the VM left on the host, nor where hosts share its disks."""
-    return ask(operation, "vm.remove", **descriptions.store(world, vm_of(world, operation)))
+    return ask(operation, "vm.remove", **stores.shared(world, vm_of(world, operation)))
 
 
 def note_domain(tx: Transaction, operation: Operation, result: dict[str, Any]) -> None:

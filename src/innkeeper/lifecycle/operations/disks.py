@@ -5,7 +5,7 @@ detach: RUNNING -> HOTPLUG -> RUNNING; POWEROFF -> HOTPLUG_EPILOG_POWEROFF -> PO
 a disk keeps it; once it has, the disk's file goes, if need be when its host is looked over.
 """
 
-from innkeeper.lifecycle import descriptions
+from innkeeper.lifecycle import descriptions, stores
 from innkeeper.lifecycle.engine import Procedure, Step, register
 from innkeeper.lifecycle.messages import Instruction
 from innkeeper.model.objects import Operation, Vm
@@ -19,9 +19,11 @@ from .common import vm_of
 
 
 def _ensure(world: World, operation: Operation) -> Instruction:
-    disks = descriptions.disks(world, vm_of(world, operation))
+    vm = vm_of(world, operation)
+    disks = descriptions.disks(world, vm)
     new = [disk for disk in disks if disk["disk"] == operation.args["disk"]]
-    return in_place.ask(operation, "disk.ensure", timeout=600.0, disks=new)
+    outside = stores.used(world, vm, new)
+    return in_place.ask(operation, "disk.ensure", timeout=600.0, disks=new, **outside)
 
 
 def _release(world: World, operation: Operation) -> Instruction:

@@ -5,10 +5,11 @@ import, clone: LOCKED -> READY, or ERROR with nothing left. delete: DELETE -> go
 
 from typing import Any
 
-from innkeeper.lifecycle import engine
+from innkeeper.lifecycle import engine, stores
 from innkeeper.lifecycle.engine import Procedure, Step, register, target_of
 from innkeeper.lifecycle.machine import move
 from innkeeper.lifecycle.messages import FRONT_END, SIMULATED, Instruction
+from innkeeper.model import storage
 from innkeeper.model.objects import Datastore, Image, Operation, Vm
 from innkeeper.model.permissions import SYSTEM, Caller
 from innkeeper.model.states import FILE_TYPES, ImageState, ImageType, VmState
@@ -24,6 +25,7 @@ def _ask(
 ) -> Instruction:
     image = target_of(world, operation)
     simulated = world.datastores[image.datastore_id].simulated
+    args |= stores.for_image(world.datastores[image.datastore_id])
     return Instruction(
         place=SIMULATED if simulated else FRONT_END, verb=verb, args=args, timeout=timeout
     )
@@ -58,6 +60,8 @@ def _import(world: World, operation: Operation) -> Instruction:
             args["within"] = operation.args["within"]
     if image.type in FILE_TYPES:
         args |= {"format": "raw", "verbatim": True}
+    elif storage.in_pool(world.datastores[image.datastore_id]):
+        args["format"] = "raw"
     return _ask(world, operation, "image.import", COPY_TIME, **args)
 
 

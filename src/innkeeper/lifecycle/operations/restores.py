@@ -12,10 +12,10 @@ from innkeeper.lifecycle.descriptions import ask
 from innkeeper.lifecycle.engine import Procedure, Step, register, target_of
 from innkeeper.lifecycle.machine import move
 from innkeeper.lifecycle.messages import Instruction
+from innkeeper.model import storage
 from innkeeper.model.objects import Image, Operation, Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import ImageState
-from innkeeper.model.template import Vector
 from innkeeper.model.world import Transaction, World
 
 from . import backups, common, images
@@ -107,7 +107,8 @@ def _clear(world: World, operation: Operation) -> Instruction | None:
 
 def _put(world: World, operation: Operation) -> Instruction:
     image = world.images[operation.args["image"]]
-    forms = {int(disk["DISK_ID"]): _format_of(disk) for disk in vm_of(world, operation).disks}
+    vm = vm_of(world, operation)
+    forms = {int(disk["DISK_ID"]): storage.disk_format(vm, disk) for disk in vm.disks}
     hashes = operation.results["hashes"]
     disks = []
     for number in operation.args["disks"]:
@@ -117,12 +118,6 @@ def _put(world: World, operation: Operation) -> Instruction:
             "origin": path, "base_format": "qcow2",
         })  # fmt: skip
     return ask(operation, "disk.restore", timeout=COPY_TIME, disks=disks)
-
-
-def _format_of(disk: Vector) -> str:
-    if disk.get("CLONE") == "YES":
-        return "qcow2"
-    return disk.get("FORMAT", "raw")
 
 
 def _restored(tx: Transaction, operation: Operation) -> None:

@@ -6,9 +6,10 @@ The disk is copied on its host, at one moment; the copy is brought to the image'
 
 from typing import Any
 
-from innkeeper.lifecycle import descriptions
+from innkeeper.lifecycle import descriptions, stores
 from innkeeper.lifecycle.engine import Procedure, Step, register
 from innkeeper.lifecycle.messages import BRING, FRONT_END, SIMULATED, Instruction
+from innkeeper.model import storage
 from innkeeper.model.objects import Image, Operation, Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import ImageState, VmAction
@@ -31,8 +32,23 @@ def _image(world: World, operation: Operation) -> Image:
 def _copy(world: World, operation: Operation) -> Instruction:
     snapshot = operation.args["snapshot"]
     more = {"tag": f"disk-{snapshot}"} if snapshot >= 0 else {}
+    more |= _into(world, operation)
     return in_place.ask(
         operation, "disk.save", COPY_TIME, disk=_disk(world, operation), number=operation.args["image"], **more
+    )  # fmt: skip
+
+
+def _into(world: World, operation: Operation) -> dict[str, Any]:
+    """In a pool of Ceph's the image is made where the disk is."""
+    image = _image(world, operation)
+    in_pool = storage.in_pool(world.datastores[image.datastore_id])
+    return {"into": image.source} if in_pool else {}
+
+
+def _take_back(world: World, operation: Operation) -> Instruction:
+    number = operation.args["image"]
+    return in_place.ask(
+        operation, "disk.unsave", disk=_disk(world, operation), number=number, **_into(world, operation)
     )  # fmt: skip
 
 
@@ -55,13 +71,15 @@ def _bring(world: World, operation: Operation) -> Instruction | None:
 
 def _remove(world: World, operation: Operation) -> Instruction:
     image = _image(world, operation)
-    place = SIMULATED if world.datastores[image.datastore_id].simulated else FRONT_END
-    return Instruction(place=place, verb="image.remove", args={"path": image.source})
+    datastore = world.datastores[image.datastore_id]
+    place = SIMULATED if datastore.simulated else FRONT_END
+    args = {"path": image.source, **stores.for_image(datastore)}
+    return Instruction(place=place, verb="image.remove", args=args)
 
 
 def _ready(tx: Transaction, operation: Operation) -> None:
     copy, image = operation.results.get("copy", {}), _image(tx.world, operation)
-    if "path" not in copy:  # somebody's word that it was copied is no image
+    if "path" not in copy and "name" not in copy:  # somebody's word that it was copied is no image
         _error(tx, operation)
         in_place.finish(tx, operation)
         return
@@ -102,7 +120,7 @@ SAVE = register(
                 "copy",
                 why="first: it shows the disk as it is at one moment, and lies beside it",
                 do=_copy,
-                undo=_forget,
+                undo=_take_back,
                 done=_copied,
             ),
             Step(

@@ -209,7 +209,7 @@ DATASTORES = resource(
     creation(datastores.allocate, given={"root": None}, prepare=_root, defaults={"cluster_id": -1}),
     action("update", datastores.update_datastore), action("enable", datastores.enable, names={"wanted": "enabled"}),
     delete=action("delete", datastores.delete),
-    extra=views.DATASTORE,
+    extra=views.DATASTORE, discreet=views.datastore,
 )  # fmt: skip
 
 

@@ -5,14 +5,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from innkeeper.commands import operations
+from innkeeper.commands import datastores, operations
 from innkeeper.commands.clusters import members
 from innkeeper.commands.core import Core
 from innkeeper.lifecycle import engine
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model import acl
 from innkeeper.model.access import said
-from innkeeper.model.objects import Host, Image, Network, Operation, Record, User, Vm
+from innkeeper.model.objects import Datastore, Host, Image, Network, Operation, Record, User, Vm
 from innkeeper.model.permissions import Caller, Right, may
 from innkeeper.model.tokens import KEY
 from innkeeper.model.world import World
@@ -136,6 +136,11 @@ SECURITY_GROUP: dict[str, Extra] = {
 VIRTUAL_ROUTER: dict[str, Extra] = {
     "vms": (Numbers, lambda world, caller, router: sorted(world.router_vms.of(router.id))),
 }
+
+
+def datastore(_: World, caller: Caller, store: Datastore) -> Datastore:
+    """Without the key to what lies there."""
+    return msgspec.structs.replace(store, template=datastores.shown(store.template))
 
 
 # ---- people

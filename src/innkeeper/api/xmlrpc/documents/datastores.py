@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from innkeeper.api.xmlrpc.documents.cache import Form, Parts
 from innkeeper.api.xmlrpc.documents.elements import cdata, identity, ids, owners, permissions
 from innkeeper.api.xmlrpc.documents.view import View
+from innkeeper.commands.datastores import shown
 from innkeeper.model.objects import Datastore
 from innkeeper.model.world import World
 
@@ -21,7 +22,7 @@ def datastore(datastore: Datastore, uname: str, gname: str, images: tuple[int, .
         f"<DISK_TYPE>{datastore.disk_type}</DISK_TYPE><STATE>{datastore.state}</STATE>"
         f"{ids('CLUSTERS', datastore.clusters)}<TOTAL_MB>{datastore.total_mb}</TOTAL_MB>"
         f"<FREE_MB>{datastore.free_mb}</FREE_MB><USED_MB>{datastore.used_mb}</USED_MB>"
-        f"{ids('IMAGES', images)}{datastore.template.to_xml()}</DATASTORE>",
+        f"{ids('IMAGES', images)}{shown(datastore.template).to_xml()}</DATASTORE>",
     )
 
 
