@@ -6,6 +6,7 @@ the kept connection meanwhile; a call that changes something never is, since it 
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -247,10 +248,21 @@ def bad_status(status: int, answer: bytes) -> CliError:
 
 
 def tls_context(verify: bool) -> ssl.SSLContext:
-    """A TLS context; without verification it accepts any certificate."""
+    """A TLS context; without verification it accepts any certificate.
+
+    Trusted are the system's authorities, the file in INN_CERTIFICATE, and the certificate that a front end on this
+    machine has made for itself.
+    """
     import ssl
 
+    from innkeeper.cli.session import data_folder
+
     context = ssl.create_default_context()
+    own = data_folder() / "tls" / "certificate.pem"
+    if named := os.environ.get("INN_CERTIFICATE"):
+        context.load_verify_locations(named)
+    if own.is_file():
+        context.load_verify_locations(own)
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

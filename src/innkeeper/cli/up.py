@@ -61,7 +61,7 @@ def _agreed_address(folder: DataFolder, wanted: str | None) -> str:
     if wanted is None or wanted == known:
         return known
     process.split_listen(wanted)
-    if process.running_pid(folder) is not None and process.answers(known):
+    if process.running_pid(folder) is not None and process.answers(folder, known):
         raise CliError(
             f"--listen: the front end of {folder.root} listens on {known} already (inn down first)",
             ExitCode.USAGE,
@@ -119,7 +119,7 @@ def down(data: str | None, purge: bool) -> None:
 def _power_off(folder: DataFolder, progress: Progress) -> set[int]:
     """Ask the front end, where one answers, to power off what runs on this machine."""
     listen = folder.listen()
-    if process.running_pid(folder) is None or not process.answers(listen):
+    if process.running_pid(folder) is None or not process.answers(folder, listen):
         return set()
     client = _client(folder, listen)
     return set(guests.power_off_all(client, socket.gethostname(), progress))
@@ -136,7 +136,7 @@ def status(data: str | None) -> None:
     """Print the overview; the exit code is 5 when no front end answers."""
     folder = DataFolder.find(data)
     listen = folder.listen()
-    answers = process.answers(listen)
+    answers = process.answers(folder, listen)
     view = overview.of(folder, listen, _status_client(folder, listen) if answers else None)
     if current().json:
         render.emit_json(view)
@@ -161,11 +161,11 @@ def _client(folder: DataFolder, listen: str) -> Client:
             f" {folder.credentials} ({error.strerror})",
             ExitCode.NOT_ALLOWED,
         ) from error
-    return _connect(listen, secret)
+    return _connect(folder, listen, secret)
 
 
-def _connect(listen: str, secret: str) -> Client:
-    endpoint = Endpoint.parse(f"http://{process.reachable_address(listen)}/RPC2")
+def _connect(folder: DataFolder, listen: str, secret: str) -> Client:
+    endpoint = Endpoint.parse(f"{process.endpoint(folder, listen)}/RPC2")
     client = Client(endpoint, secret, _CALL_SECONDS)
     click.get_current_context().call_on_close(client.close)
     return client
@@ -178,13 +178,13 @@ def _status_client(folder: DataFolder, listen: str) -> Client | None:
     except CliError:
         pass
     try:
-        return _connect(listen, find_secret())
+        return _connect(folder, listen, find_secret())
     except CliError:
         return None
 
 
 def _welcome(folder: DataFolder, listen: str, guest: Guest) -> str:
-    endpoint = f"http://{process.reachable_address(listen)}/RPC2"
+    endpoint = f"{process.endpoint(folder, listen)}/RPC2"
     settings = [] if folder.root == SYSTEM_DATA else [f"export INN_DATA={folder.root}"]
     if shutil.which("inn") is None:
         settings.append(f"export PATH={Path(sys.executable).parent}:$PATH")

@@ -21,7 +21,7 @@ from innkeeper.store.samples import Samples
 from innkeeper.store.sqlite import SqliteJournal
 from innkeeper.store.tiers import tiers
 
-from . import logs
+from . import logs, tls
 from .connect import Links
 from .frontend import FrontEnd
 from .settings import Settings, SettingsError, address, load
@@ -76,7 +76,7 @@ def main(args: list[str] | None = None) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_run(options, settings))
-        except (JournalFailure, ListenError, OSError) as error:
+        except (JournalFailure, ListenError, SettingsError, OSError) as error:
             log.error("cannot start: %s", error)
             return CANNOT_START
 
@@ -108,11 +108,13 @@ async def _run(options: argparse.Namespace, settings: Settings) -> int:
     try:
         await _first_password(front, data, simulate=options.simulate)
         host, port = address(options.listen or settings.listen)
-        listener = await serve(front.application(), host, port)
+        secured = tls.context(settings.tls, data, host)
+        listener = await serve(front.application(), host, port, secured)
+        scheme = "https" if secured else "http"
         front.start()
         told = _heed_signals()
-        _write(data / "run" / "endpoint", "http://{}:{}\n".format(*listener.address))
-        log.info("ready at http://%s:%d, data in %s", *listener.address, data)
+        _write(data / "run" / "endpoint", f"{scheme}://{{}}:{{}}\n".format(*listener.address))
+        log.info("ready at %s://%s:%d, data in %s", scheme, *listener.address, data)
         failed = await _until_told(told, front.core.failed)
         await listener.stop()
         return STORE_FAILED if failed else 0

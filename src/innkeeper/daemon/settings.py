@@ -76,6 +76,18 @@ class Auth(Section, frozen=True):
     ldap_authorities: str = ""
 
 
+class Tls(Section, frozen=True):
+    """All endpoints speak TLS (1.2 or newer) when it is `on`.
+
+    `certificate` (a chain) and `key` are PEM files; without them the front end makes a certificate for this machine's
+    names itself, once, in DATA/tls.
+    """
+
+    on: bool = False
+    certificate: str = ""
+    key: str = ""
+
+
 class Onegate(Section, frozen=True):
     """`endpoint` is the address at which guests find the front end; told to those whose context has TOKEN."""
 
@@ -127,6 +139,7 @@ class Settings(Section, frozen=True):
     images: Images = Images()
     webhooks: Webhooks = Webhooks()
     schedule: Schedule = Schedule()
+    tls: Tls = Tls()
     auth: Auth = Auth()
     onegate: Onegate = Onegate()
     redirects: Redirects = Redirects()

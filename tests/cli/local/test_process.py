@@ -85,5 +85,5 @@ def test_a_process_that_ended_is_gone_even_before_its_parent_noticed(
     assert process.is_gone(sleeper.pid)
 
 
-def test_nobody_answers_at_a_free_port() -> None:
-    assert not process.answers("127.0.0.1:1")
+def test_nobody_answers_at_a_free_port(folder: DataFolder) -> None:
+    assert not process.answers(folder, "127.0.0.1:1")

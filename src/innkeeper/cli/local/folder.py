@@ -39,7 +39,7 @@ class DataFolder(NamedTuple):
 
     @property
     def endpoint_file(self) -> Path:
-        """Where the daemon listens, as `http://HOST:PORT`; written by it while it runs."""
+        """Where the daemon listens, as `http[s]://HOST:PORT`; written by it while it runs."""
         return self.root / "run" / "endpoint"
 
     @property
@@ -100,8 +100,15 @@ class DataFolder(NamedTuple):
             except OSError:
                 continue
             if text:
-                return text.removeprefix("http://")
+                return text.rpartition("/")[2]
         return DEFAULT_LISTEN
+
+    def scheme(self) -> str:
+        """`https` when the daemon says that it speaks TLS."""
+        try:
+            return self.endpoint_file.read_text().partition(":")[0]
+        except OSError:
+            return "http"
 
 
 def size_in_bytes(path: Path) -> int:

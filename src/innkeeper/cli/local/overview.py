@@ -25,8 +25,8 @@ def of(folder: DataFolder, listen: str, client: Client | None) -> dict[str, Any]
     view: dict[str, Any] = {
         "daemon": {
             "pid": process.running_pid(folder),
-            "answers": process.answers(listen),
-            "endpoint": f"http://{process.reachable_address(listen)}/RPC2",
+            "answers": process.answers(folder, listen),
+            "endpoint": f"{process.endpoint(folder, listen)}/RPC2",
         },
         "hosts": [],
         "vms": {},

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from innkeeper.cli.client import tls_context
 from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.local.folder import DataFolder
 from innkeeper.cli.local.progress import Progress
@@ -34,10 +35,17 @@ def reachable_address(listen: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def answers(listen: str) -> bool:
+def endpoint(folder: DataFolder, listen: str) -> str:
+    """The URL of a daemon that listens so, from this machine."""
+    return f"{folder.scheme()}://{reachable_address(listen)}"
+
+
+def answers(folder: DataFolder, listen: str) -> bool:
     """Whether a front end says that it is well."""
     host, port = split_listen(reachable_address(listen))
     connection = http.client.HTTPConnection(host, port, timeout=5)
+    if folder.scheme() == "https":
+        connection = http.client.HTTPSConnection(host, port, timeout=5, context=tls_context(True))
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
@@ -80,7 +88,7 @@ def _started_pid(folder: DataFolder) -> int | None:
 
 def start(folder: DataFolder, listen: str, progress: Progress) -> None:
     """Bring up the daemon unless it answers already; returns when it does."""
-    if answers(listen):
+    if answers(folder, listen):
         return
     pid = running_pid(folder)
     if pid is None:
@@ -117,7 +125,7 @@ def _inn_command() -> list[str]:
 
 
 def _started(pid: int, folder: DataFolder, listen: str) -> bool | None:
-    if answers(listen):
+    if answers(folder, listen):
         return True
     if is_gone(pid):
         raise CliError(f"the front end ended at once; {folder.log} ends so:\n{log_tail(folder)}")
