@@ -7,6 +7,7 @@ A host's power can be cut and come back, and its cable be pulled.
 """
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from typing import Any
 
 from innkeeper.fleet.keys import ensure_key
 from tests.host.lab import Machine
-from tests.real.zone import PASSWORD, Zone, leftovers, wait_for
+from tests.real.zone import PASSWORD, Zone, leftovers, output_of, wait_for
 
 _INIT = Path(__file__).parent / "lab-host.sh"
 LAN, PREFIX = "lan0", "10.77.0"
@@ -218,7 +219,8 @@ class Lab(Zone):
 
 def _counted(device: str) -> int:
     """Bytes that went out by a device of the machine."""
-    return int(Path(f"/sys/class/net/{device}/statistics/tx_bytes").read_text())
+    (told,) = json.loads(output_of("ip", "-j", "-s", "link", "show", "dev", device))
+    return int(told["stats64"]["tx"]["bytes"])
 
 
 def _processes() -> Iterator[tuple[int, list[bytes]]]:

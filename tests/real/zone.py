@@ -292,10 +292,21 @@ class Zone:
                 return int(entry.name)
         return None
 
-    def refused(self, method: str, *arguments: object) -> tuple[int, str]:
-        """The code and the words with which a request is refused, read without pyone's own types."""
+    @contextlib.contextmanager
+    def caller(self) -> Iterator[Callable[..., tuple[bool, Any, int]]]:
+        """Calls methods without pyone's types, on a connection of its own: whether it was done, the answer, a code."""
         with xmlrpc.client.ServerProxy(f"{self.url}/RPC2") as server:
-            done, said, code, *_ = getattr(server.one, method)(f"oneadmin:{PASSWORD}", *arguments)
+
+            def call(method: str, *arguments: object) -> tuple[bool, Any, int]:
+                answer: Any = getattr(server.one, method)(f"oneadmin:{PASSWORD}", *arguments)
+                return answer[0], answer[1], answer[2]
+
+            yield call
+
+    def refused(self, method: str, *arguments: object) -> tuple[int, str]:
+        """The code and the words with which a request is refused."""
+        with self.caller() as call:
+            done, said, code = call(method, *arguments)
         assert not done, f"{method}{arguments} was not refused: {said}"
         return code, str(said)
 
