@@ -101,20 +101,10 @@ def run(clones: int, room: int) -> dict[str, Any]:
     from tests.real.zone import IDLE, PASSWORD
 
     lab = Lab()
-    with lab.running_hosts():
-        try:
-            lab.build_image()
-            lab.start()
-            lab.furnish()
-            bench = Bench(lab, room, PASSWORD)
-            bench.prepare(IDLE)
-            figures = measured(bench, clones)
-            lab.end_all()
-            lab.stop()
-        finally:
-            lab.end()
-    lab.remove()
-    return figures
+    with lab.furnished():
+        bench = Bench(lab, room, PASSWORD)
+        bench.prepare(IDLE)
+        return measured(bench, clones)
 
 
 def measured(bench: Bench, clones: int) -> dict[str, Any]:

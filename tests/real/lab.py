@@ -168,6 +168,21 @@ class Lab(Zone):
             subprocess.run(["umount", "--lazy", "/etc/hosts"], check=True)
         wait_for(lambda: _traces() == before, f"no trace: {_traces()} instead of {before}", 30)
 
+    @contextlib.contextmanager
+    def furnished(self) -> Iterator[None]:
+        """All that a test needs, with the hosts; the end proves that nothing is left over."""
+        with self.running_hosts():
+            try:
+                self.build_image()
+                self.start()
+                self.furnish()
+                yield
+                self.end_all()
+                self.stop()
+            finally:
+                self.end()
+        self.remove()
+
     def add_host(self) -> None:
         for host in self.hosts.values():
             host.number = self.api.host.allocate(host.name, "kvm", "kvm", -1)

@@ -65,6 +65,21 @@ def test_the_end_is_told_with_the_generation_of_the_start() -> None:
     assert host.watcher.generation(12) == 4
 
 
+def test_nothing_is_remembered_of_guests_that_are_gone() -> None:
+    host = Host()
+    host.marks = {1: 1, 2: 7}
+    host.watcher.resync()
+    for name in ("one-1", "one-2"):
+        host.watcher.occurred(name, 1, events.RESUMED, 0)
+        host.next()
+    host.watcher.occurred("one-1", -1, events.STOPPED, 1)
+    assert host.next() == (1, 1, "off", "destroyed")
+    host.marks = {3: 1}
+    host.watcher.resync()
+    assert [host.next()[:3:2] for _ in range(2)] == [(2, "off"), (3, "running")]
+    assert [host.watcher.told(vm) for vm in (1, 2, 3)] == [0, 0, 1]
+
+
 def test_domains_of_others_are_not_told() -> None:
     host = Host()
     host.marks[5] = 1

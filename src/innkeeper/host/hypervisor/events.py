@@ -167,7 +167,7 @@ class Watcher:
             known[vm] = generation
         self._tell(vm, known[vm], *meant)
         if occurrence.event == STOPPED:
-            del known[vm]
+            del known[vm], self._told[vm]
 
     def _compare(self) -> None:
         before, self._known = self._known, self._list_running()
@@ -175,6 +175,7 @@ class Watcher:
             return
         for vm in before.keys() - self._known.keys():
             self._tell(vm, before[vm], "off", "failed")
+            del self._told[vm]
         for vm, generation in self._known.items():
             if before.get(vm) != generation:
                 self._tell(vm, generation, "running", "started")
