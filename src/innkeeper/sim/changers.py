@@ -12,6 +12,7 @@ from innkeeper.commands import (
     redirects,
     saving,
     snapshots,
+    vms,
 )
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller
@@ -114,18 +115,37 @@ def configure(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Ch
 
 
 def snapshot(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
-    """One of a disk or of the guest is taken, gone back to, or removed."""
-    number = chance.randrange(3)
-    changes: tuple[Change, ...] = (
-        lambda tx: snapshots.take_of_disk(tx, caller, vm.id, 0, "s"),
-        lambda tx: snapshots.drop_of_disk(tx, caller, vm.id, 0, number),
-        lambda tx: snapshots.revert_disk(tx, caller, vm.id, 0, number),
-        lambda tx: snapshots.rename_of_disk(tx, caller, vm.id, 0, number, "t"),
-        lambda tx: snapshots.take(tx, caller, vm.id, ""),
-        lambda tx: snapshots.revert(tx, caller, vm.id, number),
-        lambda tx: snapshots.drop(tx, caller, vm.id, number),
+    """One of a disk or of the guest is taken, gone back to, or removed; most often one that is there."""
+    disk = chance.choice([int(disk["DISK_ID"]) for disk in vm.disks] or [0])
+    of_disk = _one_of(
+        chance, [(of.disk, each.id) for of in vm.disk_snapshots for each in of.snapshots]
     )
-    return chance.choice(changes)
+    of_guest = _one_of(
+        chance, [(0, int(s["SNAPSHOT_ID"])) for s in vm.template.vectors("SNAPSHOT")]
+    )
+    taking: list[Change] = [
+        lambda tx: snapshots.take_of_disk(tx, caller, vm.id, disk, "s"),
+        lambda tx: snapshots.take(tx, caller, vm.id, ""),
+    ]
+    of_disks: list[Change] = [
+        lambda tx: snapshots.drop_of_disk(tx, caller, vm.id, *of_disk),
+        lambda tx: snapshots.revert_disk(tx, caller, vm.id, *of_disk),
+        lambda tx: snapshots.rename_of_disk(tx, caller, vm.id, *of_disk, "t"),
+        lambda tx: vms.act(tx, caller, "poweroff-hard", vm.id),  # or no disk could go back
+    ]
+    of_guests: list[Change] = [
+        lambda tx: snapshots.revert(tx, caller, vm.id, of_guest[1]),
+        lambda tx: snapshots.drop(tx, caller, vm.id, of_guest[1]),
+    ]
+    senseless = chance.random() < 0.1
+    more = of_disks if vm.disk_snapshots or senseless else []
+    others = of_guests if vm.template.vectors("SNAPSHOT") or senseless else []
+    return chance.choice([*taking, *more, *others])
+
+
+def _one_of(chance: random.Random, there: list[tuple[int, int]]) -> tuple[int, int]:
+    """A disk and one of its snapshots: one that is there, most often."""
+    return chance.choice(there) if there and chance.random() < 0.9 else (0, chance.randrange(3))
 
 
 def save_disk(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
@@ -162,6 +182,6 @@ def execute(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Chan
 
 MAKERS: tuple[Maker, ...] = (
     attach_disk, attach_disk, detach_disk, attach_nic, attach_nic, detach_nic, update_nic,
-    grow_disk, resize, configure, save_disk, snapshot, snapshot, redirect, regroup,
-    execute,
+    grow_disk, resize, configure, save_disk, save_disk, redirect, regroup, execute,
+    snapshot, snapshot, snapshot, snapshot, snapshot, snapshot,
 )  # fmt: skip

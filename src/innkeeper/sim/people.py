@@ -53,6 +53,8 @@ SENSIBLE = {
 }
 #: Actions after which there is something to resume.
 STOPPING = frozenset({"poweroff", "poweroff-hard", "suspend", "stop", "undeploy", "undeploy-hard"})
+#: Phases in which a VM can be changed where it is.
+RESTING = frozenset({"RUNNING", "POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"})
 #: How often each recover operation is asked for.
 RECOVERIES = (0, 0, 1, 2, 2, 2, 3, 4, 4, 5)
 NETWORKS = 4
@@ -87,16 +89,18 @@ class People:
         self._names = 0
         self._habits = self._habits_of_people()
         self._stopped: list[int] = []
+        #: VMs that were changed where they are: they are changed again, so that they get a history.
+        self._changed: list[int] = []
         #: VMs of which an administrator has said that a step was done, true or not.
         self.vouched: set[int] = set()
 
     def _habits_of_people(self) -> list[Callable[[], Awaitable[None]]]:
         weighted: list[tuple[int, Callable[[], Awaitable[None]]]] = [
-            (60, self._act),
-            (8, self._change),
+            (54, self._act),
+            (16, self._change),
             (8, self._recover),
             (2, self._cancel),
-            (4, self._back_up),
+            (6, self._back_up),
             (3, self._deploy),
             (6, self._migrate),
             (1, self._flush),
@@ -242,7 +246,9 @@ class People:
             if image is not None and (not image.persistent or chance.random() < 0.1):
                 text += f"\nDISK=[IMAGE_ID={image.id}]"
         else:
-            text += "\nDISK=[TYPE=fs,SIZE=100]"
+            text += chance.choice(
+                ("\nDISK=[TYPE=fs,SIZE=100]", "\nDISK=[TYPE=fs,SIZE=100,FORMAT=qcow2]")
+            )
         if chance.random() < 0.4:
             text += "\nCONTEXT=[NETWORK=YES]"
         if chance.random() < 0.5:
@@ -263,12 +269,28 @@ class People:
 
     async def _change(self) -> None:
         """A VM is changed where it is, most often by its owner."""
-        vm = self._any_vm()
+        vm = self._changeable()
         if vm is None:
             return
-        caller = self._owner(vm) if self.chance.random() < 0.8 else self._somebody()
+        caller = self._owner(vm) if self.chance.random() < 0.9 else self._somebody()
         maker = self.chance.choice(changers.MAKERS)
-        await self._ask(maker(self.chance, self.zone.world, caller, vm))
+        done = await self._ask(maker(self.chance, self.zone.world, caller, vm))
+        if done is not None and vm.id not in self._changed:
+            self._changed = [*self._changed[-3:], vm.id]
+
+    def _changeable(self) -> Vm | None:
+        """A VM that rests, often one that was changed before; now and then any."""
+        world = self.zone.world
+        if self._changed and self.chance.random() < 0.6:
+            vm = world.vms[self.chance.choice(self._changed)]
+            if vm.state is VmState.DONE:
+                self._changed.remove(vm.id)
+            return vm
+        for _ in range(6):
+            found = self._any_vm()
+            if found is None or (phase(found) in RESTING and world.operation_on(found) is None):
+                break
+        return found
 
     async def _govern(self) -> None:
         """An administrator changes limits, rules, groups or VDCs."""
@@ -285,7 +307,7 @@ class People:
 
     async def _back_up(self) -> None:
         """A backup is made, given up, put back, or turned into images, most often by an administrator."""
-        vm, image = self._any_vm(), self._any_backup()
+        vm, image = self._changeable(), self._any_backup()
         caller = self.zone.admin if self.chance.random() < 0.8 else self._somebody()
         if vm is None:
             return
@@ -296,6 +318,10 @@ class People:
         ]
         if image is not None:
             increment = self.chance.choice((-1, -1, 0, 1))
+            origin = self.zone.world.vms[image.vm_id]
+            if origin.running and self.chance.random() < 0.3:
+                await self._ask(lambda tx: vms.act(tx, caller, "poweroff-hard", origin.id))
+                return
             options = f"INCREMENT_ID={increment}"
             changes += [
                 lambda tx: backups.restore_vm(tx, caller, image.vm_id, image.id, increment, -1),
