@@ -195,7 +195,7 @@ def test_backups_by_the_clock(stored: Realm, args: str, chain: int) -> None:
     back_up(stored, vm)
     store = stored.world.images[stored.world.vms[vm.id].backups[-1]].datastore_id
     said = args.format(store=store)
-    _, perform = schedules.OFFERED["vm"]["backup"]
+    _, perform = schedules.OFFERED[Vm.KIND]["backup"]
     stored.do(lambda tx: perform(tx, ADMIN, vm.id, said))
     begun = stored.world.operation_on(stored.world.vms[vm.id])
     assert begun is not None and (begun.args["datastore"], begun.args["image"] < 0) == (
@@ -207,6 +207,6 @@ def test_backups_by_the_clock(stored: Realm, args: str, chain: int) -> None:
 @pytest.mark.parametrize("args", ["somewhere", "1,perhaps", "1,YES,NO"])
 def test_what_a_backup_by_the_clock_must_be_told(stored: Realm, args: str) -> None:
     vm = running(stored)
-    _, perform = schedules.OFFERED["vm"]["backup"]
-    with pytest.raises(Refusal, match="ARGS of a backup must be"):
+    _, perform = schedules.OFFERED[Vm.KIND]["backup"]
+    with pytest.raises(Refusal, match="ARGS of backup must be"):
         stored.do(lambda tx: perform(tx, ADMIN, vm.id, args))

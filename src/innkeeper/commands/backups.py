@@ -47,20 +47,6 @@ def backup(tx: Transaction, caller: Caller, vm_id: int, datastore_id: int, reset
     return make(tx, caller, vm_id, datastore_id, reset)
 
 
-def _at_a_time(tx: Transaction, caller: Caller, vm_id: int, args: str) -> int:
-    """The scheduled action: ARGS are a datastore's number, and 1 for a new chain."""
-    datastore, _, reset = args.partition(",")
-    number = as_int(datastore.strip() or "-1")
-    if number is None or reset.strip() not in ("", "0", "1"):
-        raise invalid(
-            f"ARGS of backup must be a datastore's number[,0 or 1], not {args[:40]!r}", vm_id
-        )
-    return backup(tx, caller, vm_id, number, reset.strip() == "1")
-
-
-schedules.offer("backup", "backup", _at_a_time)
-
-
 def make(tx: Transaction, caller: Caller, vm_id: int, datastore_id: int, reset: bool) -> int:
     """Backs a VM up into a backup datastore."""
     vm = tx.world.vms[vm_id]
@@ -80,12 +66,14 @@ def _by_the_clock(tx: Transaction, caller: Caller, vm_id: int, args: str) -> int
     """ARGS of a scheduled backup: where to, if not where the last one went, and whether it begins a new chain."""
     number, _, reset = (part.strip() for part in args.partition(","))
     datastore_id = as_int(number or "-1")
-    if datastore_id is None or reset.upper() not in ("", "YES", "NO"):
-        text = f"ARGS of a backup must be a datastore's number and, behind a comma, YES or NO, not {args!r}."
-        raise wrong_state(text, vm_id)
-    return backup(tx, caller, vm_id, datastore_id, reset.upper() == "YES")
+    if datastore_id is None or reset.upper() not in ("", *_YES, *_NO):
+        text = f"ARGS of backup must be a datastore's number[,YES or NO], not {args[:40]!r}"
+        raise invalid(text, vm_id)
+    return backup(tx, caller, vm_id, datastore_id, reset.upper() in _YES)
 
 
+#: How ARGS say whether a new chain is begun.
+_YES, _NO = ("YES", "1"), ("NO", "0")
 schedules.offer("backup", "backup", _by_the_clock)
 
 
