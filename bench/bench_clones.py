@@ -46,8 +46,9 @@ class Bench:
         self.ran: set[int] = set()
         self.most_guests = self.most_memory = 0
 
-    def prepare(self, idle: str) -> None:
-        """Hosts with room for so many, and the template."""
+    def prepare(self, idle: str, clones: int) -> None:
+        """Hosts with room for so many, a network with addresses for all, and the template."""
+        self.lab.api.vn.add_ar(self.lab.network, f'AR=[TYPE="ETHER",SIZE="{clones}"]')
         for host in self.lab.hosts.values():
             total = int(self.lab.host_document(host).findtext("HOST_SHARE/TOTAL_MEM"))
             reserved = total - self.room * MEMORY * 1024
@@ -103,7 +104,7 @@ def run(clones: int, room: int) -> dict[str, Any]:
     lab = Lab()
     with lab.furnished():
         bench = Bench(lab, room, PASSWORD)
-        bench.prepare(IDLE)
+        bench.prepare(IDLE, clones)
         return measured(bench, clones)
 
 
