@@ -38,14 +38,15 @@ class Table:
 
     def __init__(self, routes: Sequence[Route | SocketRoute]) -> None:
         self._fixed: dict[str, dict[str, Any]] = {}
-        self._patterns: dict[str, tuple[re.Pattern[str], dict[str, Any]]] = {}
+        self._patterns: dict[str, tuple[str, re.Pattern[str], dict[str, Any]]] = {}
         for route in routes:
             self._add(route.verb if isinstance(route, Route) else SOCKET, route)
 
     def _add(self, verb: str, route: Route | SocketRoute) -> None:
         pattern = route.pattern
         if "{" in pattern:
-            verbs = self._patterns.setdefault(pattern, (_compiled(pattern), {}))[1]
+            start = pattern.partition("{")[0]
+            verbs = self._patterns.setdefault(pattern, (start, _compiled(pattern), {}))[2]
         else:
             verbs = self._fixed.setdefault(pattern, {})
         if verb in verbs:
@@ -74,9 +75,8 @@ class Table:
         verbs = self._fixed.get(path)
         if verbs is not None:
             yield verbs, {}
-        for expression, pattern_verbs in self._patterns.values():
-            match = expression.fullmatch(path)
-            if match:
+        for start, expression, pattern_verbs in self._patterns.values():
+            if path.startswith(start) and (match := expression.fullmatch(path)):
                 yield pattern_verbs, match.groupdict()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from .shapes import Outcome
+from .shapes import EventPage, Outcome
 
 T = TypeVar("T")
 ROOT = "/api/v1"
@@ -74,3 +74,19 @@ class Collection(Generic[T]):
     ) -> Any:  # fmt: skip
         path = f"{ROOT}/{self.path}{where}"
         return self._transport.request(verb, path, query or {}, body, headers or {})
+
+
+class Events:
+    """The event log, as far as the caller may see it."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def page(
+        self, *, after: int = 0, limit: int | None = None, wait: int | None = None,
+        kind: str | None = None, id: int | None = None,  # noqa: A002
+    ) -> EventPage:  # fmt: skip
+        """What happened after a number; `wait`: seconds to wait for something. Go on with `next`."""
+        query = {"after": after, "limit": limit, "wait": wait, "kind": kind, "id": id}
+        found: EventPage = self._transport.request("GET", f"{ROOT}/events", query, None, {})
+        return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from .base import Collection, Transport
+from .base import Collection, Events, Transport
 from .shapes import AclRule, Attributes, BackupJob, Cluster, Datastore, Document, Group, Hook, Host, Image, Market, MarketApp, Network, Operation, Outcome, SecurityGroup, User, VRouter, Vdc, Vm, VmGroup, VmTemplate, VnTemplate, Webhook, Zone
 
 
@@ -1025,3 +1025,4 @@ class Api:
         self.acl = Acl(transport)
         self.webhooks = Webhooks(transport)
         self.operations = Operations(transport)
+        self.events = Events(transport)

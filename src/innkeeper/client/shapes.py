@@ -599,6 +599,25 @@ class Operation(TypedDict):
     ended: float | None
 
 
+class Happened(TypedDict):
+    """A Happened."""
+
+    seq: int
+    at: float
+    kind: str
+    id: int
+    what: str
+    detail: dict[str, Any]
+
+
+class EventPage(TypedDict):
+    """A EventPage."""
+
+    events: list[Happened]
+    next: int
+    pruned: bool
+
+
 class Outcome(TypedDict, Generic[T]):
     """What came of a change; an operation may be under way."""
 

@@ -186,7 +186,16 @@ class RemotePeople(People):
     async def _browse(self) -> None:
         """Somebody looks at the pages that are ours alone."""
         path = self.chance.choice(
-            ("/healthz", "/metrics", "/api/v1/doctor", "/api/v1/events?limit=20")
+            (
+                "/healthz",
+                "/metrics",
+                "/api/v1/doctor",
+                "/api/v1/events?limit=20",
+                "/api/v1/vms?limit=20",
+                "/api/v1/hosts",
+                "/api/v1/networks",
+                "/api/v1/operations",
+            )
         )
         try:
             await self.door.get(path)

@@ -73,6 +73,14 @@ def test_pages_go_on_where_the_last_ended(door: Watched) -> None:
     assert (page["events"], page["next"], page["pruned"]) == ([], door.core.last_event, False)
 
 
+def test_the_description_of_the_api_tells_of_them(door: Watched) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    described = door.get("/openapi.json")
+    whole = {"$ref": "#/components/schemas/EventPage", "components": described["components"]}
+    jsonschema.validate(door.get("/events?limit=5"), whole)
+    assert "/events" in described["paths"]
+
+
 def test_what_was_pruned_is_said(door: Watched) -> None:
     door.post("/templates", {"template": {"name": "t"}})
     for _ in range(3):

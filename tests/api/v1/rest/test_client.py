@@ -66,6 +66,21 @@ def test_objects_are_made_changed_listed_and_ended(door: Door, api: Api) -> None
     assert api.vms.get(made["id"])["state"] == "DONE"
 
 
+def test_events_are_read_page_by_page() -> None:
+    asked: list[object] = []
+
+    class Canned:
+        def request(
+            self, verb: str, path: str, query: object, body: object, headers: object
+        ) -> Any:
+            asked.append((verb, path, query, body))
+            return {"events": [], "next": 7, "pruned": False}
+
+    assert Api(Canned()).events.page(after=5, wait=30)["next"] == 7
+    query = {"after": 5, "limit": None, "wait": 30, "kind": None, "id": None}
+    assert asked == [("GET", "/api/v1/events", query, None)]
+
+
 @pytest.fixture
 def address(door: Door) -> Iterator[str]:
     """The door behind a real socket, in a thread of its own."""

@@ -14,6 +14,7 @@ import msgspec
 from innkeeper.model import states
 
 from .listing import filters
+from .openapi import EventPage
 from .requests import Field
 from .resources import RESOURCES
 from .shapes import Attributes, Shown
@@ -57,6 +58,7 @@ def shapes() -> str:
     known: dict[str, type[msgspec.Struct]] = {}
     for resource in RESOURCES:
         _collect(resource.shape, known)
+    _collect(EventPage, known)
     bodies = [_shape(name, kind) for name, kind in known.items()]
     used = [(name, words) for words, name in _ENUMS.items() if any(name in body for body in bodies)]
     enums = [f"{name} = Literal[{', '.join(map(repr, words))}]" for name, words in used]
@@ -120,7 +122,7 @@ def resources() -> str:
         "from collections.abc import Iterator",
         "from typing import Literal",
         "",
-        "from .base import Collection, Transport",
+        "from .base import Collection, Events, Transport",
         f"from .shapes import {', '.join(names)}",
         *made,
         "",
@@ -130,6 +132,7 @@ def resources() -> str:
         "",
         "    def __init__(self, transport: Transport) -> None:",
         *(f"        self.{_attribute(r)} = {_title(r)}(transport)" for r in RESOURCES),
+        "        self.events = Events(transport)",
     ]
     return "\n".join(lines) + "\n"
 

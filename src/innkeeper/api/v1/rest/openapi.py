@@ -90,11 +90,55 @@ def page(resource: Resource) -> type[msgspec.Struct]:
     )
 
 
+class Happened(msgspec.Struct):
+    """One line of the event log."""
+
+    seq: int
+    at: float
+    kind: str
+    id: int
+    what: str
+    detail: dict[str, Any]
+
+
+class EventPage(msgspec.Struct):
+    """Events, where to go on, and whether the log no longer has some that came before them."""
+
+    events: list[Happened]
+    next: int
+    pruned: bool
+
+
+def _events() -> dict[str, Any]:
+    """The event log, which is no resource of the table: it only grows."""
+    query = {"after": int, "limit": int, "wait": int, "kind": str, "id": int}
+    stream = {
+        "schema": {
+            "type": "string",
+            "description": "Server-sent events; Last-Event-ID takes a stream up.",
+        }
+    }
+    return {
+        "get": {
+            "operationId": "events.page", "tags": ["events"],
+            "summary": "What happened after a number, to what the caller may use; text/event-stream goes on.",
+            "parameters": [_query(name, kind) for name, kind in query.items()],
+            "responses": {
+                "200": {
+                    "description": "A page, or a stream.",
+                    "content": {**_content("EventPage"), "text/event-stream": stream},
+                },
+                "default": {"$ref": "#/components/responses/Refused"},
+            },
+        }
+    }  # fmt: skip
+
+
 def document(resources: Sequence[Resource]) -> dict[str, Any]:
     """The whole description."""
-    types = [kind for each in resources for kind in _types(each)]
+    types = [EventPage, *(kind for each in resources for kind in _types(each))]
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    paths: dict[str, Any] = {}
+    paths: dict[str, Any] = {"/events": _events()}
     for resource in resources:
         _describe(resource, paths)
     return {
