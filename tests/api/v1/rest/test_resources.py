@@ -326,11 +326,3 @@ def test_what_was_asked_is_in_the_audit_log_without_secrets(door: Door) -> None:
     door.ask("PATCH", "/users/4", {"enabled": False})
     told = repr(door.journal.audit(0, 100))
     assert "carl" in told and "hush hush" not in told and "/api/v1/users/4" in told
-
-
-def test_a_disabled_zone_is_looked_at_only(door: Door) -> None:
-    door.ask("PATCH", "/zones/0", {"enabled": False})
-    door.turned_down(422, "POST", "/vms", {"template": GUEST})
-    assert door.get("/vms")["items"] == [] and door.get("/zones/0")["state"] == "disabled"
-    door.ask("PATCH", "/zones/0", {"enabled": True})
-    door.post("/vms", {"template": GUEST})

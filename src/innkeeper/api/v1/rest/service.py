@@ -211,8 +211,6 @@ class Rest:
                 return kept
             if resource.kind is not Zone:
                 zones.check_enabled(tx.world)
-            if resource.kind is not Zone:
-                zones.check_enabled(tx.world)
             self._check_condition(tx, resource, request, caller)
             answer = self._answered(tx, resource, change, request, caller)
             answer = msgspec.structs.replace(answer, name=key, request=asked)
