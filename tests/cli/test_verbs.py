@@ -24,6 +24,7 @@ SENT: list[tuple[str, str, tuple[Any, ...]]] = [
     ("user chauth 5 ldap", "user.chauth", (5, "ldap", "")),
     ("user umask ann 137", "user.update", (5, 'UMASK="137"\n', 1)),
     ("group addadmin 100 ann", "group.addadmin", (100, 5)),
+    ("group vlan 100 RULE=[ID=7]", "group.vlan", (100, "RULE=[ID=7]")),
     ("group deladmin 100 5", "group.deladmin", (100, 5)),
     ("acl delete 3", "acl.delrule", (3,)),
     ("acl create #5 VM+NET/@100 USE+MANAGE", "acl.addrule", ("100000005", "5200000064", "3", "")),

@@ -237,6 +237,8 @@ CLUSTER = tuple(
 GROUP = (
     Verb("addadmin", "group.addadmin", "Let a member handle the group's users and objects.", (ID, "user"),
          (Arg("user", "user"),), section="Members"),
+    Verb("vlan", "group.vlan", "Say which VLANs its members may ask for, in place of what was said.", (ID, "rules"),
+         (Arg("rules"),), examples=("inn group vlan lab 'RULE=[ID=\"100-199\",SCOPE=VLAN_ID]'",)),
     Verb("deladmin", "group.deladmin", "Take that office away.", (ID, "user"), (Arg("user", "user"),),
          section="Members"),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from innkeeper.model.states import NetworkState
 from innkeeper.model.template import Template, Vector, as_bool, as_int
 from innkeeper.model.world import Transaction, World
 
-from . import common, network_drivers, secgroups
+from . import common, network_drivers, secgroups, vlan_rules
 from .common import (
     check_create,
     check_free_name,
@@ -56,6 +56,7 @@ def create(
 ) -> int:  # fmt: skip
     """Makes a network of a template that the caller may use; `template_id` is where that came from."""
     check_free_name(tx.world, Network, name, caller.uid)
+    vlan_rules.check(tx.world, caller, template, template_id)
     driver = network_drivers.checked(template)
     phydev = template.get("PHYDEV") or ""
     if phydev:

@@ -5,8 +5,9 @@ What a VDC means is rules of the access control list (`model/implied.py`), made 
 
 from collections.abc import Callable
 
-from innkeeper.model import acl, implied
-from innkeeper.model.errors import invalid, not_found, wrong_state
+from innkeeper.model import implied
+from innkeeper.model.catalogue import Zone
+from innkeeper.model.errors import invalid, wrong_state
 from innkeeper.model.objects import (
     ALL_OF_ZONE,
     Cluster,
@@ -109,8 +110,7 @@ def _with_resource(
 ) -> tuple[Vdc, str]:
     """The VDC, if the caller may handle it and the resource, and both are there."""
     vdc = need(tx.world, Vdc, vdc_id, caller, Right.ADMIN)
-    if zone != acl.LOCAL_ZONE:
-        raise not_found("zone", zone)
+    need(tx.world, Zone, zone, caller, Right.ADMIN)
     if number != ALL_OF_ZONE:
         need(tx.world, kind, number, caller, Right.ADMIN)
     elif not caller.admin:

@@ -115,6 +115,8 @@ class Group(Record, frozen=True, omit_defaults=True, kw_only=True):
 
     admins: tuple[int, ...] = ()
     quotas: tuple[Quota, ...] = ()
+    #: RULE vectors: which VLANs its members may ask for.
+    vlan_rules: tuple[Vector, ...] = ()
     template: Template = EMPTY
 
 

@@ -422,6 +422,7 @@ EXAMPLES: dict[str, Make] = {
     "one.group.deladmin": _with_an_admin,
     "one.group.delete": on(spare_group),
     "one.group.info": just(1),
+    "one.group.vlan": just(1, 'RULE=[ID="100-199,300",SCOPE=VLAN_ID]'),
     "one.group.update": just(1, "A = 1", 1),
     "one.grouppool.info": just(),
     "one.host.allocate": just("node", "kvm", "kvm", -1),

@@ -38,7 +38,8 @@ def _token(token: LoginToken) -> str:
 
 def group(group: Group, members: frozenset[int]) -> tuple[str, ...]:
     """Up to ADMINS; alone: what follows the quotas, and the end; in a pool: what is around the quotas."""
-    rules = f"<VLAN_RULES><ID>{group.id}</ID></VLAN_RULES>"
+    listed = "".join([f"<RULE>{children(rule)}</RULE>" for rule in group.vlan_rules])
+    rules = f"<VLAN_RULES><ID>{group.id}</ID>{listed}</VLAN_RULES>"
     return (
         f"<GROUP><ID>{group.id}</ID>{text('NAME', group.name)}{group.template.to_xml()}"
         f"{ids('USERS', members)}{ids('ADMINS', group.admins)}",

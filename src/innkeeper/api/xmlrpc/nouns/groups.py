@@ -19,7 +19,7 @@ from innkeeper.api.xmlrpc.methods import (
     s,
 )
 from innkeeper.api.xmlrpc.wire import Raw
-from innkeeper.commands import common, users
+from innkeeper.commands import common, users, vlan_rules
 from innkeeper.model.objects import Group
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction
@@ -48,6 +48,8 @@ METHODS: Final = (
     Method("one.group.allocate", (s("name"),), change(users.allocate_group), "Creates a group."),
     Method("one.group.addadmin", (ID, i("user")), change(users.add_admin), "Makes a member its administrator."),
     Method("one.group.deladmin", (ID, i("user")), change(users.delete_admin), "Takes that office away."),
+    Method("one.group.vlan", (ID, s("template")), change(vlan_rules.set_rules),
+           "Sets which VLANs its members may ask for: RULE vectors."),
     Method("one.group.delete", (ID,), change(users.delete_group), "Deletes an empty group."),
     Method("one.group.info", (ID, DECRYPT), read(info), "A group's document; -1 is the caller's."),
     Method("one.group.update", UPDATE, change(update), "Replaces (0) or merges (1) the template."),
