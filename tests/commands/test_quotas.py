@@ -172,6 +172,17 @@ def test_who_rests_does_not_run(realm: Realm) -> None:
     assert used(realm, "VM", "", "RUNNING_MEMORY") == 128
 
 
+@pytest.mark.parametrize("action", ["terminate", "undeploy"])
+def test_who_runs_too_many_may_still_end_what_does_not_run(realm: Realm, action: str) -> None:
+    off = realm.running(VM, ALICE)
+    realm.do(lambda tx: vms.act(tx, ALICE, "poweroff-hard", off.id))
+    realm.finish()
+    limit(realm, "VM=[RUNNING_VMS=0]")
+    realm.do(lambda tx: vms.act(tx, ALICE, action, off.id))
+    realm.finish()
+    assert used(realm, "VM", "", "RUNNING_VMS") == 0
+
+
 def test_what_is_over_a_lowered_limit_may_stay(realm: Realm) -> None:
     """And everything goes on that takes no more."""
     vm = realm.running(f"{VM}\nDISK=[TYPE=fs,SIZE=5]", ALICE)

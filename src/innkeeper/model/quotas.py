@@ -54,7 +54,10 @@ _RESTING_WORK: Final = frozenset(
     and any(
         word in state.name for word in ("_POWEROFF", "_SUSPEND", "_STOPPED", "_UNDEPLOYED")
     )
-) | {LcmState.RESTORE}  # fmt: skip
+) | {
+    LcmState.RESTORE, LcmState.EPILOG, LcmState.EPILOG_FAILURE, LcmState.EPILOG_STOP, LcmState.EPILOG_UNDEPLOY,
+    LcmState.CLEANUP_DELETE,
+}  # fmt: skip
 
 
 def runs(vm: Vm) -> bool:
