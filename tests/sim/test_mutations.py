@@ -12,9 +12,10 @@ import msgspec
 import pytest
 
 from innkeeper.commands.scheduling import Scheduler
+from innkeeper.daemon.redirects import Redirector
 from innkeeper.fleet.fleet import Fleet
 from innkeeper.fleet.simulated import SimulatedHost
-from innkeeper.lifecycle import engine, hosts
+from innkeeper.lifecycle import engine, hosts, routers
 from innkeeper.lifecycle.engine import PROCEDURES
 from innkeeper.lifecycle.operations import cleanup, disks, images, terminate
 from innkeeper.model.indexes import Leases, Names, Occupancy, Open, Pending, Users
@@ -308,6 +309,24 @@ def a_disk_that_was_not_attached_is_kept(patch: Patch) -> None:
 
 def case_named(name: str) -> sweep.Case:
     return next(case for case in sweep.cases() if str(case) == name)
+
+
+# ---- nothing is left over ---------------------------------------------------------------------------
+
+
+@mutation("port 20[0-9]{3} leads nowhere")
+def ports_stay_open(patch: Patch) -> None:
+    patch.setattr(Redirector, "_close", lambda self, vm_id, kept: None)
+
+
+@mutation("port 20[0-9]{3} is not open")
+def ports_are_not_opened_again(patch: Patch) -> None:
+    patch.setattr(Redirector, "start", lambda self: None)
+
+
+@mutation("leases are left")
+def a_routers_addresses_stay_with_it(patch: Patch) -> None:
+    patch.setattr(routers, "left", lambda tx, vm: None)
 
 
 @pytest.mark.parametrize("name", sorted(MUTATIONS))

@@ -161,7 +161,7 @@ PORTS = redirects.Limits(last=20049)
 
 def redirect(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
     """A port of the front end comes to lead to a VM, or does no more; sensibly, most often."""
-    port, seconds = chance.choice((22, 80, 5900, 0)), chance.choice((5.0, 60.0, 3600.0, 1e9))
+    port, seconds = chance.choice((22, 80, 5900, 0)), chance.choice((5.0, 60.0, 7200.0, 1e5, 1e9))
     wanted = chance.choice((0, 0, 20001, 80))
     wish = redirects.Wish(to=port, nic=chance.choice((-1, 0, 1)), seconds=seconds, port=wanted)
     if vm.redirects and chance.random() < 0.4:
@@ -182,6 +182,6 @@ def execute(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Chan
 
 MAKERS: tuple[Maker, ...] = (
     attach_disk, attach_disk, detach_disk, attach_nic, attach_nic, detach_nic, update_nic,
-    grow_disk, resize, configure, save_disk, save_disk, redirect, regroup, execute,
+    grow_disk, resize, configure, save_disk, save_disk, regroup, execute,
     snapshot, snapshot, snapshot, snapshot, snapshot, snapshot,
 )  # fmt: skip

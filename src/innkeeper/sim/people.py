@@ -115,7 +115,8 @@ class People:
             (1, self._image_switch),
             (2, self._network),
             (2, self._security_group),
-            (1, self._router),
+            (3, self._router),
+            (5, self._redirect),
             (2, self._update),
             (3, self._schedule),
             (1, self._instantiate),
@@ -576,6 +577,14 @@ class People:
             lambda tx: secgroups.delete(tx, caller, number),
         )
         await self._ask(self.chance.choice(changes))
+
+    async def _redirect(self) -> None:
+        """A port of the front end leads to a VM, or does no more; most often its owner asks."""
+        vm = self._any_vm()
+        if vm is None:
+            return
+        caller = self._owner(vm) if self.chance.random() < 0.8 else self._somebody()
+        await self._ask(changers.redirect(self.chance, self.zone.world, caller, vm))
 
     async def _router(self) -> None:
         """A virtual router is made with VMs, gets or loses a NIC, or goes; most often by an administrator."""

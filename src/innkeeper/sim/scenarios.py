@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from innkeeper.commands import (
@@ -486,16 +487,16 @@ SCENARIOS: dict[str, Scenario] = {
 
 async def end_everything(zone: Zone) -> None:
     """Ends all VMs and deletes all images, as an administrator with patience does."""
+    await _end_routers(zone)
     for vm in list(zone.world.vms):
-        if vm.state is not VmState.DONE:
+        if zone.world.vms[vm.id].state is not VmState.DONE:
             await _end_vm(zone, vm.id)
     await zone.until(zone.idle, 3600, "all VMs have ended")
     for vm in list(zone.world.vms):
         if vm.state is not VmState.DONE:
             await _recover(3)(zone, vm.id)
     await zone.until(zone.idle, 3600, "all VMs have ended")
-    for router in list(zone.world.table(VRouter)):
-        await _end_router(zone, router.id)
+    await _end_routers(zone)
     for image in list(zone.world.images):
         await _force_image_out(zone, image.id)
     await zone.until(zone.idle, 3600, "all images are deleted")
@@ -505,8 +506,11 @@ async def _force_image_out(zone: Zone, number: int) -> None:
     await zone.do(lambda tx: images.delete(tx, zone.admin, number, True))
 
 
-async def _end_router(zone: Zone, number: int) -> None:
-    await zone.do(lambda tx: vrouters.delete(tx, zone.admin, number))
+async def _end_routers(zone: Zone) -> None:
+    """Those that can be asked: each ends with the last of its VMs."""
+    for router in [each for each in zone.world.table(VRouter) if not each.ending]:
+        with suppress(Refusal):
+            await zone.do(lambda tx, number=router.id: vrouters.delete(tx, zone.admin, number))  # type: ignore[misc]
 
 
 async def _end_vm(zone: Zone, number: int) -> None:
