@@ -121,7 +121,7 @@ def test_a_guest_behind_a_router(zone: Zone, outside: str) -> None:
     assert run(zone, guest, f"ping -c1 -W5 {gateway}")
     web = f"wget -q -T 5 -O - http://{outside}:{PORT}/"
     assert run(zone, guest, web) is None  # the machine outside has no way back
-    assert fetch(floating) is None
+    assert "hostname=behind" not in (fetch(floating) or "")  # the router's own page, at most
     one.vm.updateconf(
         made,
         'CONTEXT=[ONEAPP_VNF_NAT4_ENABLED="YES",ONEAPP_VNF_NAT4_INTERFACES_OUT="eth0",'
@@ -132,7 +132,7 @@ def test_a_guest_behind_a_router(zone: Zone, outside: str) -> None:
     said = wait_for(lambda: run(zone, guest, web), "the guest reaches the outside", 120)
     assert said in (f"you are {own}", f"you are {floating}")
     assert ANSWER in (run(zone, guest, "nslookup -type=a anything.example 2>&1") or "")
-    assert "hostname=behind" in (wait_for(lambda: fetch(floating), "an address leads in", 60) or "")
+    wait_for(lambda: "hostname=behind" in (fetch(floating) or ""), "an address leads in", 60)
 
     one.vrouter.delete(router)
     zone.wait_phase(made, DONE)
