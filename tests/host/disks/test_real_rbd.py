@@ -102,7 +102,11 @@ def test_clones_of_an_image_that_was_written_to_since_have_what_was_written(
     assert site.image.there(), "an image that was used itself stays"
 
 
-def test_what_is_published_depends_on_nothing(site: InPool, clone: RbdPlace) -> None:
+def test_what_is_published_is_whole_and_depends_on_nothing(site: InPool) -> None:
+    """Also what the clone has never written itself, in another of Ceph's objects (of 4 MiB) than what it has."""
+    site.write(site.image, 5 * MIB, b"\x77" * MIB)
+    clone = site.place()
+    clone.ensure(disk(**site.from_image()))
     clone.snapshot("disk-0")
     site.write(clone, 0, b"\x66" * MIB)
     for name, tag, first in (("now", None, b"\x66"), ("then", "disk-0", PATTERN[:1])):
@@ -111,9 +115,11 @@ def test_what_is_published_depends_on_nothing(site: InPool, clone: RbdPlace) -> 
         assert said == clone.publish(image.name, tag) == {"name": image.name, "virtual_mib": SMALL}
         found = site.pool.info(image.name)
         assert found is not None and "parent" not in found and image.snapshots() == set()
-        assert content(site, image)[:1] == first
+        data = content(site, image)
+        assert data[:1] == first and set(data[5 * MIB : 6 * MIB]) == {0x77}
         clone.withdraw(image.name)
         assert not image.there()
+    clone.remove()
 
 
 def test_what_was_made_in_part_goes_with_the_next(

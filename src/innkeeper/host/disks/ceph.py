@@ -116,8 +116,22 @@ class Pool:
     def qemu_img(self, *words: str, image: str, after: tuple[str, ...] = ()) -> str:
         """Runs ``qemu-img`` with this image's address between the words."""
         with self.configuration() as (path, files), self.explaining():
-            address = f"rbd:{image}:id={self.user}:conf={path}"
+            address = self._address(image, path)
             return run("qemu-img", *words, address, *after, timeout=COPY_TIME, fds=files)
+
+    def copy(self, origin: str, into: str) -> None:
+        """Copies an image, or one as it was at a snapshot (``pool/image@snapshot``), to one that depends on nothing.
+
+        ``rbd cp`` (16.2) was seen to leave out of a clone's snapshot what the clone has of its parent.
+        """
+        with self.configuration() as (path, files), self.explaining():
+            run(
+                "qemu-img", "convert", "-q", "-U", "-f", "raw", "-O", "raw", self._address(origin, path),
+                self._address(into, path), timeout=COPY_TIME, fds=files,
+            )  # fmt: skip
+
+    def _address(self, image: str, configuration: str) -> str:
+        return f"rbd:{image}:id={self.user}:conf={configuration}"
 
     @contextlib.contextmanager
     def explaining(self) -> Iterator[None]:

@@ -130,9 +130,7 @@ class RbdPlace(Place):
         self.need_room(0)
         part = f"{self.name}.{os.getpid()}.part"
         self._sweep_parts()
-        source = f"{origin}@{tag}" if tag else origin
-        self.pool.rbd("cp", "--no-progress", source, part, timeout=COPY_TIME)
-        self._drop_snapshots(part)
+        self.pool.copy(f"{origin}@{tag}" if tag else origin, part)
         self.pool.rbd("rename", part, self.name)
 
     # Using
