@@ -12,6 +12,8 @@ from .core import Core
 
 #: Events in one page at most.
 PAGE = 1000
+#: Pages that are looked through for the first event that the caller may see.
+PAGES = 50
 
 
 @dataclass
@@ -32,6 +34,16 @@ class Look:
     caller: Caller
     kind: str = ""
     number: int = -1
+
+    def search(self, after: int, limit: int) -> Page:
+        """The next events, wherever they are in the log (but no more than `PAGES` of it are looked through)."""
+        found = self.page(after, limit)
+        for _ in range(PAGES):
+            if found.rows or not found.more:
+                break
+            pruned, found = found.pruned, self.page(found.next, limit)
+            found.pruned = found.pruned or pruned
+        return found
 
     def page(self, after: int, limit: int) -> Page:
         """The next events after a number: at most `limit`, found among the next `PAGE` of the log."""

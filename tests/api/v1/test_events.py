@@ -73,6 +73,15 @@ def test_pages_go_on_where_the_last_ended(door: Watched) -> None:
     assert (page["events"], page["next"], page["pruned"]) == ([], door.core.last_event, False)
 
 
+def test_what_is_ones_own_is_found_behind_much_that_is_not(door: Watched) -> None:
+    for _ in range(2500):
+        door.core.transact(lambda tx: tx.log(tx.world.users[0], "noise"))
+    door.post("/templates", {"template": {"name": "t"}}, session=ALICE)
+    first = door.get(f"/events?after={door.core.last_event - 2501}&limit=10", session=ALICE)
+    assert [row["what"] for row in first["events"]] == ["created"]
+    assert first["next"] == door.core.last_event
+
+
 def test_the_description_of_the_api_tells_of_them(door: Watched) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     described = door.get("/openapi.json")

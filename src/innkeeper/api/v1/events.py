@@ -48,7 +48,7 @@ class Events:
             return event_stream(self._follow(request, look, self._place(request, query)))
         limit = option(request, "limit", 100, PAGE) or 1
         after, seconds = option(request, "after", 0), option(request, "wait", 0, LONGEST_WAIT)
-        found = look.page(after, limit)
+        found = look.search(after, limit)
         if seconds and not found.rows:
             self.waiting.check(caller)
             with self.waiting.held(caller):
@@ -60,7 +60,7 @@ class Events:
     async def _awaited(self, look: Look, found: Page, limit: int, seconds: float) -> Page:
         def came() -> bool:
             nonlocal found
-            pruned, found = found.pruned, look.page(found.next, limit)
+            pruned, found = found.pruned, look.search(found.next, limit)
             found.pruned = found.pruned or pruned
             return bool(found.rows)
 
