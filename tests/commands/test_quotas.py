@@ -344,3 +344,56 @@ def test_placement_keeps_to_the_quotas_of_clusters(realm: Realm) -> None:
     realm.core.transact(lambda tx: scheduling.carry_out(tx, place(tx.world, tx.now)), limited=False)
     there = realm.world.vms[second].place
     assert there is not None and there.host_id == host
+
+
+def test_vms_count_where_their_host_goes(realm: Realm) -> None:
+    """A host takes its VMs along to another cluster, unless a quota has no room for them there."""
+    vm = realm.running(caller=ALICE)
+    east = realm.do(lambda tx: clusters.allocate(tx, ADMIN, "east"))
+    assert vm.place is not None
+    host = vm.place.host_id
+    limit(realm, f'VM=[CLUSTER_IDS="{east}",CPU=0.5]')
+    refused(realm, lambda tx: hosts.move(tx, ADMIN, east, host))
+    limit(realm, f'VM=[CLUSTER_IDS="{east}",CPU=1]')
+    realm.do(lambda tx: hosts.move(tx, ADMIN, east, host))
+    assert (used(realm, "VM", "%0", "VMS"), used(realm, "VM", f"%{east}", "VMS")) == (0, 1)
+    moved = realm.world.vms[vm.id].place
+    assert moved is not None and moved.cluster_id == east
+
+
+def test_persistent_images_grow_within_limits(realm: Realm) -> None:
+    image = realm.image("NAME=p\nSIZE=9\nTYPE=DATABLOCK\nPERSISTENT=YES", ALICE)
+    vm = realm.running(f"{VM}\nDISK=[IMAGE_ID={image.id}]", ALICE)
+    limit(realm, "DATASTORE=[ID=1,SIZE=20]")
+    told = refused(realm, lambda tx: disks.resize(tx, ALICE, vm.id, 0, "21"))
+    assert told == "User [2] : user [2] limit of 20 reached for SIZE quota in Datastore with ID: 1."
+    realm.do(lambda tx: disks.resize(tx, ALICE, vm.id, 0, "20"))
+    realm.finish()
+    assert used(realm, "DATASTORE", "1", "SIZE") == 20
+
+
+@pytest.mark.parametrize("rest", ["poweroff", "suspend", "stop", "undeploy"])
+@pytest.mark.parametrize("end", ["terminate", "terminate-hard", "recover"])
+def test_nothing_keeps_a_vm_from_ending(realm: Realm, rest: str, end: str) -> None:
+    """Not even a limit of what may run that was lowered: what ends does not run."""
+    vm = realm.running(caller=ALICE)
+    realm.do(lambda tx: vms.act(tx, ALICE, rest, vm.id))
+    realm.finish()
+    limit(realm, "VM=[RUNNING_VMS=0,RUNNING_CPU=0,RUNNING_MEMORY=0]")
+    if end == "recover":
+        realm.do(lambda tx: vms.recover(tx, ADMIN, vm.id, 3))
+    else:
+        realm.do(lambda tx: vms.act(tx, ALICE, end, vm.id))
+    realm.finish()
+    assert realm.world.vms[vm.id].state.name == "DONE"
+    assert used(realm, "VM", "", "VMS") == 0
+
+
+def test_a_suspended_vm_may_give_its_place_up(realm: Realm) -> None:
+    vm = realm.running(caller=ALICE)
+    realm.do(lambda tx: vms.act(tx, ALICE, "suspend", vm.id))
+    realm.finish()
+    limit(realm, "VM=[RUNNING_VMS=0]")
+    realm.do(lambda tx: vms.act(tx, ALICE, "stop", vm.id))
+    realm.finish()
+    assert realm.world.vms[vm.id].state.name == "STOPPED"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from innkeeper.commands import quotas
 from innkeeper.commands.scheduling import Scheduler
 from innkeeper.daemon.redirects import Redirector
 from innkeeper.fleet.fleet import Fleet
@@ -18,12 +19,14 @@ from innkeeper.fleet.simulated import SimulatedHost
 from innkeeper.lifecycle import engine, hosts, routers
 from innkeeper.lifecycle.engine import PROCEDURES
 from innkeeper.lifecycle.operations import cleanup, disks, images, terminate
+from innkeeper.model import implied
 from innkeeper.model.indexes import Leases, Names, Occupancy, Open, Pending, Users
 from innkeeper.model.objects import Vm
+from innkeeper.model.quotas import Usage
 from innkeeper.model.states import VmState
-from innkeeper.model.world import Transaction
+from innkeeper.model.world import Transaction, World
 from innkeeper.placement import decide
-from innkeeper.sim import scenarios, sweep
+from innkeeper.sim import offices, scenarios, sweep
 from innkeeper.sim.story import Setting, tell
 from innkeeper.sim.zone import Disk
 
@@ -305,6 +308,35 @@ def what_a_host_has_besides_is_not_put_right(patch: Patch) -> None:
 def a_disk_that_was_not_attached_is_kept(patch: Patch) -> None:
     broken = dataclasses.replace(disks.ATTACH, fail=disks.ATTACH.finish)
     patch.setitem(PROCEDURES, "disk attach", broken)
+
+
+# ---- limits and rules ------------------------------------------------------------------------------
+
+
+@mutation("takes .* and may take")
+def limits_are_not_held(patch: Patch) -> None:
+    def tight(chance: Any, world: World, admin: Any) -> Any:
+        vms = len(world.vms)
+        return lambda tx: quotas.set_group(tx, admin, 1, f"VM=[VMS={vms // 2}]")
+
+    patch.setattr(offices, "MAKERS", (tight,))
+    patch.setattr(quotas, "check", lambda world, caller: None)
+
+
+@mutation("index usage is|takes .* and may take")
+def one_vm_in_ten_is_not_counted(patch: Patch) -> None:
+    change = Usage.change
+
+    def forgetful(self: Usage, old: Any, new: Any) -> None:
+        if old is not None or new is None or new.id % 10:
+            change(self, old, new)
+
+    patch.setattr(Usage, "change", forgetful)
+
+
+@mutation("follows from nothing any more|rules are missing")
+def rules_do_not_follow(patch: Patch) -> None:
+    patch.setattr(implied, "settle", lambda tx: None)
 
 
 def case_named(name: str) -> sweep.Case:

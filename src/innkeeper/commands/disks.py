@@ -9,6 +9,7 @@ from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template, Vector, as_int
 from innkeeper.model.world import Transaction, World
 
+from . import quotas
 from .building.disks import MAX_DISKS, MAX_SIZE, another
 from .building.draft import Draft, Problem
 from .common import need, parse
@@ -67,6 +68,7 @@ def _check_image(world: World, caller: Caller, disk: Vector, size: int) -> None:
     """A persistent image grows with its disk: the caller must be allowed to, and its datastore have the room."""
     image = need(world, Image, int(disk["IMAGE_ID"]), caller, Right.MANAGE)
     check_room(world, world.datastores[image.datastore_id], size - image.size)
+    quotas.check_growth(world, caller, image, size - image.size)
 
 
 def disk_of(vm: Vm, disk_id: int) -> Vector:

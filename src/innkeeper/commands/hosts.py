@@ -10,7 +10,16 @@ from innkeeper.model.world import Transaction
 
 from . import profiles
 from .bootstrap import RESERVATIONS
-from .common import check_create, check_free_name, check_right, drop, need, rename, update
+from .common import (
+    check_create,
+    check_free_name,
+    check_right,
+    drop,
+    need,
+    rename,
+    replaced,
+    update,
+)
 
 
 def allocate(
@@ -87,12 +96,22 @@ def status(tx: Transaction, caller: Caller, host_id: int, wanted: int) -> int:
     return host_id
 
 
+def _take_along(tx: Transaction, host_id: int, cluster_id: int) -> None:
+    """The VMs of a host go to another cluster with it, and count there."""
+    for number in sorted(tx.world.occupancy.of(host_id).vms):
+        vm = tx.world.vms[number]
+        stay = vm.place
+        if stay is not None and stay.host_id == host_id:
+            tx.change(vm, history=(*vm.history[:-1], replaced(stay, cluster_id=cluster_id)))
+
+
 def move(tx: Transaction, caller: Caller, cluster_id: int, host_id: int) -> int:
     """Puts a host into a cluster."""
     cluster = need(tx.world, Cluster, cluster_id, caller, Right.ADMIN)
     host = need(tx.world, Host, host_id, caller, Right.ADMIN)
     if host.cluster_id != cluster.id:
         profiles.again(tx, tx.change(host, cluster_id=cluster.id))
+        _take_along(tx, host.id, cluster.id)
         tx.log(host, "cluster", was=host.cluster_id, now=cluster.id, by=caller.uid)
         tx.wake = True
     return cluster_id

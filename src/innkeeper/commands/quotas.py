@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from innkeeper.model import quotas
 from innkeeper.model.errors import Code, Refusal, invalid, wrong_state
-from innkeeper.model.objects import DefaultQuotas, Group, Quota, Record, User
+from innkeeper.model.objects import DefaultQuotas, Group, Image, Quota, Record, User
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.quotas import DEFAULT, METRICS, UNLIMITED, Excess
 from innkeeper.model.template import Template, Vector, as_float, as_int
@@ -24,6 +24,15 @@ def check(world: World, caller_id: int, code: Code = Code.AUTHORIZATION) -> None
     found = quotas.excess(world)
     if found is not None:
         raise refusal(found, caller_id, code)
+
+
+def check_growth(world: World, caller: Caller, image: Image, megabytes: int) -> None:
+    """Refuses that an image grows by more than a limit of its owner or group leaves."""
+    key = ("DATASTORE", str(image.datastore_id), "SIZE")
+    for holder in (("user", image.uid), ("group", image.gid)):
+        found = quotas.without_room(world, holder, key, megabytes)
+        if found is not None:
+            raise refusal(found, caller.uid)
 
 
 def refusal(found: Excess, caller_id: int, code: Code = Code.AUTHORIZATION) -> Refusal:

@@ -46,18 +46,16 @@ Holder = tuple[str, int]
 _RESTING_STATES: Final = frozenset(
     {VmState.POWEROFF, VmState.SUSPENDED, VmState.STOPPED, VmState.UNDEPLOYED, VmState.DONE}
 )
-#: Work on VMs that do not run, and will not when it is done.
+#: Work on VMs that do not run: they will not when it is done, or are about to end.
 _RESTING_WORK: Final = frozenset(
     state
     for state in LcmState
-    if state.name.startswith(("HOTPLUG", "DISK_", "PROLOG_MIGRATE", "BACKUP"))
-    and any(
-        word in state.name for word in ("_POWEROFF", "_SUSPEND", "_STOPPED", "_UNDEPLOYED")
+    if state.name.startswith(("EPILOG", "CLEANUP_DELETE", "RESTORE"))
+    or (
+        state.name.startswith(("HOTPLUG", "DISK_", "PROLOG_MIGRATE", "BACKUP"))
+        and any(word in state.name for word in ("_POWEROFF", "_SUSPEND", "_STOPPED", "_UNDEPLOYED"))
     )
-) | {
-    LcmState.RESTORE, LcmState.EPILOG, LcmState.EPILOG_FAILURE, LcmState.EPILOG_STOP, LcmState.EPILOG_UNDEPLOY,
-    LcmState.CLEANUP_DELETE,
-}  # fmt: skip
+)
 
 
 def runs(vm: Vm) -> bool:
@@ -196,6 +194,15 @@ class Excess(NamedTuple):
     holder: Holder
     key: Key
     limit: float
+
+
+def without_room(world: World, holder: Holder, key: Key, amount: int) -> Excess | None:
+    """The limit beyond which somebody would go by taking more of something."""
+    used = world.usage.of(holder)
+    for limit, keys in _limits(world, holder, key) if holder[1] else ():
+        if sum(used.get(each, 0) for each in keys) + amount > scaled(key[2], limit):
+            return Excess(holder, key, limit)
+    return None
 
 
 def scaled(metric: str, limit: float) -> int:

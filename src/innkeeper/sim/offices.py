@@ -20,7 +20,7 @@ def limits(chance: random.Random, world: World, admin: Caller) -> Change:
     holder = chance.choice(("user", "group"))
     number = chance.choice(PEOPLE) if holder == "user" else 1
     taken = world.usage.of((holder, number))
-    more = chance.choice((0, 2, 5, 20, 50))
+    more = chance.choice((0, 1, 5, 20))
     vms = taken.get(("VM", "", "VMS"), 0) + more
     memory = taken.get(("VM", "", "MEMORY"), 0) + 1024 * more
     running = taken.get(("VM", "", "RUNNING_VMS"), 0) + more

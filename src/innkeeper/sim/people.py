@@ -122,7 +122,7 @@ class People:
             (1, self._instantiate),
             (1, self._template),
             (1, self._lock),
-            (1, self._govern),
+            (2, self._govern),
             (3, self._organise),
         ]
         return [habit for weight, habit in weighted for _ in range(weight)]
