@@ -536,6 +536,7 @@ class Group(TypedDict):
     name: str
     admins: list[int]
     quotas: list[Quota]
+    vlan_rules: list[dict[str, str]]
     template: Shown
     users: list[int]
 

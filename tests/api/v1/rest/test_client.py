@@ -19,7 +19,8 @@ from tests.api.v1.rest.test_resources import GUEST
 @pytest.mark.parametrize("name", FILES)
 def test_it_is_what_the_table_says_now(name: str) -> None:
     """`python -m innkeeper.api.v1.rest.client_source` makes it so."""
-    assert (FOLDER / name).read_text() == FILES[name]()
+    current = (FOLDER / name).read_text() == FILES[name]()
+    assert current, "the table has changed: python -m innkeeper.api.v1.rest.client_source"
 
 
 class Through:
