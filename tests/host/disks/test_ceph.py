@@ -107,6 +107,10 @@ def test_the_key_is_in_memory_alone_and_gone_afterwards(programs: Programs) -> N
     found = pool()
     found.rbd("ls", "one")
     found.qemu_img("info", image="one/b")
+    found.copy("one/b-7-0@disk-0", "one/c")
+    assert [word.partition(":id=")[0] for word in programs.commands[2][-2:]] == [
+        "rbd:one/b-7-0@disk-0", "rbd:one/c",
+    ]  # fmt: skip
     assert f"key = {KEY}" in programs.configuration
     assert "mon host = 10.0.0.1,[fd00::1]:3300" in programs.configuration
     assert KEY not in str(programs.commands) and KEY not in repr(found)
