@@ -308,3 +308,16 @@ def test_an_address_of_no_kind_is_refused_before_it_is_sent(
     outcome = inn("network", "hold", "1", "10.0.0.300")
     assert outcome.code == 2 and "10.0.0.300" in outcome.err
     assert canned.calls == []
+
+
+def test_a_group_with_its_administrator(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.methods |= {
+        "group.allocate": 100,
+        "acl.addrule": 9,
+        "user.allocate": 7,
+        "group.addadmin": 100,
+    }
+    outcome = inn("group", "create", "lab", "--admin", "lead", stdin="a secret\n")
+    assert (outcome.code, outcome.out) == (0, "ID: 100\n")
+    assert canned.calls_of("user.allocate") == [("lead", "a secret", "core", [100])]
+    assert canned.calls_of("group.addadmin") == [(100, 7)]

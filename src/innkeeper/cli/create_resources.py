@@ -15,6 +15,7 @@ from innkeeper.cli.names import ObjectType, id_of
 from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import current
 from innkeeper.cli.template_options import SIZE
+from innkeeper.cli.user import ask_password
 
 _SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
                     help="Any other attribute.")  # fmt: skip
@@ -246,13 +247,20 @@ def host_create(name: str, im_mad: str, vm_mad: str, cluster: str | None) -> Non
     "-r", "--resources", metavar="KIND+KIND", default=rules.MADE_BY_GROUPS,
     help=f"What its members may make ({rules.MADE_BY_GROUPS}); - for nothing.",
 )  # fmt: skip
-def group_create(name: str, resources: str) -> None:
+@click.option(
+    "-u", "--admin", metavar="NAME", help="Make a user of this name who administrates it."
+)
+def group_create(name: str, resources: str, admin: str | None) -> None:
     """Add a group. What its members may make is a rule of its own."""
+    password = None if admin is None else ask_password(admin)
     client = current().client()
     wanted = resources != "-" and rules.encoded(f"@0 {resources}/* CREATE *")
     number = client.number("group.allocate", name)
     if wanted:
         client.number("acl.addrule", *rules.encoded(f"@{number} {resources}/* CREATE *"))
+    if admin is not None and password is not None:
+        user = client.number("user.allocate", admin, password, "core", [number])
+        client.number("group.addadmin", number, user)
     emit_new(number)
 
 

@@ -22,7 +22,7 @@ _DEFAULT_UMASK = "177"
 _TOKEN_SECONDS = 36_000
 
 
-def _ask_password(who: str) -> str:
+def ask_password(who: str) -> str:
     """A new password: typed twice on a terminal, else the first line of standard input."""
     if sys.stdin.isatty():
         typed: str = click.prompt(
@@ -55,7 +55,7 @@ def create(name: str, secret: str | None, driver: str, groups: tuple[str, ...]) 
     """Add a user."""
     client = current().client()
     gids = [gid for text in groups for gid in ids_of(client, KINDS["group"], text)]
-    asked = _ask_password(name) if secret is None and driver == "core" else secret
+    asked = ask_password(name) if secret is None and driver == "core" else secret
     number = client.number("user.allocate", name, asked or "", driver, gids)
     render.emit_id(number, current().json)
 
@@ -74,7 +74,7 @@ def passwd(user: str | None, secret: str | None) -> None:
     kind = KINDS["user"]
     wanted = _OWN_ID if user is None else id_of(client, kind, user)
     found = parse(info(client, kind, wanted))
-    password = secret or _ask_password(text_at(found, "NAME"))
+    password = secret or ask_password(text_at(found, "NAME"))
     client.call("user.passwd", int(text_at(found, "ID")), password)
 
 
