@@ -286,12 +286,13 @@ def full_cluster(world: World, vm: Vm, cluster_id: int, planned: Planned) -> Exc
         clusters = clusters_of(quota)
         if there not in clusters or here in clusters:
             continue
-        for metric, amount in _counted(vm):
-            limit = quota.limits.get(metric, DEFAULT)
+        used = world.usage.of(holder)
+        for metric, limit in quota.limits.items():
+            if limit < 0:
+                continue
             keys = [("VM", each, metric) for each in clusters]
-            used = world.usage.of(holder)
             now = sum(used.get(key, 0) + planned.get((holder, key), 0) for key in keys)
-            if limit >= 0 and now + amount > scaled(metric, limit):
+            if now + _amount(vm, metric) > scaled(metric, limit):
                 return Excess(holder, ("VM", there, metric), limit)
     return None
 
@@ -304,6 +305,20 @@ def plan(world: World, vm: Vm, cluster_id: int, planned: Planned) -> None:
         for metric, amount in _counted(vm):
             key = holder, ("VM", f"%{cluster_id}", metric)
             planned[key] = planned.get(key, 0) + amount
+
+
+def _amount(vm: Vm, metric: str) -> int:
+    """What a VM takes of one thing, without working out all the rest."""
+    if metric.startswith(RUNNING):
+        return _amount(vm, metric.removeprefix(RUNNING)) if runs(vm) else 0
+    match metric:
+        case "VMS":
+            return 1
+        case "CPU":
+            return round(vm.cpu * MILLION)
+        case "MEMORY":
+            return vm.memory
+    return dict(_counted(vm)).get(metric, 0)
 
 
 def _counted(vm: Vm) -> list[tuple[str, int]]:

@@ -27,7 +27,7 @@ def limits(chance: random.Random, world: World, admin: Caller) -> Change:
     leases = taken.get(("NETWORK", "0", "LEASES"), 0) + more
     text = chance.choice((
         f"VM=[VMS={vms}]", f"VM=[MEMORY={memory},CPU={vms}]", f"VM=[RUNNING_VMS={running}]",
-        f"NETWORK=[ID=0,LEASES={leases}]", f"VM=[CLUSTER_IDS=0,VMS={vms}]", "IMAGE=[ID=0,RVMS=3]",
+        f"NETWORK=[ID=0,LEASES={leases}]", f"VM=[CLUSTER_IDS=0,VMS={vms + 20}]", "IMAGE=[ID=0,RVMS=3]",
         "VM=[VMS=-1]\nVM=[CLUSTER_IDS=0,VMS=-1]\nNETWORK=[ID=0,LEASES=-2]\nIMAGE=[ID=0,RVMS=-1]",
     ))  # fmt: skip
     setting = quotas.set_user if holder == "user" else quotas.set_group
