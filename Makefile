@@ -13,10 +13,10 @@ export INN_DATA := $(abspath $(DATA))
 endif
 
 # What the tests build is kept for the next time in the source tree, not in the machine's cache.
-test test-debian test-arch test-ceph test-fresh image: export INN_CACHE ?= $(CURDIR)/build/cache
+test test-debian test-arch test-ceph test-xen test-fresh image: export INN_CACHE ?= $(CURDIR)/build/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up down status lint test test-fast test-fresh test-debian test-arch test-ceph bench lock image clean
+.PHONY: help setup setup-dev up down status lint test test-fast test-fresh test-debian test-arch test-ceph test-xen bench lock image clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,10 @@ test-arch: setup-dev image ## a guest of another architecture (aarch64) under em
 test-ceph: setup-dev image ## guests on a real Ceph, started for the test; installs what that needs
 	@scripts/setup.sh --ceph
 	INN_TEST_CEPH=1 $(MACHINE) $(PYTEST) -m real tests/host/disks/test_real_rbd.py tests/real/test_ceph.py
+
+test-xen: SHELL := /bin/bash -o pipefail
+test-xen: setup-dev image ## a host under Xen, built and booted (minutes), and a guest on it; its log stays in build/test-xen.log
+	INN_TEST_XEN=1 $(MACHINE) $(PYTEST) -v tests/real/test_xen.py 2>&1 | tee build/test-xen.log
 
 test-fast: setup-dev ## the tests that take no guest and little time
 	$(PYTEST) -n 2 --dist loadgroup -m "not real and not slow" $(TESTS)

@@ -18,8 +18,8 @@ out=${1:?usage: build-image.sh OUT.qcow2}
 size_mb=${SIZE_MB:-64}
 packages="busybox-static dropbear-bin nftables grub-common grub-pc-bin e2fsprogs fdisk util-linux libc6 kmod cpio qemu-utils"
 programs="/usr/sbin/dropbear /usr/bin/dropbearkey /sbin/resize2fs /sbin/sfdisk /usr/bin/partx /usr/sbin/nft"
-boot_modules="virtio_pci virtio_blk virtio_scsi sd_mod ata_piix ext4"
-modules="$boot_modules sr_mod isofs virtio_net virtio_console virtio_rng virtio_balloon button evdev nls_ascii
+boot_modules="virtio_pci virtio_blk virtio_scsi sd_mod ata_piix xen_blkfront ext4"
+modules="$boot_modules sr_mod isofs virtio_net virtio_console virtio_rng virtio_balloon xen_netfront button evdev nls_ascii
  nf_tables nf_nat nft_chain_nat nft_nat nft_masq"
 
 build_initramfs() { # OUT

@@ -56,6 +56,11 @@ def test_the_vms_wish_wins_over_the_hosts_driver(wanted: str, vm_mad: str, runs_
         ("HYPERVISOR = lxc\nDISK = [ TYPE = CDROM, CLONE = NO ]", host(), "lxc cannot give it a CD-ROM"),
         ("OS = [ ARCH = aarch64 ]", host(), ""),
         ("OS = [ ARCH = s390x ]", host(), "kvm runs aarch64, x86_64 there, not s390x"),
+        ("HYPERVISOR = xen\nOS = [ KERNEL = /k ]", host("xen", {"hypervisors": ["xen"]}), ""),
+        (
+            "HYPERVISOR = xen", host("xen", {"hypervisors": ["xen"]}),
+            "xen cannot give it a boot loader (OS needs a KERNEL)",
+        ),
         ("HYPERVISOR = lxc\nOS = [ ARCH = aarch64 ]", host(), "lxc runs x86_64 there, not aarch64"),
     ],
 )  # fmt: skip
@@ -87,3 +92,11 @@ def test_what_a_container_cannot_do_is_refused(procedure: str, action: str, reas
 @pytest.mark.parametrize("procedure", sorted(hypervisors.LIMITED["lxc"].procedures))
 def test_what_a_container_can_do_is_not_refused(procedure: str) -> None:
     hypervisors.check(vm(under="lxc"), procedure=procedure)
+
+
+@pytest.mark.parametrize("action", ["reboot", "reboot-hard", "stop", "live migrate"])
+def test_what_a_guest_under_xen_cannot_do_is_refused(action: str) -> None:
+    with pytest.raises(Refusal, match=f'"{action}" is not supported by hypervisor xen'):
+        hypervisors.check(vm(under="xen"), procedure=action)
+    for able in hypervisors.LIMITED["xen"].procedures:
+        hypervisors.check(vm(under="xen"), procedure=able)

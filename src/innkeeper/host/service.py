@@ -23,6 +23,7 @@ from .hypervisor import devices
 from .hypervisor.checkpoint import is_whole
 from .hypervisor.libvirt_lxc import Containers
 from .hypervisor.libvirt_qemu import Hypervisor
+from .hypervisor.libvirt_xen import XenGuests
 from .hypervisor.ownership import qemu_user
 from .metrics import Monitor, Rates, domain_samples, host_sample
 from .networks import bridge, firewall
@@ -50,8 +51,9 @@ class Service:
         self.networks = Networks(root.networks, root.identity)
         self.hypervisor = Hypervisor(zone, root.vms, lambda: self.accelerator().name, report)
         containers = Containers(zone, root.vms, lambda: "none", report)
+        self._xen = XenGuests(zone, root.vms, lambda: "none", report)
         #: All that there could be here, by name; QEMU is what a VM runs under that asks for nothing else.
-        self.hypervisors = {each.NAME: each for each in (self.hypervisor, containers)}
+        self.hypervisors = {each.NAME: each for each in (self.hypervisor, containers, self._xen)}
         self.keeper = Keeper(VERSION)
         self.stores = Stores(root.stores, zone, self.hypervisor.connection.get)
         self.consoles = Consoles(report)
@@ -85,6 +87,7 @@ class Service:
             facts |= probes.no_hypervisor(str(problem))
         offered = [name for name, each in self.hypervisors.items() if _answers(each)]
         main = facts["hypervisor"] or next(iter(offered), None)
+        facts |= self._xen.capacity() if self._xen.NAME in offered else {}
         return facts | {"hypervisor": main, "hypervisors": offered}
 
     # Which hypervisor

@@ -5,6 +5,7 @@ from typing import Any
 
 from innkeeper.model import storage
 from innkeeper.model.context import context_sh
+from innkeeper.model.hypervisors import AGENT_NAMES
 from innkeeper.model.objects import Network, Operation, Vm
 from innkeeper.model.template import Template, Vector, as_bool, as_float, as_int
 from innkeeper.model.world import World
@@ -65,9 +66,14 @@ def disks(world: World, vm: Vm) -> list[Described]:
     return [_tree(disk) for disk in described] if in_container(vm) else described
 
 
+def _hypervisor(vm: Vm) -> str:
+    """What an agent calls the hypervisor that the VM is under."""
+    return AGENT_NAMES.get(vm.history[-1].vm_mad, "qemu") if vm.history else "qemu"
+
+
 def in_container(vm: Vm) -> bool:
     """Whether a VM is a container, whose disks are folders."""
-    return bool(vm.history) and vm.history[-1].vm_mad == "lxc"
+    return _hypervisor(vm) == "lxc"
 
 
 def _tree(disk: Described) -> Described:
@@ -147,8 +153,8 @@ def domain(vm: Vm) -> Described:
     }
     described |= _limits(vm)
     described |= _booted(system)
-    if in_container(vm):
-        described["hypervisor"] = "lxc"
+    if (under := _hypervisor(vm)) != "qemu":
+        described["hypervisor"] = under
     described |= _optional(vm)
     disk = context(vm)
     if disk is not None:

@@ -14,7 +14,7 @@ from .errors import wrong_state
 from .objects import Host, Vm
 
 #: OpenNebula's name of a driver -> what an agent calls the hypervisor behind it.
-AGENT_NAMES = {"kvm": "qemu", "qemu": "qemu", "lxc": "lxc"}
+AGENT_NAMES = {"kvm": "qemu", "qemu": "qemu", "lxc": "lxc", "xen": "xen"}
 #: What a host may name: those, and hosts that live inside the front end.
 DRIVERS = frozenset({*AGENT_NAMES, "dummy"})
 
@@ -34,6 +34,8 @@ class Limits:
 
 PERSISTENT, CDROM, SWAP = "a persistent disk", "a CD-ROM", "a swap disk"
 OUTSIDE = storage.NAMES[storage.RBD]
+#: What starts a guest whose template names no kernel; told only of those who ask for a hypervisor that has none.
+BOOT_LOADER = "a boot loader (OS needs a KERNEL)"
 
 LIMITED = {
     "lxc": Limits(
@@ -46,7 +48,27 @@ LIMITED = {
             "stop": "the memory of a container cannot be saved",
             "reboot-hard": "a container cannot be reset; use reboot, or poweroff-hard and resume",
         },
-    )
+    ),
+    "xen": Limits(
+        procedures=frozenset(
+            {
+                "deploy",
+                "boot",
+                "poweroff",
+                "suspend",
+                "restore",
+                "terminate",
+                "epilog",
+                "delete",
+                "recreate",
+            }
+        ),
+        lacking=frozenset({BOOT_LOADER, OUTSIDE}),
+        refused={
+            "reboot": "a guest under Xen cannot be reset; use poweroff and resume",
+            "reboot-hard": "a guest under Xen cannot be reset; use poweroff-hard and resume",
+        },
+    ),
 }
 
 
@@ -63,6 +85,9 @@ def needs(vm: Vm) -> frozenset[str]:
             found.add(SWAP)
         elif disk.get("CLONE") == "NO":
             found.add(PERSISTENT)
+    system = vm.template.vector("OS") or {}
+    if wish(vm) == "xen" and not (system.get("KERNEL") or system.get("KERNEL_DS_ID")):
+        found.add(BOOT_LOADER)
     return frozenset(found)
 
 

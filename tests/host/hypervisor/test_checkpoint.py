@@ -7,8 +7,8 @@ import pytest
 
 from innkeeper.host.arguments import Arguments
 from innkeeper.host.errors import RefusedError
-from innkeeper.host.hypervisor.checkpoint import is_whole, remarked
-from innkeeper.host.hypervisor.domain_xml import NAMESPACE, Setting, domain_xml
+from innkeeper.host.hypervisor.checkpoint import is_whole
+from innkeeper.host.hypervisor.domain_xml import NAMESPACE, Setting, domain_xml, remarked
 
 
 def test_only_a_finished_file_is_a_checkpoint(tmp_path: Path) -> None:

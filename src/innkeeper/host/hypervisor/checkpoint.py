@@ -18,21 +18,18 @@ it: the domain holds the memory, and the repeated request lets it go on.
 from __future__ import annotations
 
 import time
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 from ..errors import FailedError, MissingError, RefusedError
 from ..files import remove_durably
 from ..folders import VmFolder
-from ..xmltree import parse
 from .binding import libvirt
-from .domain_xml import NAMESPACE, QEMU_NAMESPACE, Setting, identity_xml
 from .libvirt_qemu import Hypervisor, state_of
-from .screens import with_free_ports
 
-#: The first bytes of a libvirt save file that is whole (qemu_saveimage.h).
-_WHOLE = b"LibvirtQemudSave"
+#: The first bytes of a libvirt save file that is whole: QEMU's (qemu_saveimage.h), and Xen's (libxl_conf.h), which
+#: begins so from the first moment but has a checkpoint's name only when it is whole (`libvirt_xen.py`).
+_WHOLE = (b"LibvirtQemudSave", b"libvirt-xml\n \0 \r")
 _SAVE_TIME = 3600.0
 
 
@@ -40,7 +37,7 @@ def is_whole(checkpoint: Path) -> bool:
     """Whether a file is a checkpoint that can be restored."""
     try:
         with checkpoint.open("rb") as file:
-            return file.read(len(_WHOLE)) == _WHOLE
+            return file.read(16) in _WHOLE
     except OSError:
         return False
 
@@ -54,7 +51,7 @@ def save(hypervisor: Hypervisor, folder: VmFolder) -> None:
         raise RefusedError(f"VM {folder.vm} is not running here")
     module = libvirt()
     try:
-        domain.save(str(folder.checkpoint))
+        hypervisor.save_memory(domain, folder.checkpoint)
     except module.libvirtError as problem:
         # An earlier, interrupted request may still be at it in the daemon.
         busy = (module.VIR_ERR_OPERATION_TIMEOUT, module.VIR_ERR_OPERATION_INVALID)
@@ -87,6 +84,8 @@ def _is_saving(domain: Any) -> bool:
 def restore(hypervisor: Hypervisor, folder: VmFolder, generation: int) -> dict[str, Any]:
     """Lets the guest go on from its checkpoint, with this generation."""
     domain = hypervisor.find(folder.vm)
+    if domain is not None and folder.state().restoring == generation:
+        hypervisor.mark_again(folder, generation)
     if domain is None:
         domain = _restore_paused(hypervisor, folder, generation)
     elif hypervisor.generation_of(domain) != generation:
@@ -104,12 +103,7 @@ def _restore_paused(hypervisor: Hypervisor, folder: VmFolder, generation: int) -
     state = folder.state()
     state.restoring = generation
     folder.write(state)
-    module = libvirt()
-    connection = hypervisor.connection.get()
-    checkpoint = str(folder.checkpoint)
-    saved = connection.saveImageGetXMLDesc(checkpoint, module.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
-    xml = remarked(saved, hypervisor.setting(folder, generation, {}))
-    connection.restoreFlags(checkpoint, with_free_ports(xml), module.VIR_DOMAIN_SAVE_PAUSED)
+    hypervisor.restore_memory(folder, generation)
     return hypervisor.when_started(folder.vm)
 
 
@@ -122,22 +116,3 @@ def _go_on(folder: VmFolder, domain: Any) -> None:
         domain.resume()
     state.restoring = state.sending = None
     folder.write(state)
-
-
-def remarked(saved_xml: str, setting: Setting) -> str:
-    """A saved domain's XML for another generation, and for a folder that may lie elsewhere now."""
-    ET.register_namespace("inn", NAMESPACE)
-    ET.register_namespace("qemu", QEMU_NAMESPACE)
-    root = parse(saved_xml)
-    metadata = root.find("metadata")
-    mark = root.find(f"metadata/{{{NAMESPACE}}}vm")
-    if metadata is None or mark is None:
-        raise RefusedError("the checkpoint is not of a guest that this front end started")
-    was = mark.get("folder", "")
-    metadata.remove(mark)
-    metadata.append(identity_xml(setting))
-    for element in root.iter():
-        for key, value in element.attrib.items():
-            if value.startswith(was + "/"):
-                element.set(key, str(setting.folder) + value[len(was) :])
-    return ET.tostring(root, encoding="unicode")

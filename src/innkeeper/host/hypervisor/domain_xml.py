@@ -112,6 +112,25 @@ def identity_xml(setting: Setting) -> ET.Element:
     )
 
 
+def remarked(saved_xml: str, setting: Setting) -> str:
+    """A saved domain's XML for another generation, and for a folder that may lie elsewhere now."""
+    ET.register_namespace("inn", NAMESPACE)
+    ET.register_namespace("qemu", QEMU_NAMESPACE)
+    root = parse(saved_xml)
+    metadata = root.find("metadata")
+    mark = root.find(f"metadata/{{{NAMESPACE}}}vm")
+    if metadata is None or mark is None:
+        raise RefusedError("the checkpoint is not of a guest that this front end started")
+    was = mark.get("folder", "")
+    metadata.remove(mark)
+    metadata.append(identity_xml(setting))
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if value.startswith(was + "/"):
+                element.set(key, str(setting.folder) + value[len(was) :])
+    return ET.tostring(root, encoding="unicode")
+
+
 def _leaf(parent: ET.Element, tag: str, text: str | None = None, **attributes: str) -> ET.Element:
     element = ET.SubElement(parent, tag, attributes)
     element.text = text
@@ -166,6 +185,11 @@ def _operating_system(root: ET.Element, domain: Arguments, setting: Setting) -> 
             _leaf(_only(system, "firmware"), "feature", enabled="no", name=feature)
         # In the VM's folder, so that it goes when the VM goes.
         _leaf(system, "nvram", str(setting.folder / "nvram"))
+    boot_files(system, domain, setting)
+
+
+def boot_files(system: ET.Element, domain: Arguments, setting: Setting) -> None:
+    """The kernel that is started instead of a boot loader, and what it is given."""
     for key in ("kernel", "initrd"):
         if key in domain:
             # By its mere name it is the file in the VM's folder, which came with the disks.

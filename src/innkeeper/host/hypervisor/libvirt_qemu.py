@@ -27,7 +27,7 @@ from ..xmltree import parse
 from . import statistics
 from .binding import libvirt
 from .connection import Connection
-from .domain_xml import NAMESPACE, Setting, domain_name, domain_xml, vm_of_name
+from .domain_xml import NAMESPACE, Setting, domain_name, domain_xml, remarked, vm_of_name
 from .events import Watcher
 from .ownership import give_away, qemu_user, shared_disks
 from .screens import with_free_ports
@@ -350,6 +350,23 @@ class Hypervisor:
             domain.reset(0)
         else:
             domain.reboot(0)
+
+    # Its memory (see `checkpoint.py`)
+
+    def save_memory(self, domain: Any, checkpoint: Path) -> None:
+        """Writes a guest's memory to a file and ends its domain."""
+        domain.save(str(checkpoint))
+
+    def restore_memory(self, folder: VmFolder, generation: int) -> None:
+        """The guest of a checkpoint, paused, with this generation."""
+        module, connection = libvirt(), self.connection.get()
+        checkpoint = str(folder.checkpoint)
+        saved = connection.saveImageGetXMLDesc(checkpoint, module.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
+        xml = remarked(saved, self.setting(folder, generation, {}))
+        connection.restoreFlags(checkpoint, with_free_ports(xml), module.VIR_DOMAIN_SAVE_PAUSED)
+
+    def mark_again(self, folder: VmFolder, generation: int) -> None:
+        """Nothing: a domain is restored with its mark."""
 
     def suspend(self, vm: int) -> None:
         domain = self.running(vm)

@@ -31,8 +31,7 @@ from ..peers import fetch, tunnel
 from ..peers.tunnel import Tunnel
 from ..xmltree import parse
 from .binding import libvirt
-from .checkpoint import remarked
-from .domain_xml import backing_xml
+from .domain_xml import backing_xml, remarked
 from .libvirt_qemu import Hypervisor, state_of
 from .ownership import qemu_user
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -41,15 +42,25 @@ def one_by_one(domains: Iterable[Any]) -> list[tuple[Any, Statistics]]:
 
 
 def _asked(domain: Any) -> Statistics:
+    module = libvirt()
     state, reason = domain.state()
     said: Statistics = {
         "state.state": state,
         "state.reason": reason,
         "cpu.time": domain.info()[4],
-        "balloon.rss": domain.memoryStats().get("rss", 0),
     }
+    # That it is there must be told, also of a guest whose driver counts less.
+    with contextlib.suppress(module.libvirtError):
+        known = domain.memoryStats()
+        said["balloon.rss"] = known.get("rss", known.get("actual", 0))
+    with contextlib.suppress(module.libvirtError):
+        said |= _traffic(domain)
+    return said
+
+
+def _traffic(domain: Any) -> Statistics:
     targets = parse(domain.XMLDesc()).findall("devices/interface/target")
-    said["net.count"] = len(targets)
+    said: Statistics = {"net.count": len(targets)}
     for number, target in enumerate(targets):
         received, _, _, _, sent, *_ = domain.interfaceStats(target.get("dev"))
         said |= {f"net.{number}.rx.bytes": received, f"net.{number}.tx.bytes": sent}

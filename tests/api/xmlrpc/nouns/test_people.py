@@ -98,7 +98,7 @@ def test_the_configuration_says_what_is_in_force(cloud: Cloud) -> None:
     assert found.findtext("DATASTORE_LOCATION") == "/ds"
     assert "DISK/TOTAL_BYTES_SEC" in texts(found, "VM_RESTRICTED_ATTR")
     assert "EMULATOR" in texts(found, "VM_RESTRICTED_ATTR")
-    assert texts(found, "VM_MAD/NAME") == ["dummy", "kvm", "lxc", "qemu"]
+    assert texts(found, "VM_MAD/NAME") == ["dummy", "kvm", "lxc", "qemu", "xen"]
     assert "deploy" in (found.findtext("VM_ADMIN_OPERATIONS") or "")
     names = [child.tag for child in found]
     assert names == sorted(names)
