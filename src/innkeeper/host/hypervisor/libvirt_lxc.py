@@ -46,13 +46,7 @@ class Containers(Hypervisor):
 
     def statistics(self) -> list[tuple[Any, dict[str, Any]]]:
         """The live containers with libvirt's statistics of each: this driver has no bulk call."""
-        return statistics.one_by_one(
-            domain
-            for domain in self.connection.get().listAllDomains(
-                libvirt().VIR_CONNECT_LIST_DOMAINS_ACTIVE
-            )
-            if vm_of_name(domain.name()) is not None
-        )
+        return statistics.one_by_one(self.connection.get())
 
     def press(self, domain: Any) -> None:
         """Sends the init what tells it to power off."""

@@ -32,7 +32,6 @@ from .domain_xml import (
     head_xml,
     identity_xml,
     nic_xml,
-    vm_of_name,
 )
 from .libvirt_qemu import Hypervisor, state_of
 
@@ -59,13 +58,7 @@ class XenGuests(Hypervisor):
 
     def statistics(self) -> list[tuple[Any, dict[str, Any]]]:
         """The live guests with libvirt's statistics of each: this driver has no bulk call."""
-        return statistics.one_by_one(
-            domain
-            for domain in self.connection.get().listAllDomains(
-                libvirt().VIR_CONNECT_LIST_DOMAINS_ACTIVE
-            )
-            if vm_of_name(domain.name()) is not None
-        )
+        return statistics.one_by_one(self.connection.get())
 
     def capacity(self) -> dict[str, int]:
         """What guests can have: the machine's processors, and its memory without that of the first domain."""

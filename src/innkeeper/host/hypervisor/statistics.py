@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 from typing import Any
 
 from ..xmltree import parse
 from .binding import libvirt
+from .domain_xml import vm_of_name
 
 Statistics = dict[str, Any]
 
@@ -29,11 +29,13 @@ def bulk(connection: Any) -> list[tuple[Any, Statistics]]:
     return found
 
 
-def one_by_one(domains: Iterable[Any]) -> list[tuple[Any, Statistics]]:
-    """The same of these domains, for a driver that has no bulk call; one that ends meanwhile is left out."""
+def one_by_one(connection: Any) -> list[tuple[Any, Statistics]]:
+    """The same, asked of each domain, for a driver that has no bulk call; one that ends meanwhile is left out."""
     module = libvirt()
     found = []
-    for domain in domains:
+    for domain in connection.listAllDomains(module.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+        if vm_of_name(domain.name()) is None:
+            continue
         try:
             found.append((domain, _asked(domain)))
         except module.libvirtError:
