@@ -60,8 +60,14 @@ def test_its_disks_are_xens_and_a_cd_is_one_that_cannot_be_written_to() -> None:
     ]
     assert found == [
         ("disk", {"dev": "xvda", "bus": "xen"}, False, {"name": "qemu", "type": "qcow2"}),
-        ("disk", {"dev": "xvdz", "bus": "xen"}, True, {"name": "qemu", "type": "raw"}),
+        ("disk", {"dev": "xvdz", "bus": "xen"}, True, {"name": "phy", "type": "raw"}),
     ]
+
+
+def test_a_disk_with_layers_is_not_read_only() -> None:
+    disk = {**GUEST["disks"][0], "readonly": True}
+    with pytest.raises(RefusedError, match="disk 0: under Xen only a raw disk can be read only"):
+        rendered(disks=[disk])
 
 
 @pytest.mark.parametrize(

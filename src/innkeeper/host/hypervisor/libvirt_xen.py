@@ -133,13 +133,22 @@ def xen_xml(domain: Arguments, setting: Setting) -> str:
 
 
 def _disk_xml(disk: Arguments, setting: Setting) -> ET.Element:
-    """A disk as Xen's block device; a CD is one that cannot be written to."""
+    """A disk as Xen's block device; a CD is one that cannot be written to.
+
+    QEMU 7.2 opens what it serves to Xen for writing, whatever is said: the kernel serves what is to be read only.
+    """
     element = _plain(disk_xml(disk, setting))
     element.set("device", "disk")
     driver, target = element.find("driver"), element.find("target")
     if driver is not None:
         for name in ("cache", "discard", "io"):
             driver.attrib.pop(name, None)
+        if element.find("readonly") is not None:
+            if driver.get("type") != "raw":
+                raise RefusedError(
+                    f"disk {disk.integer('disk')}: under Xen only a raw disk can be read only"
+                )
+            driver.set("name", "phy")
     if target is not None:
         target.attrib.update(dev=device_name(target.attrib["dev"]), bus="xen")
     return element
