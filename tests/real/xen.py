@@ -135,7 +135,7 @@ class XenZone(Zone):
             "interface": f"ip -o link | grep -oE '(one-[0-9]+-[0-9]+|{self.bridge})' || true",
             "rules": "nft list tables | grep innkeeper || true",
             "folder": f"ls {self.host_root}/vms",
-            "process": "pgrep -af 'qemu.*one-' || true",
+            "process": "pgrep -a qemu | grep one- || true",
             "log": "find /var/log/xen /var/log/libvirt -name '*one-*'",
         }
         command = "; ".join(f"({ask}) | sed 's/^/{what} /'" for what, ask in seen.items())

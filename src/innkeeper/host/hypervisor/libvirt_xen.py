@@ -37,6 +37,7 @@ from .libvirt_qemu import Hypervisor, state_of
 
 #: Where Debian has the QEMU that serves disks to paravirtualized guests; libvirt would look elsewhere.
 _DISK_SERVER = Path("/usr/libexec/xen-qemu-system-i386")
+_LIBVIRT_LOGS = Path("/var/log/libvirt/libxl")
 #: What an element has that means nothing to Xen.
 _FOREIGN = ("alias", "boot", "model", "rom", "serial", "iotune")
 
@@ -101,8 +102,9 @@ class XenGuests(Hypervisor):
         self.running(folder.vm).setMetadata(element, text, "inn", NAMESPACE, live)
 
     def logs_of(self, vm: int) -> list[Path]:
-        """What the QEMU that serves its disks has said."""
-        return sorted(self.LOG_FOLDER.glob(f"qemu*-{domain_name(vm)}.log*"))
+        """What the QEMU that serves its disks has said, and libvirt."""
+        served = sorted(self.LOG_FOLDER.glob(f"qemu*-{domain_name(vm)}.log*"))
+        return served + sorted(_LIBVIRT_LOGS.glob(f"{domain_name(vm)}.log*"))
 
 
 def xen_xml(domain: Arguments, setting: Setting) -> str:
