@@ -130,17 +130,18 @@ class _Pass:
         request = self._request(vm)
         era = self._era(request.demand)
         known = self._stuck.get(request)
-        if known is not None and known[0] == era:
-            return Decision(vm.id, None, None, *known[1:])
-        field = self._field(request, era)
-        mask, refused = _narrowed(self.snapshot, request, field.mask, BY_AMOUNT)
-        story = self._story(request, {**field.refused, **refused})
-        rows = mask.nonzero()[0]
-        if rows.size:
-            return self._placed(vm, request, rows, story)
-        reason = _why_nowhere(request, story["refused"], len(self.snapshot))
-        story["hosts"] = _nearest_misses(self.snapshot, request)
-        self._stuck[request] = era, reason, story
+        if known is None or known[0] != era:
+            field = self._field(request, era)
+            mask, refused = _narrowed(self.snapshot, request, field.mask, BY_AMOUNT)
+            story = self._story(request, {**field.refused, **refused})
+            rows = mask.nonzero()[0]
+            if rows.size:
+                return self._placed(vm, request, rows, story)
+            known = era, _why_nowhere(request, story["refused"], len(self.snapshot)), story
+            self._stuck[request] = known
+        _, reason, story = known
+        if not story["hosts"] and vm.user_template.get("SCHED_MESSAGE") != reason:
+            story["hosts"] = _nearest_misses(self.snapshot, request)  # dear, and only told anew
         return Decision(vm.id, None, None, reason, story)
 
     def decide_elsewhere(self, vm: Vm) -> Decision:
