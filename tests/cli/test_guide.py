@@ -80,7 +80,7 @@ def desk() -> Iterator[Desk]:
 
 
 def test_the_guide_has_examples() -> None:
-    assert len(blocks("sh")) >= 7 and len(blocks("python")) == 1
+    assert len(blocks("sh")) >= 7 and len(blocks("python")) == 2
 
 
 @pytest.mark.parametrize("number", range(len(blocks("sh"))))
@@ -91,12 +91,13 @@ def test_the_guides_commands_work(desk: Desk, number: int) -> None:
         assert "hello from one" in said
 
 
-def test_the_guides_program_works(desk: Desk) -> None:
-    [program] = blocks("python")
+@pytest.mark.parametrize(("number", "says"), [(0, r"[0-9.]+"), (1, r"\['[A-Z_]+'(, '[A-Z_]+')*\]")])
+def test_the_guides_programs_work(desk: Desk, number: int, says: str) -> None:
+    program = blocks("python")[number]
     url = (desk.data / "run" / "endpoint").read_text().strip()
-    secret = (desk.data / "one_auth").read_text().strip()
-    for written, here in (("http://127.0.0.1:2633/RPC2", url), ("oneadmin:PASSWORD", secret)):
+    password = (desk.data / "one_auth").read_text().strip().partition(":")[2]
+    for written, here in (("http://127.0.0.1:2633", url), ("PASSWORD", password)):
         assert program.count(written) == 1
         program = program.replace(written, here)
-    assert re.fullmatch(r"[0-9.]+", desk.run(sys.executable, "-c", program).strip())
+    assert re.fullmatch(says, desk.run(sys.executable, "-c", program).strip())
     assert desk.run("inn", "doctor").strip() == "nothing is wrong"

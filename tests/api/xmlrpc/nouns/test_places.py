@@ -11,7 +11,7 @@ from tests.api.xmlrpc.cloud import ALICE, Cloud, texts
 @pytest.mark.parametrize(
     ("name", "im", "vm", "says"),
     [
-        ("node", "xen", "kvm", "IM_MAD"),
+        ("node", "vmware", "kvm", "IM_MAD"),
         ("node", "kvm", "", "VM_MAD"),
         ("no de", "kvm", "kvm", "name"),
         ("", "kvm", "kvm", "name"),
