@@ -198,7 +198,7 @@ def restore_image(
     if datastore.type is not DatastoreType.IMAGE:
         raise invalid(f"Datastore {datastore_id} is no image datastore", datastore_id)
     if storage.in_pool(datastore):
-        text = "backups are restored to datastores of files; clone the image into it afterwards"
+        text = "backups are restored to datastores of files; export the image and import it there"
         raise invalid(f"Datastore {datastore_id} is a pool of Ceph's: {text}", datastore_id)
     if datastore.simulated != tx.world.datastores[image.datastore_id].simulated:
         raise invalid(f"Datastore {datastore_id} cannot hold disks of image {image_id}", image_id)
