@@ -23,6 +23,7 @@ from innkeeper.fleet.fleet import Connector
 from innkeeper.fleet.link import Link, OnEvent
 from innkeeper.lifecycle.messages import Event, Reply
 from innkeeper.model.errors import Refusal
+from innkeeper.model.nouns import HookRun
 from innkeeper.model.objects import Host
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import HostState
@@ -336,9 +337,11 @@ class Zone:
         self.check_alive()
 
     def idle(self) -> bool:
-        """No operation is open, nothing is on its way to a host, and a front end lives that says so."""
+        """No operation is open, nothing is on its way to a host, no hook runs, and a front end lives that says so."""
         front = self.front
-        return front is not None and not len(front.world.operations) and not front.fleet.busy
+        if front is None or len(front.world.operations) or front.fleet.busy:
+            return False
+        return all(run.ended for run in front.world.table(HookRun))
 
     def all_up(self) -> bool:
         """Every host that is not offline has answered."""
