@@ -172,7 +172,8 @@ def test_what_no_hypervisor_here_can_do_waits_and_says_why(zone: Zone, extra: st
     vm = zone.instantiate("never", extra)
     wait_for(lambda: zone.api.vm.info(vm).USER_TEMPLATE.get("SCHED_MESSAGE"), "a reason", 30)
     assert (
-        "whose hypervisors cannot run it" in (zone.api.vm.info(vm).USER_TEMPLATE["SCHED_MESSAGE"])
+        "whose hypervisors or CPUs cannot run it"
+        in (zone.api.vm.info(vm).USER_TEMPLATE["SCHED_MESSAGE"])
     )
     with pytest.raises(pyone.OneActionException, match=f"VM {vm} cannot run on host"):
         zone.api.vm.deploy(vm, zone.host, False, -1, "")

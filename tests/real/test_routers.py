@@ -87,9 +87,6 @@ def fetch(address: str) -> str | None:
         return None
 
 
-@pytest.mark.xfail(
-    reason="booted, it leases addresses; that a changed context turns its NAT on was not seen yet"
-)
 def test_a_guest_behind_a_router(zone: Zone, outside: str) -> None:
     one = zone.api
     inner = one.vn.allocate(
@@ -122,7 +119,8 @@ def test_a_guest_behind_a_router(zone: Zone, outside: str) -> None:
     wait_for(seen, "the guest has its lease by DHCP", 300)
     assert f"default via {gateway} " in (run(zone, guest, "ip route") or "")
     assert run(zone, guest, f"ping -c1 -W5 {gateway}")
-    web = f"wget -q -T 5 -O - http://{outside}:{PORT}/"
+    # Not busybox's wget: linked statically, it looks names up by loading libraries, and crashes.
+    web = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 {outside} {PORT}"
     assert run(zone, guest, web) is None  # the machine outside has no way back
     assert "hostname=behind" not in (fetch(floating) or "")  # the router's own page, at most
     one.vm.updateconf(
@@ -133,7 +131,7 @@ def test_a_guest_behind_a_router(zone: Zone, outside: str) -> None:
     )
     own = one.vm.info(made).TEMPLATE["NIC"][0]["IP"]
     said = wait_for(lambda: run(zone, guest, web), "the guest reaches the outside", 120)
-    assert said in (f"you are {own}", f"you are {floating}")
+    assert said.endswith((f"you are {own}", f"you are {floating}"))
     assert ANSWER in (run(zone, guest, "nslookup -type=a anything.example 2>&1") or "")
     wait_for(lambda: "hostname=behind" in (fetch(floating) or ""), "an address leads in", 60)
 
