@@ -15,13 +15,13 @@ from tests.real.zone import DONE, Zone, output_of, wait_for
 
 pytestmark = pytest.mark.real
 
-CYCLES, WARM_UP = int(os.environ.get("INN_CYCLES", "500")), 40
+CYCLES, WARM_UP = int(os.environ.get("INN_CYCLES", "150")), 40
 #: VMs that are on their way at a time: the engine works on all of them at once.
 AT_ONCE = 8
 #: Every so many a container; else a QEMU guest without anything to boot, whose firmware idles.
 CONTAINERS = 4
 #: KiB by which a process may be larger in the end: what allocators keep, and the records of VMs that are DONE.
-AGENT_MAY_GROW, FRONT_END_MAY_GROW = 8192, 24 * CYCLES
+AGENT_MAY_GROW, FRONT_END_MAY_GROW = 8192, 4096 + 24 * CYCLES
 
 _GUEST = 'CPU="0.01"\nMEMORY="{memory}"\n{more}\nNIC=[NETWORK_ID="{network}"]'
 _NETWORK = 'NAME="net-{number}"\nVN_MAD="bridge"\nBRIDGE="cyc{number}"\nAR=[TYPE="IP4",IP="10.200.{third}.10",SIZE="4"]'
