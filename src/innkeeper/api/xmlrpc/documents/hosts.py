@@ -4,16 +4,16 @@ from innkeeper.api.xmlrpc.documents import measures
 from innkeeper.api.xmlrpc.documents.cache import Form, Parts
 from innkeeper.api.xmlrpc.documents.elements import cdata, ids, text
 from innkeeper.api.xmlrpc.documents.view import View
-from innkeeper.model.objects import Host
+from innkeeper.model.objects import Cluster, Host
 from innkeeper.model.template import Template
 from innkeeper.placement.capacity import capacity
 
-#: CPU and memory in use, and the same that VMs may take in all.
-Share = tuple[int, int, int, int]
+#: CPU, memory and disk that VMs take.
+Taken = tuple[int, int, int]
 
 
 def host(
-    host: Host, cluster: str, share: Share, disk: int, vms: tuple[int, ...]
+    host: Host, cluster: Cluster | None, taken: Taken, vms: tuple[int, ...]
 ) -> tuple[str, str]:
     """Up to what MONITORING holds, and the end."""
     template = host.template.with_("ERROR", host.error) if host.error else host.template
@@ -22,8 +22,8 @@ def host(
         f"<HOST><ID>{host.id}</ID>{text('NAME', host.name)}"
         f"<STATE>{host.state:d}</STATE><PREV_STATE>{host.prev_state:d}</PREV_STATE>"
         f"{cdata('IM_MAD', host.im_mad)}{cdata('VM_MAD', host.vm_mad)}"
-        f"<CLUSTER_ID>{host.cluster_id}</CLUSTER_ID>{text('CLUSTER', cluster)}"
-        f"{_share(host, share, disk, len(vms))}{ids('VMS', vms)}{template.to_xml()}<MONITORING>",
+        f"<CLUSTER_ID>{host.cluster_id}</CLUSTER_ID>{text('CLUSTER', cluster.name if cluster else '')}"
+        f"{_share(host, cluster, taken, len(vms))}{ids('VMS', vms)}{template.to_xml()}<MONITORING>",
         "</MONITORING></HOST>",
     )
 
@@ -36,8 +36,9 @@ def _drift(host: Host) -> Template:
     return Template({"DRIFT": tuple(found)} if found else {})
 
 
-def _share(host: Host, share: Share, disk: int, vms: int) -> str:
-    cpu, memory, max_cpu, max_memory = share
+def _share(host: Host, cluster: Cluster | None, taken: Taken, vms: int) -> str:
+    cpu, memory, disk = taken
+    max_cpu, max_memory = capacity(host, cluster)
     return (
         f"<HOST_SHARE><MEM_USAGE>{memory}</MEM_USAGE><CPU_USAGE>{cpu}</CPU_USAGE>"
         f"<TOTAL_MEM>{host.total_memory}</TOTAL_MEM><TOTAL_CPU>{host.total_cpu}</TOTAL_CPU>"
@@ -56,9 +57,12 @@ def parts(view: View, record: Host) -> Parts:
     """The document of a host."""
     room = view.world.occupancy.of(record.id)
     cluster = view.world.clusters.get(record.cluster_id)
-    vms = tuple(room.vms)
-    share = (room.cpu, room.memory, *capacity(record, cluster))
-    uses = (cluster.name if cluster else "", share, room.disk, vms)
+    uses = (cluster, (room.cpu, room.memory, room.disk), tuple(room.vms))
     head, end = view.cache.parts(HOST, record, uses)
     sample = view.monitoring.latest(Host.KIND, record.id)
-    return head, measures.of_host(record.id, sample), end
+    if sample is None:
+        return head, end
+    measured = view.cache.measured(
+        HOST.name, record.id, sample.ts, lambda: measures.of_host(record.id, sample)
+    )
+    return head, measured, end
