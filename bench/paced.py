@@ -22,14 +22,13 @@ from load import SUCCESS, Answer, wire_request
 
 @dataclass(frozen=True)
 class Paced:
-    """`means` and `p95`: milliseconds by kind of call. `lag`: seconds from the last call's time to the last answer."""
+    """`means` and `p95`: milliseconds by kind of call."""
 
     offered: float
     answered: float
     means: dict[str, float]
     p95: dict[str, float]
     failures: dict[str, int]
-    lag: float
     received_bytes: int
 
 
@@ -109,7 +108,6 @@ class Mix:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             request = chance.choice(self.requests[kind])
             calls.append(asyncio.create_task(self.one(kind, request, due)))
-        sent = time.perf_counter()
         await asyncio.gather(*calls)
         ended = time.perf_counter()
         return Paced(
@@ -118,7 +116,6 @@ class Mix:
             means={kind: 1000 * sum(t) / len(t) for kind, t in self.times.items()},
             p95={kind: 1000 * sorted(t)[int(len(t) * 0.95)] for kind, t in self.times.items()},
             failures=dict(self.failures),
-            lag=ended - sent,
             received_bytes=self.received,
         )
 

@@ -21,7 +21,7 @@ from innkeeper.model.objects import LoginToken, User
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction, World
 
-from . import hashes, proofs
+from . import audit, hashes, proofs
 from .common import check_right
 from .throttle import Throttle
 
@@ -111,7 +111,16 @@ class Authenticator:
         self._nobody = ""
 
     async def caller(self, session: str) -> Caller:
-        """Who calls, or a refusal. A right session costs a hash of its text and a look-up."""
+        """Who calls, or a refusal; the audit log is told. A right session costs a hash and a look-up."""
+        call = audit.current()
+        if call is not None:
+            call.name = session.partition(":")[0]
+        caller = await self._caller(session)
+        if call is not None:
+            call.caller = caller
+        return caller
+
+    async def _caller(self, session: str) -> Caller:
         key = digest(session)
         known = self._sessions.get(key)
         if known is not None:

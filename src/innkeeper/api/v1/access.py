@@ -9,7 +9,6 @@ import msgspec
 
 from innkeeper.api.messages import HttpError, Request, Response
 from innkeeper.api.problems import CHALLENGE
-from innkeeper.commands import audit
 from innkeeper.commands.auth import Authenticator
 from innkeeper.model.permissions import Caller
 
@@ -18,15 +17,6 @@ _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 async def caller_of(request: Request, authenticator: Authenticator) -> Caller:
-    """The caller, or 401."""
-    caller = await _caller_of(request, authenticator)
-    call = audit.current()
-    if call is not None:
-        call.caller = caller
-    return caller
-
-
-async def _caller_of(request: Request, authenticator: Authenticator) -> Caller:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return await authenticator.bearer(secret.strip())
@@ -37,9 +27,6 @@ async def _caller_of(request: Request, authenticator: Authenticator) -> Caller:
     except (ValueError, binascii.Error):
         text = "HTTP Basic authentication, or a login token as Bearer, is expected"
         raise HttpError(401, text, headers=CHALLENGE) from None
-    call = audit.current()
-    if call is not None:
-        call.name = session.partition(":")[0]
     return await authenticator.caller(session)
 
 

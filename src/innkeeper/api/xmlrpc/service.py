@@ -84,11 +84,8 @@ class XmlRpc:
         call = audit.current()
         if call is not None:
             call.via, call.what, call.reads = "xmlrpc", method.name, method.name not in CHANGES
-            call.name = session.partition(":")[0]
             call.arguments = zip((param.name for param in method.params), params[1:], strict=False)
         caller = await self.desk.authenticator.caller(session)
-        if call is not None:
-            call.caller = caller
         if method.name in CHANGES and method.name != "one.zone.enable":
             zones.check_enabled(self.desk.world)
         return await method.work(self.desk, caller, *method.arguments(params[1:]))
