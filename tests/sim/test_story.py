@@ -17,7 +17,7 @@ from innkeeper.sim.loop import VirtualLoop, run
 from innkeeper.sim.story import Setting, Story, StoryFailed, line, tell
 from innkeeper.sim.zone import FrontEndDied, Zone
 
-COUNT = int(os.environ.get("INN_SEEDS", "250"))
+COUNT = int(os.environ.get("INN_SEEDS", "1000"))
 #: Seeds in one test: small enough that two workers end at about the same time.
 CHUNK = 20
 CHUNKS = [range(first, min(first + CHUNK, COUNT)) for first in range(0, COUNT, CHUNK)]

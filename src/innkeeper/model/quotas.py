@@ -29,6 +29,8 @@ MILLION: Final = 1_000_000
 
 _TAKEN: Final = ("CPU", "MEMORY", "PCI_DEV", "PCI_NIC", "VMS")
 RUNNING: Final = "RUNNING_"
+_TAKEN_AT_REST: Final = tuple((metric,) for metric in _TAKEN)
+_TAKEN_RUNNING: Final = tuple((metric, RUNNING + metric) for metric in _TAKEN)
 #: Kinds of quota, and what each of them limits.
 METRICS: Final = {
     "DATASTORE": ("IMAGES", "SIZE"),
@@ -80,12 +82,12 @@ def charges(record: Vm | Image | Network) -> Iterator[tuple[Key, int]]:
 def _of_vm(vm: Vm) -> Iterator[tuple[Key, int]]:
     if vm.state is VmState.DONE:
         return
-    taken = [*_capacity(vm), ("SYSTEM_DISK_SIZE", sum(_on_hosts(disk) for disk in vm.disks))]
-    place = vm.place
+    disks, place = vm.disks, vm.place
+    taken = [*_capacity(vm), ("SYSTEM_DISK_SIZE", sum(map(_on_hosts, disks)))]
     for which in ("",) if place is None else ("", f"%{place.cluster_id}"):
         for metric, amount in taken:
             yield ("VM", which, metric), amount
-    for disk in vm.disks:
+    for disk in disks:
         if "IMAGE_ID" in disk:
             yield ("IMAGE", disk["IMAGE_ID"], "RVMS"), 1
             if _target(disk) == "SELF":
@@ -95,14 +97,12 @@ def _of_vm(vm: Vm) -> Iterator[tuple[Key, int]]:
             yield ("NETWORK", nic["NETWORK_ID"], "LEASES"), 1
 
 
-def _capacity(vm: Vm) -> Iterator[tuple[str, int]]:
-    cards = sum(pci.get("TYPE") == "NIC" for pci in vm.template.vectors("PCI"))
-    devices = len(vm.template.vectors("PCI")) - cards
-    amounts = (round(vm.cpu * MILLION), vm.memory, devices, cards, 1)
-    for metric, amount in zip(_TAKEN, amounts, strict=True):
-        yield metric, amount
-        if runs(vm):
-            yield RUNNING + metric, amount
+def _capacity(vm: Vm) -> list[tuple[str, int]]:
+    devices = vm.template.vectors("PCI")
+    cards = sum(device.get("TYPE") == "NIC" for device in devices)
+    amounts = (round(vm.cpu * MILLION), vm.memory, len(devices) - cards, cards, 1)
+    named = zip(_TAKEN_RUNNING if runs(vm) else _TAKEN_AT_REST, amounts, strict=True)
+    return [(metric, amount) for metrics, amount in named for metric in metrics if amount]
 
 
 def _target(disk: Vector) -> str:
@@ -142,22 +142,25 @@ class Usage:
         self.touched: dict[tuple[Holder, Key], int] = {}
 
     def change(self, old: Vm | Image | Network | None, new: Vm | Image | Network | None) -> None:
-        if old is not None and new is not None and _same(old, new):
+        if old is not None and new is not None and (old.uid, old.gid) == (new.uid, new.gid):
+            if not _same(old, new):
+                self._add(new, _difference(_sums(old), _sums(new)))
             return
-        for record, sign in ((old, -1), (new, 1)):
-            if record is not None:
-                self._add(record, sign)
+        if old is not None:
+            self._add(old, _difference(_sums(old), {}))
+        if new is not None:
+            self._add(new, _sums(new))
 
-    def _add(self, record: Vm | Image | Network, sign: int) -> None:
-        holders = ("user", record.uid), ("group", record.gid)
-        for key, amount in charges(record):
-            for holder in holders if amount else ():
-                used = self._used.setdefault(holder, {})
+    def _add(self, record: Vm | Image | Network, amounts: dict[Key, int]) -> None:
+        for holder in (("user", record.uid), ("group", record.gid)):
+            used = self._used.setdefault(holder, {})
+            for key, amount in amounts.items():
                 before = used.get(key, 0)
                 self.touched.setdefault((holder, key), before)
-                used[key] = before + sign * amount
-                if not used[key]:
-                    del used[key]
+                if before + amount:
+                    used[key] = before + amount
+                else:
+                    used.pop(key, None)
 
     def of(self, holder: Holder) -> dict[Key, int]:
         """All that a user or group takes."""
@@ -168,10 +171,22 @@ class Usage:
         self.touched = {}
 
 
+def _sums(record: Vm | Image | Network) -> dict[Key, int]:
+    sums: dict[Key, int] = {}
+    for key, amount in charges(record):
+        if amount:
+            sums[key] = sums.get(key, 0) + amount
+    return sums
+
+
+def _difference(old: dict[Key, int], new: dict[Key, int]) -> dict[Key, int]:
+    differs = {key: amount - old.get(key, 0) for key, amount in new.items()}
+    differs |= {key: -amount for key, amount in old.items() if key not in new}
+    return {key: amount for key, amount in differs.items() if amount}
+
+
 def _same(old: Vm | Image | Network, new: Vm | Image | Network) -> bool:
     """Do two versions of an object take the same, at a glance?"""
-    if (old.uid, old.gid) != (new.uid, new.gid):
-        return False
     if isinstance(old, Vm) and isinstance(new, Vm):
         done = (old.state is VmState.DONE) == (new.state is VmState.DONE)
         places = old.history is new.history or _cluster(old) == _cluster(new)

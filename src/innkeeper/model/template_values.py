@@ -8,6 +8,7 @@ not a value.
 import functools
 import math
 import re
+from typing import Final
 
 Vector = dict[str, str]
 Value = str | Vector
@@ -84,18 +85,34 @@ def as_bool(text: str | None) -> bool:
 
 def as_int(text: str | None) -> int | None:
     """The whole text as a signed 64-bit integer; None when it is not one."""
-    if text is None or not _INTEGER.fullmatch(text):
+    return None if text is None or len(text) > SHORT else _int(text)
+
+
+def as_float(text: str | None) -> float | None:
+    """The whole text as a finite number; None when it is not one."""
+    if text is None:
+        return None
+    return _float(text) if len(text) <= SHORT else _read_float(text)
+
+
+def _read_int(text: str) -> int | None:
+    if not _INTEGER.fullmatch(text):
         return None
     value = int(text)
     return value if -_INT64 <= value < _INT64 else None
 
 
-def as_float(text: str | None) -> float | None:
-    """The whole text as a finite number; None when it is not one."""
-    if text is None or not _FLOAT.fullmatch(text):
+def _read_float(text: str) -> float | None:
+    if not _FLOAT.fullmatch(text):
         return None
     value = float(text)
     return value if math.isfinite(value) else None
+
+
+#: The same few short numbers are read again and again. Long texts are not kept.
+SHORT: Final = 20
+_int = functools.lru_cache(maxsize=4096)(_read_int)
+_float = functools.lru_cache(maxsize=4096)(_read_float)
 
 
 def number(value: float) -> str:

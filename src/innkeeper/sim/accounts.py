@@ -23,6 +23,8 @@ class Accounts:
 
     def vm(self, old: Vm | None, new: Vm) -> None:
         """Books a VM."""
+        if old is not None and _same(old, new):
+            return
         for vm, sign in ((old, -1), (new, 1)):
             for account, amount in _of(vm) if vm is not None else ():
                 taken = self._taken.get(account, 0.0)
@@ -38,6 +40,12 @@ class Accounts:
                 holder, number, kind, which, metric = account
                 yield f"{holder} {number} takes {now} {metric} of {kind} {which}, and may take {limit}"
         self._before.clear()
+
+
+def _same(old: Vm, new: Vm) -> bool:
+    """Can nothing have changed that is counted here?"""
+    live = (old.state is VmState.DONE) is (new.state is VmState.DONE)
+    return live and old.template is new.template and (old.uid, old.gid) == (new.uid, new.gid)
 
 
 def _of(vm: Vm) -> Iterator[tuple[Account, float]]:

@@ -34,7 +34,7 @@ from innkeeper.model.errors import Refusal
 from innkeeper.model.nouns import VRouter
 from innkeeper.model.objects import Host, Image, Record, Vm
 from innkeeper.model.permissions import Caller
-from innkeeper.model.states import VmState
+from innkeeper.model.states import ImageType, VmState
 from innkeeper.model.world import Table, Transaction
 
 from . import changers, companies, offices
@@ -244,7 +244,8 @@ class People:
             text += f"\nNIC=[NETWORK_ID={number}{own}]"
         if chance.random() < 0.5:
             image = self._any(self.zone.world.images)
-            if image is not None and (not image.persistent or chance.random() < 0.1):
+            fits = image is not None and image.type is not ImageType.BACKUP and not image.persistent
+            if image is not None and (fits or chance.random() < 0.1):
                 text += f"\nDISK=[IMAGE_ID={image.id}]"
         else:
             text += chance.choice(

@@ -35,6 +35,8 @@ from .zone import FrontEndDied, Zone
 LOOK_OVER = 340.0
 #: Share of the seconds in which VMs are asked for: people come in crowds.
 BURSTS = 0.2
+#: So many refusals in a crowd, and the others come back later.
+PATIENCE = 6
 #: Seconds within which a zone must come to rest in fine weather.
 LIMIT = 2 * 3600.0
 
@@ -148,11 +150,13 @@ class Story:
             await asyncio.sleep(1.0)
 
     async def _vms_wanted(self, due: int) -> int:
-        """VMs that are due, as far as they are to be had; returns how many were made."""
-        made = 0
-        for _ in range(due):
-            if self.zone.front is not None:
-                made += await self.people.create_vm()
+        """VMs that are due, until people give up for now; returns how many were made."""
+        made = refused = 0
+        while made < due and refused < PATIENCE and self.zone.front is not None:
+            if await self.people.create_vm():
+                made += 1
+            else:
+                refused += 1
         return made
 
     async def _things_wanted(self, number: int) -> None:
