@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from innkeeper.api.messages import HttpError, Request, Response, WebSocket
@@ -18,11 +18,19 @@ SOCKET: Final = "WebSocket"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`pattern` is a path; `{name}` stands for one segment of it, `{name...}` for all the rest."""
+    """`pattern` is a path; `{name}` stands for one segment of it, `{name...}` for all the rest.
+
+    The rest is for descriptions: the types of what the query says, of the body and of the answer (JSON, or the content
+    type of something else), and a sentence (else the handler's).
+    """
 
     verb: str
     pattern: str
     handler: Handler
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    answers: Any = "application/json"
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,7 @@ class SocketRoute:
 
     pattern: str
     handler: SocketHandler
+    query: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Table:
@@ -52,6 +61,13 @@ class Table:
         if verb in verbs:
             raise ValueError(f"two routes for {verb} {pattern}")
         verbs[verb] = route.handler
+
+    def routes(self) -> Iterator[tuple[str, str]]:
+        """All verbs and patterns."""
+        for path, verbs in self._fixed.items():
+            yield from ((verb, path) for verb in verbs)
+        for pattern, (_, _, verbs) in self._patterns.items():
+            yield from ((verb, pattern) for verb in verbs)
 
     def find(self, verb: str, path: str) -> tuple[Any, dict[str, str]]:
         """The handler and what the pattern's names stand for. HttpError 404, or 405 with `Allow`.

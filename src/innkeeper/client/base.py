@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from .shapes import EventPage, Outcome
+if TYPE_CHECKING:
+    from .shapes import EventPage, Outcome
 
 T = TypeVar("T")
 ROOT = "/api/v1"
+XML = "application/xml"
 #: Seconds of one request that waits.
 WAIT = 30
 
@@ -25,7 +27,10 @@ class Refused(Exception):
 
 
 class Transport(Protocol):
-    """Carries a request and brings the JSON answer. Raises what it likes when there is none."""
+    """Carries a request and brings the answer: JSON, or the text of an XML document where headers accept that.
+
+    Raises what it likes when there is none.
+    """
 
     def request(
         self, verb: str, path: str, query: Query, body: Any, headers: Mapping[str, str]
@@ -46,6 +51,17 @@ class Collection(Generic[T]):
         """One object."""
         found: T = self._request("GET", f"/{number}")
         return found
+
+    def document(self, number: int) -> str:
+        """OpenNebula's document of an object (XML)."""
+        return self._document(f"/{number}", {})
+
+    def documents(self, **query: int) -> str:
+        """OpenNebula's document of all that the caller may use; `filter`, `state`: as its API has them."""
+        return self._document("", query)
+
+    def _document(self, where: str, query: Query) -> str:
+        return text(self._transport, f"/{self.path}{where}", query)
 
     def _all(self, query: Query) -> Iterator[T]:
         following: str | None = None
@@ -74,6 +90,11 @@ class Collection(Generic[T]):
     ) -> Any:  # fmt: skip
         path = f"{ROOT}/{self.path}{where}"
         return self._transport.request(verb, path, query or {}, body, headers or {})
+
+
+def text(transport: Transport, path: str, query: Query) -> str:
+    """A document in XML."""
+    return str(transport.request("GET", f"{ROOT}{path}", query, None, {"Accept": XML}))
 
 
 class Events:

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from .base import Collection, Events, Transport
-from .shapes import AclRule, Attributes, BackupJob, Cluster, Datastore, Document, Group, Hook, Host, Image, Market, MarketApp, Network, Operation, Outcome, SecurityGroup, User, VRouter, Vdc, Vm, VmGroup, VmTemplate, VnTemplate, Webhook, Zone
+from .base import ROOT, Collection, Events, Transport, text
+
+if TYPE_CHECKING:
+    from .shapes import AclRule, Attributes, BackupJob, Cluster, Datastore, Document, Group, Hook, Host, Image, Market, MarketApp, Network, Operation, Outcome, SecurityGroup, User, VRouter, Vdc, Vm, VmGroup, VmTemplate, VnTemplate, Webhook, Zone
 
 
-class Vms(Collection[Vm]):
+class Vms(Collection["Vm"]):
     """Vms."""
 
     path = "vms"
@@ -229,7 +231,7 @@ class Vms(Collection[Vm]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
-class Hosts(Collection[Host]):
+class Hosts(Collection["Host"]):
     """Hosts."""
 
     path = "hosts"
@@ -263,7 +265,7 @@ class Hosts(Collection[Host]):
         return self._change("POST", f"/{which}/actions/offline", {}, key, etag)
 
 
-class Clusters(Collection[Cluster]):
+class Clusters(Collection["Cluster"]):
     """Clusters."""
 
     path = "clusters"
@@ -288,6 +290,10 @@ class Clusters(Collection[Cluster]):
         """Puts a host into a cluster."""
         return self._change("POST", f"/{which}/actions/add-host", {"host_id": host_id}, key, etag)
 
+    def remove_host(self, which: int, /, *, host_id: int, key: str = "", etag: str = "") -> Outcome[Cluster]:
+        """A host is always in one cluster: to take it out is to put it into the default one."""
+        return self._change("POST", f"/{which}/actions/remove-host", {"host_id": host_id}, key, etag)
+
     def add_datastore(self, which: int, /, *, datastore_id: int, key: str = "", etag: str = "") -> Outcome[Cluster]:
         """Adds a datastore or network to a cluster; one that is in it already stays."""
         return self._change("POST", f"/{which}/actions/add-datastore", {"datastore_id": datastore_id}, key, etag)
@@ -305,7 +311,7 @@ class Clusters(Collection[Cluster]):
         return self._change("POST", f"/{which}/actions/remove-network", {"network_id": network_id}, key, etag)
 
 
-class Images(Collection[Image]):
+class Images(Collection["Image"]):
     """Images."""
 
     path = "images"
@@ -343,7 +349,7 @@ class Images(Collection[Image]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
-class Datastores(Collection[Datastore]):
+class Datastores(Collection["Datastore"]):
     """Datastores."""
 
     path = "datastores"
@@ -365,7 +371,7 @@ class Datastores(Collection[Datastore]):
         return self._change("DELETE", f"/{which}", {}, key, etag)
 
 
-class Networks(Collection[Network]):
+class Networks(Collection["Network"]):
     """Networks."""
 
     path = "networks"
@@ -427,7 +433,7 @@ class Networks(Collection[Network]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
-class Templates(Collection[VmTemplate]):
+class Templates(Collection["VmTemplate"]):
     """Templates."""
 
     path = "templates"
@@ -465,7 +471,7 @@ class Templates(Collection[VmTemplate]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
-class SecurityGroups(Collection[SecurityGroup]):
+class SecurityGroups(Collection["SecurityGroup"]):
     """Security-groups."""
 
     path = "security-groups"
@@ -495,7 +501,7 @@ class SecurityGroups(Collection[SecurityGroup]):
         return self._change("POST", f"/{which}/actions/commit", {"only_outdated": only_outdated}, key, etag)
 
 
-class NetworkTemplates(Collection[VnTemplate]):
+class NetworkTemplates(Collection["VnTemplate"]):
     """Network-templates."""
 
     path = "network-templates"
@@ -533,7 +539,7 @@ class NetworkTemplates(Collection[VnTemplate]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
-class VmGroups(Collection[VmGroup]):
+class VmGroups(Collection["VmGroup"]):
     """Vm-groups."""
 
     path = "vm-groups"
@@ -575,7 +581,7 @@ class VmGroups(Collection[VmGroup]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
-class VirtualRouters(Collection[VRouter]):
+class VirtualRouters(Collection["VRouter"]):
     """Virtual-routers."""
 
     path = "virtual-routers"
@@ -617,7 +623,7 @@ class VirtualRouters(Collection[VRouter]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
-class Documents(Collection[Document]):
+class Documents(Collection["Document"]):
     """Documents."""
 
     path = "documents"
@@ -651,7 +657,7 @@ class Documents(Collection[Document]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
-class Hooks(Collection[Hook]):
+class Hooks(Collection["Hook"]):
     """Hooks."""
 
     path = "hooks"
@@ -676,8 +682,16 @@ class Hooks(Collection[Hook]):
         """Does an execution again, with what it was given then."""
         return self._change("POST", f"/{which}/actions/retry", {"execution": execution}, key, etag)
 
+    def lock(self, which: int, /, *, level: int | None = None, test: bool | None = None, key: str = "", etag: str = "") -> Outcome[Hook]:
+        """Locks an object; with `test` only refuses if it is locked."""
+        return self._change("POST", f"/{which}/actions/lock", {"level": level, "test": test}, key, etag)
 
-class BackupJobs(Collection[BackupJob]):
+    def unlock(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Hook]:
+        """Unlocks an object: its lock's owner may, and administrators."""
+        return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
+
+
+class BackupJobs(Collection["BackupJob"]):
     """Backup-jobs."""
 
     path = "backup-jobs"
@@ -731,7 +745,7 @@ class BackupJobs(Collection[BackupJob]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
-class Zones(Collection[Zone]):
+class Zones(Collection["Zone"]):
     """Zones."""
 
     path = "zones"
@@ -740,12 +754,32 @@ class Zones(Collection[Zone]):
         """Those that the caller may use, page by page."""
         return self._all({"name": name, "name_prefix": name_prefix, "state": state, "label": label, "limit": limit})
 
+    def create(self, *, template: str | Attributes, key: str = "") -> Outcome[Zone]:
+        """Other zones are made on the master of a federation only."""
+        return self._change("POST", "", {"template": template}, key)
+
     def update(self, which: int, /, *, name: str | None = None, template: str | Attributes | None = None, merge: bool | None = None, enabled: bool | None = None, key: str = "", etag: str = "") -> Outcome[Zone]:
         """Gives an object another name. Replaces or merges a zone's template; the ENDPOINT stays when nothing is said of it. Lets a zone take changes, or not: a disabled one can be looked at only."""
         return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "enabled": enabled}, key, etag)
 
+    def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Zone]:
+        """The own zone stays."""
+        return self._change("DELETE", f"/{which}", {}, key, etag)
 
-class Marketplaces(Collection[Market]):
+    def add_server(self, which: int, /, *, server: str, key: str = "", etag: str = "") -> Outcome[Zone]:
+        """Refused: this front end stands alone."""
+        return self._change("POST", f"/{which}/actions/add-server", {"server": server}, key, etag)
+
+    def delete_server(self, which: int, /, *, server: str, key: str = "", etag: str = "") -> Outcome[Zone]:
+        """Refused: this front end stands alone."""
+        return self._change("POST", f"/{which}/actions/delete-server", {"server": server}, key, etag)
+
+    def reset_server(self, which: int, /, *, server: str, key: str = "", etag: str = "") -> Outcome[Zone]:
+        """Refused: this front end stands alone."""
+        return self._change("POST", f"/{which}/actions/reset-server", {"server": server}, key, etag)
+
+
+class Marketplaces(Collection["Market"]):
     """Marketplaces."""
 
     path = "marketplaces"
@@ -767,7 +801,7 @@ class Marketplaces(Collection[Market]):
         return self._change("DELETE", f"/{which}", {}, key, etag)
 
 
-class MarketplaceApps(Collection[MarketApp]):
+class MarketplaceApps(Collection["MarketApp"]):
     """Marketplace-apps."""
 
     path = "marketplace-apps"
@@ -797,7 +831,7 @@ class MarketplaceApps(Collection[MarketApp]):
         return self._change("POST", f"/{which}/actions/unlock", {}, key, etag)
 
 
-class Users(Collection[User]):
+class Users(Collection["User"]):
     """Users."""
 
     path = "users"
@@ -843,7 +877,7 @@ class Users(Collection[User]):
         return self._change("POST", f"/{which}/actions/set-quota", {"template": template}, key, etag)
 
 
-class Groups(Collection[Group]):
+class Groups(Collection["Group"]):
     """Groups."""
 
     path = "groups"
@@ -876,8 +910,12 @@ class Groups(Collection[Group]):
         """Sets limits of a group."""
         return self._change("POST", f"/{which}/actions/set-quota", {"template": template}, key, etag)
 
+    def set_vlan_rules(self, which: int, /, *, template: str | Attributes, key: str = "", etag: str = "") -> Outcome[Group]:
+        """Puts RULE vectors in place of a group's rules."""
+        return self._change("POST", f"/{which}/actions/set-vlan-rules", {"template": template}, key, etag)
 
-class Vdcs(Collection[Vdc]):
+
+class Vdcs(Collection["Vdc"]):
     """Vdcs."""
 
     path = "vdcs"
@@ -939,7 +977,7 @@ class Vdcs(Collection[Vdc]):
         return self._change("POST", f"/{which}/actions/remove-network", {"zone": zone, "network_id": network_id}, key, etag)
 
 
-class Acl(Collection[AclRule]):
+class Acl(Collection["AclRule"]):
     """Acl."""
 
     path = "acl"
@@ -957,7 +995,7 @@ class Acl(Collection[AclRule]):
         return self._change("DELETE", f"/{which}", {}, key, etag)
 
 
-class Webhooks(Collection[Webhook]):
+class Webhooks(Collection["Webhook"]):
     """Webhooks."""
 
     path = "webhooks"
@@ -979,7 +1017,7 @@ class Webhooks(Collection[Webhook]):
         return self._change("DELETE", f"/{which}", {}, key, etag)
 
 
-class Operations(Collection[Operation]):
+class Operations(Collection["Operation"]):
     """Operations."""
 
     path = "operations"
@@ -996,6 +1034,61 @@ class Operations(Collection[Operation]):
     def cancel(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Operation]:
         """Gives an operation up: what was done is undone, if it still can be."""
         return self._change("DELETE", f"/{which}", {}, key, etag)
+
+
+class Reports:
+    """Documents in XML that are of no single kind, and the limits of those who have none of their own."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def accounting(self, *, filter: int | None = None, since: int | None = None, until: int | None = None) -> str:
+        """Stays of VMs on hosts between two times (-1: open)."""
+        return text(self._transport, "/vms/accounting", {"filter": filter, "since": since, "until": until})
+
+    def showback(self, *, filter: int | None = None, first_month: int | None = None, first_year: int | None = None, last_month: int | None = None, last_year: int | None = None) -> str:
+        """What VMs cost, month by month (-1: open)."""
+        return text(self._transport, "/vms/showback", {"filter": filter, "first_month": first_month, "first_year": first_year, "last_month": last_month, "last_year": last_year})
+
+    def monitoring_of_vms(self, *, filter: int | None = None, seconds: int | None = None) -> str:
+        """Samples of VMs: all (-1), the last ones (0), those of the last seconds."""
+        return text(self._transport, "/vms/monitoring", {"filter": filter, "seconds": seconds})
+
+    def monitoring_of_vm(self, which: int, /) -> str:
+        """All samples of a VM."""
+        return text(self._transport, f"/vms/{which}/monitoring", {})
+
+    def monitoring_of_hosts(self, *, seconds: int | None = None) -> str:
+        """Samples of all hosts: all (-1), the last ones (0), those of the last seconds."""
+        return text(self._transport, "/hosts/monitoring", {"seconds": seconds})
+
+    def monitoring_of_host(self, which: int, /) -> str:
+        """All samples of a host."""
+        return text(self._transport, f"/hosts/{which}/monitoring", {})
+
+    def hook_log(self, *, min_ts: int | None = None, max_ts: int | None = None, hook: int | None = None, rc: int | None = None) -> str:
+        """Executions: since and until a time (-1: any), of a hook (-1: all), failed (-1), well (1) or all (0)."""
+        return text(self._transport, "/hooks/log", {"min_ts": min_ts, "max_ts": max_ts, "hook": hook, "rc": rc})
+
+    def quotas_of_users(self) -> str:
+        """The default quotas of users."""
+        return text(self._transport, "/quotas/user", {})
+
+    def quotas_of_groups(self) -> str:
+        """The default quotas of groups."""
+        return text(self._transport, "/quotas/group", {})
+
+    def raft_status(self) -> str:
+        """How this front end stands among others: alone."""
+        return text(self._transport, "/zones/raft", {})
+
+    def configuration(self) -> str:
+        """The configuration."""
+        return text(self._transport, "/configuration", {})
+
+    def limit(self, holder: Literal["user", "group"], *, template: str | Attributes) -> None:
+        """Sets the limits of all users, or groups, that have none of their own."""
+        self._transport.request("PUT", f"{ROOT}/quotas/{holder}", {}, {"template": template}, {})
 
 
 class Api:
@@ -1026,3 +1119,4 @@ class Api:
         self.webhooks = Webhooks(transport)
         self.operations = Operations(transport)
         self.events = Events(transport)
+        self.reports = Reports(transport)

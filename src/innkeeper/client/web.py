@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import http.client
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from .base import Query, Refused
+from .base import XML, Query, Refused
 from .resources import Api
 
 
@@ -17,6 +15,8 @@ class Web:
     """A front end at `http(s)://HOST:PORT`, as one user sees it. Raises Refused, and OSError when nobody answers."""
 
     def __init__(self, url: str, user: str, secret: str, timeout: float = 60.0) -> None:
+        import http.client  # costs more than all the rest, and not everybody needs it
+
         where = urlsplit(url)
         if where.scheme not in ("http", "https") or not where.hostname:
             raise ValueError(f"url must be like http://HOST:PORT, not {url!r}")
@@ -29,13 +29,15 @@ class Web:
         self, verb: str, path: str, query: Query, body: Any, headers: Mapping[str, str]
     ) -> Any:
         """One exchange."""
+        import json
+
         sent = None if body is None else json.dumps(body).encode()
         self._connection.request(verb, path + question(query), sent, {**self._headers, **headers})
         response = self._connection.getresponse()
-        found = json.loads(response.read() or b"{}")
+        answer = response.read()
         if response.status >= 400:
-            raise Refused(response.status, found)
-        return found
+            raise Refused(response.status, json.loads(answer or b"{}"))
+        return answer.decode() if headers.get("Accept") == XML else json.loads(answer or b"{}")
 
     def close(self) -> None:
         """Gives the connection up."""

@@ -21,6 +21,8 @@ from .common import (
     update,
 )
 
+_DEFAULT_CLUSTER = 0
+
 
 def allocate(
     tx: Transaction, caller: Caller, name: str, im_mad: str, vm_mad: str, cluster_id: int
@@ -114,4 +116,11 @@ def move(tx: Transaction, caller: Caller, cluster_id: int, host_id: int) -> int:
         _take_along(tx, host.id, cluster.id)
         tx.log(host, "cluster", was=host.cluster_id, now=cluster.id, by=caller.uid)
         tx.wake = True
+    return cluster_id
+
+
+def take_out(tx: Transaction, caller: Caller, cluster_id: int, host_id: int) -> int:
+    """A host is always in one cluster: to take it out is to put it into the default one."""
+    tx.world.clusters[cluster_id]
+    move(tx, caller, _DEFAULT_CLUSTER, host_id)
     return cluster_id

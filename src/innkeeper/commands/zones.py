@@ -59,7 +59,7 @@ def check_enabled(world: World) -> None:
         raise invalid("zone disabled")
 
 
-def change_server(tx: Transaction, caller: Caller, zone_id: int, *_: object) -> int:
+def change_server(tx: Transaction, caller: Caller, zone_id: int, server: str) -> int:
     """Front ends follow each other by way of their database: there are no servers to add, delete or reset."""
     need(tx.world, Zone, zone_id, caller, Right.ADMIN)
     raise wrong_state(f"Zone {zone_id} has no servers: {ALONE}", zone_id)

@@ -233,15 +233,16 @@ class FrontEnd:
         backups = Backups(self.core, self.authenticator, self.contents)
         redirects = self._redirects()
         waiting = Waiting()
-        desk = Desk(self.core, self.authenticator, self.rpc.desk.settings, waiting)
+        desk = Desk(self.rpc.desk, waiting)
         rest = Rest(desk, self.rpc.latencies)
         events = Events(self.core, self.authenticator, waiting)
         profiles = Profiles(self.core, self.authenticator)
         parts = (
-            rest, events, endpoints, consoles, commands, redirects, contents, backups, profiles,
+            events, endpoints, consoles, commands, redirects, contents, backups, profiles,
             health, Pages(),
         )  # fmt: skip
-        routes = [route for part in parts for route in part.routes()]
+        rest.described = [route for part in parts for route in part.routes()]
+        routes = [*rest.routes(), *rest.described]
         return Application(self.rpc, routes, refused=self.core.refused)
 
     def _redirects(self) -> Redirects:

@@ -29,6 +29,7 @@ class Watched(Door):
         super().__init__()
         self.waiting = Waiting()
         self.events = Events(self.core, self.rpc.desk.authenticator, self.waiting)
+        self.rest.described = [*self.events.routes()]
         self.app = Application(None, [*self.rest.routes(), *self.events.routes()])
 
     def seen(self, query: str = "", session: str = ADMIN) -> list[tuple[str, int, str]]:

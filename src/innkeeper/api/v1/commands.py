@@ -35,7 +35,7 @@ class Commands:
 
     def routes(self) -> list[Route]:
         """Where it is."""
-        return [Route("POST", "/api/v1/vms/{vm}/exec", self.execute)]
+        return [Route("POST", "/api/v1/vms/{vm}/exec", self.execute, body=Command)]
 
     async def execute(self, request: Request) -> Response:
         """Runs a command in the guest, with all that its agent may do."""

@@ -81,10 +81,10 @@ class Consoles:
     def routes(self) -> list[Route | SocketRoute]:
         """Where they are."""
         return [
-            Route("POST", "/api/v1/vms/{vm}/console-token", self.grant),
-            Route("GET", "/api/v1/vms/{vm}/screenshot", self.screenshot),
-            SocketRoute("/api/v1/vms/{vm}/console", self.by_login),
-            SocketRoute("/api/v1/console", self.by_token),
+            Route("POST", "/api/v1/vms/{vm}/console-token", self.grant, {"kind": str}),
+            Route("GET", "/api/v1/vms/{vm}/screenshot", self.screenshot, answers="image/png"),
+            SocketRoute("/api/v1/vms/{vm}/console", self.by_login, {"kind": str}),
+            SocketRoute("/api/v1/console", self.by_token, {"token": str}),
         ]
 
     async def _vm(self, request: Request) -> tuple[Caller, Vm]:

@@ -2,8 +2,10 @@
 
 import msgspec
 
+from innkeeper import __version__
 from innkeeper.api.messages import HttpError, Request, Response
 from innkeeper.api.routing import Route
+from innkeeper.api.xmlrpc.nouns import system
 from innkeeper.commands import acl, doctor
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import need
@@ -31,11 +33,12 @@ class Endpoints:
         """Where they are."""
         return [
             Route("GET", "/api/v1/vms/{vm}/why", self.why),
-            Route("GET", "/api/v1/vms/{vm}/log", self.log),
+            Route("GET", "/api/v1/vms/{vm}/log", self.log, {"which": str, "offset": int}),
             Route("GET", "/api/v1/vms/{vm}/story", self.story),
-            Route("GET", "/api/v1/acl/why", self.may),
+            Route("GET", "/api/v1/acl/why", self.may, {"user": str, "right": str, "object": str}),
+            Route("GET", "/api/v1/version", self.version),
             Route("GET", "/api/v1/doctor", self.examine),
-            Route("GET", "/api/v1/audit", self.audit),
+            Route("GET", "/api/v1/audit", self.audit, {"after": int, "limit": int}),
         ]
 
     async def _vm(self, request: Request, right: Right) -> Vm:
@@ -91,6 +94,11 @@ class Endpoints:
         findings = doctor.examine(self.core.world, self.core.clock.time())
         await self.core.settled()
         return answer({"ok": not findings, "findings": findings})
+
+    async def version(self, request: Request) -> Response:
+        """The release of this front end, and that of OpenNebula whose API it keeps."""
+        await caller_of(request, self.authenticator)
+        return answer({"innkeeper": __version__, "opennebula": system.VERSION})
 
     async def audit(self, request: Request) -> Response:
         """The audit log from a line on, as it is stored: `rows`, and the number of the `last` one there is."""

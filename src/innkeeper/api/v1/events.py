@@ -22,6 +22,26 @@ from .waiting import LONGEST_WAIT, Waiting
 
 #: Seconds after which a quiet stream says where it is, and whether its caller is still welcome is looked at again.
 KEEP_ALIVE = 15.0
+_QUERY = {"after": int, "limit": int, "wait": int, "kind": str, "id": int, "follow": int}
+
+
+class Happened(msgspec.Struct):
+    """One line of the event log."""
+
+    seq: int
+    at: float
+    kind: str
+    id: int
+    what: str
+    detail: dict[str, Any]
+
+
+class EventPage(msgspec.Struct):
+    """Events, where to go on, and whether the log no longer has some that came before them."""
+
+    events: list[Happened]
+    next: int
+    pruned: bool
 
 
 class Events:
@@ -34,7 +54,7 @@ class Events:
 
     def routes(self) -> list[Route]:
         """Where it is."""
-        return [Route("GET", "/api/v1/events", self.events)]
+        return [Route("GET", "/api/v1/events", self.events, _QUERY, answers=EventPage)]
 
     async def events(self, request: Request) -> Response:
         """The event log from a number on: a page, or a stream that goes on."""

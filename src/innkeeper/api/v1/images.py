@@ -23,6 +23,7 @@ from .ports import Content, Contents, ContentUnavailable, NoRoom
 OUTGOING = ("raw", "qcow2", "vmdk", "vmdk-stream", "vdi", "vhdx", "vpc")
 #: Seconds that a client may be silent in the middle of an upload.
 SILENCE = 60.0
+_BYTES = "application/octet-stream"
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
 
@@ -38,8 +39,20 @@ class ImageContents:
     def routes(self) -> list[Route]:
         """Where they are."""
         return [
-            Route("GET", "/api/v1/images/{image}/content", self.download),
-            Route("POST", "/api/v1/images/upload", self.upload),
+            Route(
+                "GET",
+                "/api/v1/images/{image}/content",
+                self.download,
+                {"format": str},
+                answers=_BYTES,
+            ),
+            Route(
+                "POST",
+                "/api/v1/images/upload",
+                self.upload,
+                {"template": str, "datastore": int},
+                _BYTES,
+            ),
         ]
 
     async def download(self, request: Request) -> Response:
@@ -51,7 +64,7 @@ class ImageContents:
             listed = ", ".join(OUTGOING)
             raise HttpError(400, f"format must be one of {listed}, not {wanted[:40]!r}")
         if request.verb == "HEAD" and wanted != (image.format or "raw"):
-            return Response(content_type="application/octet-stream")
+            return Response(content_type=_BYTES)
         return await self._opened(request, image, wanted)
 
     async def _opened(self, request: Request, image: Image, wanted: str) -> Response:
@@ -126,7 +139,7 @@ def _digest(header: str | None) -> bytes | None:
 
 def _ranged(request: Request, content: Content, own: Headers) -> Response:
     """The whole, or the part that the client lacks."""
-    kind, size = "application/octet-stream", content.size
+    kind, size = _BYTES, content.size
     asked = _RANGE.fullmatch(request.headers.get("range", ""))
     condition = request.headers.get("if-range", content.etag)
     if asked is None or condition != content.etag or not (asked[1] or asked[2]):

@@ -31,10 +31,17 @@ class Profiles:
         """Where they are."""
         return [
             Route("GET", "/api/v1/hosts/{host}/profile", self.of_host),
-            Route("POST", "/api/v1/hosts/{host}/profile", self.declare_host),
+            Route(
+                "POST", "/api/v1/hosts/{host}/profile", self.declare_host, body="application/json"
+            ),
             Route("POST", "/api/v1/hosts/{host}/repair", self.repair),
             Route("GET", "/api/v1/clusters/{cluster}/profile", self.of_cluster),
-            Route("POST", "/api/v1/clusters/{cluster}/profile", self.declare_cluster),
+            Route(
+                "POST",
+                "/api/v1/clusters/{cluster}/profile",
+                self.declare_cluster,
+                body="application/json",
+            ),
         ]
 
     async def of_host(self, request: Request) -> Response:

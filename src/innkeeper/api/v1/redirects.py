@@ -37,7 +37,7 @@ class Redirects:
         """Where they are."""
         return [
             Route("GET", "/api/v1/vms/{vm}/redirects", self.all),
-            Route("POST", "/api/v1/vms/{vm}/redirects", self.add),
+            Route("POST", "/api/v1/vms/{vm}/redirects", self.add, body=Wish),
             Route("DELETE", "/api/v1/vms/{vm}/redirects/{redirect}", self.remove),
         ]
 

@@ -1,13 +1,12 @@
 """What hooks are given: the document of an object, and that of a call (spec: xml-documents.md section 7.2)."""
 
 from collections.abc import Sequence
-from xml.sax.saxutils import unescape
 
 from innkeeper.api.xmlrpc.documents import hosts, images, networks, vms
 from innkeeper.api.xmlrpc.documents.elements import cdata
 from innkeeper.api.xmlrpc.documents.view import View
 from innkeeper.api.xmlrpc.methods import Answer, Method
-from innkeeper.api.xmlrpc.wire import Raw, XmlRpcValue
+from innkeeper.api.xmlrpc.wire import Raw, XmlRpcValue, plain
 from innkeeper.model.objects import Host, Image, Network, Record, Vm
 from innkeeper.model.permissions import SYSTEM
 
@@ -30,7 +29,7 @@ def body(view: View, record: Record) -> str:
         case _:
             parts = ()
     # The parts are escaped for an answer: what a client would read is the document.
-    return unescape(b"".join(parts).decode(), {"&#13;": "\r"})
+    return plain(b"".join(parts)).decode()
 
 
 def call(method: Method, params: Sequence[XmlRpcValue], answer: Answer) -> str:

@@ -10,8 +10,9 @@ server writes it and its clients read it.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from math import isfinite
 from typing import Any, Final
 
@@ -81,6 +82,12 @@ def escape(text: str | bytes) -> bytes:
     data = data.translate(_WITHOUT_FORBIDDEN)
     data = data.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b"\r", b"&#13;")
     return data.replace(b"]]>", b"]]&gt;")
+
+
+def plain(escaped: bytes) -> bytes:
+    """What was escaped, as it was."""
+    data = escaped.replace(b"]]&gt;", b"]]>").replace(b"&#13;", b"\r").replace(b"&lt;", b"<")
+    return data.replace(b"&amp;", b"&")
 
 
 def _clean_utf8(text: str) -> bytes:
@@ -163,14 +170,19 @@ def success(value: bool | int | str | bytes | Raw) -> bytes:
 
 async def stream(text: Raw, chunk: int = CHUNK) -> AsyncIterator[bytes]:
     """`success(text)` in pieces of about `chunk` bytes, for strings too long to be held twice."""
-    pending, size = [_STRING_HEAD], 0
-    for part in text.parts:
+    for piece in gathered(chain((_STRING_HEAD,), text.parts, (_STRING_TAIL,)), chunk):
+        yield piece
+
+
+def gathered(parts: Iterable[bytes], chunk: int = CHUNK) -> Iterator[bytes]:
+    """The same bytes in pieces of about `chunk`."""
+    pending, size = [], 0
+    for part in parts:
         pending.append(part)
         size += len(part)
         if size >= chunk:
             yield b"".join(pending)
             pending, size = [], 0
-    pending.append(_STRING_TAIL)
     yield b"".join(pending)
 
 

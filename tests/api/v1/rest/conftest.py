@@ -30,9 +30,7 @@ class Door(Cloud):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rest = Rest(
-            Desk(self.core, self.rpc.desk.authenticator, self.rpc.desk.settings), self.rpc.latencies
-        )
+        self.rest = Rest(Desk(self.rpc.desk), self.rpc.latencies)
         self.app = Application(None, self.rest.routes())
 
     def raw(

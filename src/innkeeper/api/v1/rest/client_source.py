@@ -11,10 +11,12 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 
 import msgspec
 
+from innkeeper.api.v1.events import EventPage
+from innkeeper.api.xmlrpc.nouns import METHODS
 from innkeeper.model import states
 
+from .documents import REPORTS, query_of
 from .listing import filters
-from .openapi import EventPage
 from .requests import Field
 from .resources import RESOURCES
 from .shapes import Attributes, Shown
@@ -120,11 +122,16 @@ def resources() -> str:
         "from __future__ import annotations",
         "",
         "from collections.abc import Iterator",
-        "from typing import Literal",
+        "from typing import TYPE_CHECKING, Literal",
         "",
-        "from .base import Collection, Events, Transport",
-        f"from .shapes import {', '.join(names)}",
+        "from .base import ROOT, Collection, Events, Transport, text",
+        "",
+        "if TYPE_CHECKING:",
+        f"    from .shapes import {', '.join(names)}",
         *made,
+        "",
+        "",
+        *_reports(),
         "",
         "",
         "class Api:",
@@ -133,8 +140,32 @@ def resources() -> str:
         "    def __init__(self, transport: Transport) -> None:",
         *(f"        self.{_attribute(r)} = {_title(r)}(transport)" for r in RESOURCES),
         "        self.events = Events(transport)",
+        "        self.reports = Reports(transport)",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _reports() -> Iterator[str]:
+    yield "class Reports:"
+    yield '    """Documents in XML that are of no single kind, and the limits of those who have none of their own."""'
+    yield from (
+        "",
+        "    def __init__(self, transport: Transport) -> None:",
+        "        self._transport = transport",
+    )
+    for name, (path, method) in REPORTS.items():
+        found = METHODS[method]
+        query = query_of(found)
+        where = f'f"{path.format(id="{which}")}"' if "{" in path else f'"{path}"'
+        call = f"text(self._transport, {where}, {_dictionary(list(query))})"
+        asked: list[tuple[str, Any, bool | None]] = [
+            (each, kind, False) for each, kind in query.items()
+        ]
+        yield from _method(name, asked, "str", found.help, call, number="{" in path)
+    yield ""
+    yield '    def limit(self, holder: Literal["user", "group"], *, template: str | Attributes) -> None:'
+    yield '        """Sets the limits of all users, or groups, that have none of their own."""'
+    yield '        self._transport.request("PUT", f"{ROOT}/quotas/{holder}", {}, {"template": template}, {})'
 
 
 def _attribute(resource: Resource) -> str:
@@ -147,7 +178,7 @@ def _title(resource: Resource) -> str:
 
 def _collection(resource: Resource) -> Iterator[str]:
     title = resource.title
-    yield from ("", "", f"class {_title(resource)}(Collection[{title}]):")
+    yield from ("", "", f'class {_title(resource)}(Collection["{title}"]):')
     yield f'    """{resource.path.capitalize()}."""'
     yield ""
     yield f'    path = "{resource.path}"'
@@ -218,11 +249,13 @@ def _method(
     """`True`: must be said, `False`: may be, `None`: is empty unless it is said."""
     ends = {True: "", False: " | None = None", None: ' = ""'}
     said = [f"{name}: {spelled(kind)}{ends[must]}" for name, kind, must in parameters]
-    signature = ", ".join(["self", *(["which: int", "/"] if number else []), "*", *said])
+    signature = ", ".join(
+        ["self", *(["which: int", "/"] if number else []), *(["*"] if said else []), *said]
+    )
     yield ""
     yield f"    def {name}({signature}) -> {returns}:"
     yield f'        """{text}"""'
-    if returns.startswith(("Outcome", "Iterator")):
+    if returns.startswith(("Outcome", "Iterator", "str")):
         yield f"        return {call}"
     else:
         yield f"        found: {returns} = {call}"

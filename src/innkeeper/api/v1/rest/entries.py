@@ -46,9 +46,9 @@ def resource(
     said = {*without, *(each.name for each in own)}
     changes = [each for each in _changes(kind) if each.name not in said]
     by_place = sorted((*changes, *own), key=lambda each: _LAST.get(each.name, 0))
-    locking = _lock(kind) if issubclass(kind, Lockable) else ()
+    also = locking(kind) if issubclass(kind, Lockable) else ()
     gone = delete or action("delete", common.delete, given={"kind": kind})
-    return Resource(path, kind, create, tuple(by_place), gone, (*actions, *locking), **more)
+    return Resource(path, kind, create, tuple(by_place), gone, (*actions, *also), **more)
 
 
 #: What may take the caller's rights away comes last.
@@ -82,7 +82,8 @@ def bits(permissions: str) -> tuple[int, ...]:
     return tuple(int(bit) for bit in f"{int(permissions, 8):09b}")
 
 
-def _lock(kind: type[Record]) -> tuple[Action, ...]:
+def locking(kind: type[Record]) -> tuple[Action, ...]:
+    """What can be asked of objects that have locks."""
     return (
         action("lock", locks.lock, given={"kind": kind}, defaults={"level": 1, "test": False}),
         action("unlock", locks.unlock, given={"kind": kind}),

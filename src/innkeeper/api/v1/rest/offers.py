@@ -8,8 +8,8 @@ from innkeeper.model.nouns import Hook
 from innkeeper.model.permissions import Right
 
 from . import views
-from .entries import action, creation, resource
-from .table import Resource
+from .entries import action, creation, locking, resource
+from .table import Action, Resource
 
 #: Hooks may be on methods of XML-RPC that change something.
 _CALLS = {"calls": CHANGES}
@@ -20,7 +20,7 @@ HOOKS = resource(
     creation(hooks.allocate, given=_CALLS),
     action("update", hooks.update, given=_CALLS),
     delete=action("delete", hooks.delete),
-    actions=(action("retry", hooks.retry, names={"run_id": "execution"}),),
+    actions=(action("retry", hooks.retry, names={"run_id": "execution"}), *locking(Hook)),
     extra={
         "executions": (
             list[int],
@@ -45,9 +45,16 @@ BACKUP_JOBS = resource(
     ),
 )  # fmt: skip
 
-#: Zones are not made here, and the own one stays.
+
+def _refused(name: str) -> Action:
+    return action(name, zones.change_server, help="Refused: this front end stands alone.")
+
+
+#: Zones are not made here, the own one stays, and has no servers: who asks for that is told so.
 ZONES = Resource(
     "zones", Zone,
+    creation(zones.allocate), delete=action("delete", zones.delete),
+    actions=tuple(map(_refused, ("add-server", "delete-server", "reset-server"))),
     changes=(
         action("rename", common.rename, given={"kind": Zone, "right": Right.MANAGE}),
         action("update", zones.update),

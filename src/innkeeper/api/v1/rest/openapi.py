@@ -1,12 +1,15 @@
 """The description of the API (OpenAPI 3.1), made of the table of resources and of nothing else."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from innkeeper import __version__
+from innkeeper.api.routing import Route, SocketRoute
 
+from .documents import method_of
 from .listing import filters
 from .shapes import structure
 from .table import ROOT, Action, Resource
@@ -90,57 +93,68 @@ def page(resource: Resource) -> type[msgspec.Struct]:
     )
 
 
-class Happened(msgspec.Struct):
-    """One line of the event log."""
-
-    seq: int
-    at: float
-    kind: str
-    id: int
-    what: str
-    detail: dict[str, Any]
+#: A word of a path.
+_WORD: Final = r"\w[\w.-]*"
 
 
-class EventPage(msgspec.Struct):
-    """Events, where to go on, and whether the log no longer has some that came before them."""
-
-    events: list[Happened]
-    next: int
-    pruned: bool
+def _verb(route: Route | SocketRoute) -> str:
+    return route.verb.lower() if isinstance(route, Route) else "open"
 
 
-def _events() -> dict[str, Any]:
-    """The event log, which is no resource of the table: it only grows."""
-    query = {"after": int, "limit": int, "wait": int, "kind": str, "id": int}
-    stream = {
-        "schema": {
-            "type": "string",
-            "description": "Server-sent events; Last-Event-ID takes a stream up.",
-        }
-    }
+def _described(route: Route | SocketRoute) -> dict[str, Any]:
+    """A route that is written by hand. A WebSocket is opened by a GET."""
+    path = route.pattern.removeprefix(ROOT).strip("/")
+    names = re.findall(r"{(\w+)", path)
+    tag = path.partition("/")[0]
+    said: dict[str, Any] = {
+        "operationId": f"{tag}.{_verb(route)}.{'.'.join(re.findall(_WORD, path)[1:])}".rstrip("."), "tags": [tag],
+        "parameters": [*map(_place, names), *(_query(name, kind) for name, kind in route.query.items())],
+    }  # fmt: skip
+    refused = {"default": {"$ref": "#/components/responses/Refused"}}
+    if isinstance(route, SocketRoute):
+        done = {"101": {"description": "A WebSocket."}}
+        return {"get": {**said, "summary": _first(route.handler), "responses": {**done, **refused}}}
+    if route.body is not None:
+        said["requestBody"] = {"content": _taken(route.body)}
+    answered = {"description": "Done.", "content": _taken(route.answers)}
     return {
-        "get": {
-            "operationId": "events.page", "tags": ["events"],
-            "summary": "What happened after a number, to what the caller may use; text/event-stream goes on.",
-            "parameters": [_query(name, kind) for name, kind in query.items()],
-            "responses": {
-                "200": {
-                    "description": "A page, or a stream.",
-                    "content": {**_content("EventPage"), "text/event-stream": stream},
-                },
-                "default": {"$ref": "#/components/responses/Refused"},
-            },
+        route.verb.lower(): {
+            **said, "summary": route.about or _first(route.handler),
+            "responses": {"2XX": answered, **refused},
         }
     }  # fmt: skip
 
 
-def document(resources: Sequence[Resource]) -> dict[str, Any]:
-    """The whole description."""
-    types = [EventPage, *(kind for each in resources for kind in _types(each))]
+def _first(handler: Any) -> str:
+    return str(handler.__doc__).partition("\n")[0]
+
+
+def _place(name: str) -> dict[str, Any]:
+    kind = "string" if name == "holder" else "integer"
+    return {"name": name, "in": "path", "required": True, "schema": {"type": kind}}
+
+
+def _taken(body: Any) -> dict[str, Any]:
+    """What a body is: of a type, or of a kind of content."""
+    return {body: {}} if isinstance(body, str) else _content(body.__name__)
+
+
+def document(
+    resources: Sequence[Resource], routes: Sequence[Route | SocketRoute] = ()
+) -> dict[str, Any]:
+    """The whole description: of resources, and of routes beside them."""
+    own = [route for route in routes if route.pattern.startswith(ROOT)]
+    said = [
+        each for route in own if isinstance(route, Route) for each in (route.body, route.answers)
+    ]
+    types = [each for each in said if each is not None and not isinstance(each, str)]
+    types += [kind for each in resources for kind in _types(each)]
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    paths: dict[str, Any] = {"/events": _events()}
+    paths: dict[str, Any] = {}
     for resource in resources:
         _describe(resource, paths)
+    for route in own:
+        paths.setdefault(route.pattern.removeprefix(ROOT), {}).update(_described(route))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -177,6 +191,9 @@ def _describe(resource: Resource, paths: dict[str, Any]) -> None:
     )  # fmt: skip
     more = [_WAIT] if resource.past else []
     one["get"] = _operation(resource, "get", f"One {resource.label}.", title, [_KNOWN, *more])
+    for shown, several in ((many, True), (one, False)):
+        if method_of(resource, several):
+            shown["get"]["responses"]["200"]["content"]["application/xml"] = {}
     if resource.create:
         many["post"] = _change(resource, resource.create, f"{title}Create", [_KEY], "201")
     if resource.changes:

@@ -32,6 +32,7 @@ from innkeeper.commands import (
     templates,
     users,
     vdcs,
+    vlan_rules,
     vmgroups,
     vms,
     vntemplates,
@@ -195,7 +196,7 @@ CLUSTERS = resource(
     action("rename", clusters.rename_cluster), action("update", clusters.update_cluster),
     delete=action("delete", clusters.delete),
     actions=(
-        action("add-host", hosts.move),
+        action("add-host", hosts.move), action("remove-host", hosts.take_out),
         _member("add-datastore", clusters.add, Datastore),
         _member("remove-datastore", clusters.remove, Datastore),
         _member("add-network", clusters.add, Network),
@@ -361,7 +362,7 @@ GROUPS = resource(
     action("update", common.update, given={"kind": Group, "right": Right.ADMIN}),
     delete=action("delete", users.delete_group),
     actions=(action("add-admin", users.add_admin), action("remove-admin", users.delete_admin),
-             action("set-quota", quotas.set_group)),
+             action("set-quota", quotas.set_group), action("set-vlan-rules", vlan_rules.set_rules)),
     extra=views.GROUP, without=("rename",),
 )  # fmt: skip
 

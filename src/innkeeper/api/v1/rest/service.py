@@ -9,17 +9,17 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final
 
 import msgspec
 
 from innkeeper.api.latencies import Latencies
 from innkeeper.api.messages import Headers, HttpError, Request, Response
 from innkeeper.api.problems import Problem
-from innkeeper.api.routing import Route
+from innkeeper.api.routing import Route, SocketRoute
 from innkeeper.api.v1.access import caller_of
 from innkeeper.api.v1.waiting import LONGEST_WAIT
-from innkeeper.commands import audit, replays, zones
+from innkeeper.commands import replays, zones
 from innkeeper.model.catalogue import Zone
 from innkeeper.model.errors import not_found
 from innkeeper.model.objects import Operation, Record
@@ -27,23 +27,15 @@ from innkeeper.model.permissions import Caller
 from innkeeper.model.replays import Replay
 from innkeeper.model.world import Transaction
 
-from . import listing
+from . import bodies, listing
+from .bodies import JSON
+from .documents import Documents, accepted, method_of
 from .openapi import document
 from .resources import RESOURCES
 from .table import ROOT, Action, Desk, Resource
 
-JSON: Final = "application/json"
-#: Bytes of a body.
-LARGEST_BODY = 1 << 20
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
-#: What msgspec says of a value that does not fit.
-_UNFIT = re.compile(
-    r"Expected (?P<expected>.*?)(?:, got (?P<found>.*?))?(?: - at `\$\.?(?P<field>.*)`)?"
-)
-_NAMED = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<field>.*?)`.*")
-_WORD = re.compile(r"Invalid enum value '?(?P<found>.*?)'? - at `\$\.(?P<field>.*)`")
-
 Change = Callable[[Transaction], int | str]
 Handler = Callable[[Request, Caller], Awaitable[Response]]
 
@@ -52,15 +44,22 @@ class Rest:
     """All resources of the table."""
 
     def __init__(self, desk: Desk, latencies: Latencies) -> None:
+        """`described`, set by who wires the daemon, are routes beside the table."""
         self.desk = desk
         self.latencies = latencies
+        self.documents = Documents(desk.rpc)
+        self.described: list[Route | SocketRoute] = []
 
     def routes(self) -> list[Route]:
         """Where they are."""
-        found = [Route("GET", f"{ROOT}/openapi.json", self._openapi)]
+        found = self._own()
         for resource in RESOURCES:
             found += self._routes_of(resource)
         return found
+
+    def _own(self) -> list[Route]:
+        description = Route("GET", f"{ROOT}/openapi.json", self._openapi, about="This description.")
+        return [description, *self.documents.routes()]
 
     def _routes_of(self, resource: Resource) -> list[Route]:
         where, one = resource.address, f"{resource.address}/{{id}}"
@@ -92,11 +91,13 @@ class Rest:
 
     @cached_property
     def _document(self) -> bytes:
-        return msgspec.json.encode(document(RESOURCES))
+        return msgspec.json.encode(document(RESOURCES, [*self.described, *self._own()]))
 
     # ---- reading
 
     async def _list(self, resource: Resource, request: Request, caller: Caller) -> Response:
+        if accepted(request) and (method := method_of(resource, many=True)):
+            return await self.documents.document(method, request, caller)
         query = listing.asked(listing.filters(resource), request.query)
         world = self.desk.world
         records, following = listing.page(world, resource, caller, query)
@@ -106,6 +107,8 @@ class Rest:
 
     async def _one(self, resource: Resource, request: Request, caller: Caller) -> Response:
         number = _id(request, resource)
+        if accepted(request) and (method := method_of(resource, many=False)):
+            return await self.documents.document(method, request, caller)
         known = {"wait": int} if resource.past else {}
         seconds = listing.asked(known, request.query).get("wait", 0)
         if not 0 <= seconds <= LONGEST_WAIT:
@@ -149,9 +152,9 @@ class Rest:
     async def _carry_out(
         self, resource: Resource, action: Action, request: Request, caller: Caller
     ) -> Response:
-        body = await _body(request)
-        said = _decoded(body, resource.requests[action.name])
-        _note(said)
+        body = await bodies.of(request)
+        said = bodies.decoded(body, resource.requests[action.name])
+        bodies.note(said)
         arguments = action.call.arguments(said)
         return await self._command(resource, action, arguments, request, caller, body)
 
@@ -160,7 +163,7 @@ class Rest:
         assert action is not None
         known = {field.name: field.kind for field in action.fields}
         said = listing.asked(known, request.query)
-        _note(said)
+        bodies.note(said)
         arguments = action.call.arguments(said)
         return await self._command(resource, action, arguments, request, caller, b"")
 
@@ -181,9 +184,9 @@ class Rest:
         return await self._change(resource, change, request, caller, body)
 
     async def _patch(self, resource: Resource, request: Request, caller: Caller) -> Response:
-        body, number = await _body(request), _id(request, resource)
-        said = _decoded(body, resource.patch)
-        _note(said)
+        body, number = await bodies.of(request), _id(request, resource)
+        said = bodies.decoded(body, resource.patch)
+        bodies.note(said)
         changes = [
             (change.call, change.call.arguments(said) | {change.call.target: number})
             for change in resource.changes
@@ -284,52 +287,6 @@ def _begun(tx: Transaction, first: int, record: Record | None) -> Operation | No
 
 
 # ---- requests ---------------------------------------------------------------------------------
-
-
-def _note(said: dict[str, Any]) -> None:
-    """What is asked for, for the audit log, which knows what to keep to itself."""
-    call = audit.current()
-    if call is not None:
-        call.arguments = [(name, value) for name, value in said.items() if value is not None]
-
-
-async def _body(request: Request) -> bytes:
-    body = await request.body(LARGEST_BODY)
-    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if body and kind != JSON:
-        text = f"Content-Type: {JSON} is expected, not {kind[:60]!r}"
-        raise Problem(415, text, field="Content-Type", expected=JSON, found=kind[:60])
-    return body or b"{}"
-
-
-def _decoded(body: bytes, kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The fields of a body. How deep it may go is bounded by the type."""
-    try:
-        found = msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as problem:
-        raise _unfit(str(problem), kind) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise HttpError(400, f"the body is not JSON: {problem}") from None
-    said = ((name, getattr(found, name)) for name in found.__struct_fields__)
-    return {name: value for name, value in said if value is not msgspec.UNSET}
-
-
-def _unfit(text: str, kind: type[msgspec.Struct]) -> Problem:
-    members = {"field": "body", "expected": "what the schema says", "found": "something else"}
-    named, unfit, word = (each.fullmatch(text) for each in (_NAMED, _UNFIT, _WORD))
-    if named is not None:
-        missing = named["what"].startswith("missing")
-        words = ("a value", "nothing") if missing else ("no such field", "it")
-        members = {"field": named["field"], "expected": words[0], "found": words[1]}
-    elif word is not None:
-        words = get_args(get_type_hints(kind)[word["field"]])
-        members = {"field": word["field"], "expected": ", ".join(words), "found": word["found"]}
-    elif unfit is not None:
-        members = {
-            "field": unfit["field"] or "body", "expected": unfit["expected"].replace("`", ""),
-            "found": (unfit["found"] or "a value outside").replace("`", ""),
-        }  # fmt: skip
-    return Problem(422, text.replace("`", ""), (), **members)
 
 
 def _id(request: Request, resource: Resource) -> int:

@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
 from innkeeper.api.v1.waiting import Waiting
+from innkeeper.api.xmlrpc import methods
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import forbidden
 from innkeeper.commands.core import Core
@@ -20,33 +21,27 @@ from .requests import Call, Field, request
 from .shapes import Seen, record, structure
 
 
-class Settings(Protocol):
-    """What commands need to know of the front end."""
-
-    @property
-    def datastore_root(self) -> str:
-        """Where datastores lie."""
-        ...
-
-    @property
-    def image_folders(self) -> tuple[str, ...]:
-        """Folders from which images may come."""
-        ...
-
-    @property
-    def image_networks(self) -> tuple[str, ...]:
-        """Networks, besides public addresses, from which images may come."""
-        ...
-
-
 @dataclass(frozen=True)
 class Desk:
     """What requests are answered with."""
 
-    core: Core
-    authenticator: Authenticator
-    settings: Settings
+    rpc: methods.Desk
     waiting: Waiting = field(default_factory=Waiting)
+
+    @property
+    def core(self) -> Core:
+        """The core."""
+        return self.rpc.core
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """Knows who calls."""
+        return self.rpc.authenticator
+
+    @property
+    def settings(self) -> methods.Settings:
+        """What commands need to know of the front end."""
+        return self.rpc.settings
 
     @property
     def world(self) -> World:

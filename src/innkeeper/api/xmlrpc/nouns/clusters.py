@@ -7,17 +7,7 @@ from innkeeper.api.xmlrpc.methods import ID, RENAME, UPDATE, Method, Work, chang
 from innkeeper.api.xmlrpc.nouns.generic import Noun
 from innkeeper.commands import clusters, hosts
 from innkeeper.model.objects import Cluster, Datastore, Network
-from innkeeper.model.permissions import Caller, Right
-from innkeeper.model.world import Transaction
-
-DEFAULT: Final = 0
-
-
-def remove_host(tx: Transaction, caller: Caller, cluster_id: int, host_id: int) -> int:
-    """A host is always in one cluster: to take it out is to put it into the default one."""
-    tx.world.clusters[cluster_id]
-    hosts.move(tx, caller, DEFAULT, host_id)
-    return cluster_id
+from innkeeper.model.permissions import Right
 
 
 def _adding(kind: type[Datastore] | type[Network]) -> Work:
@@ -39,7 +29,7 @@ METHODS: Final = CLUSTER.methods(
     Method("one.cluster.update", UPDATE, change(clusters.update_cluster), "Replaces (0) or merges (1) the template."),
     Method("one.cluster.rename", RENAME, change(clusters.rename_cluster), "Gives another name."),
     Method("one.cluster.addhost", (ID, i("host")), change(hosts.move), "Moves a host into the cluster."),
-    Method("one.cluster.delhost", (ID, i("host")), change(remove_host), "Moves a host into the default cluster."),
+    Method("one.cluster.delhost", (ID, i("host")), change(hosts.take_out), "Moves a host into the default cluster."),
     Method("one.cluster.adddatastore", (ID, i("datastore")), _adding(Datastore), "Adds a datastore."),
     Method("one.cluster.deldatastore", (ID, i("datastore")), _removing(Datastore), "Takes a datastore out."),
     Method("one.cluster.addvnet", (ID, i("vnet")), _adding(Network), "Adds a virtual network."),
