@@ -33,6 +33,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ({"monitoring": {"interval": "30"}}, "interval"),
         ({"monitoring": {"interval": 0}}, "1 second"),
         ({"images": {"folders": "/srv"}}, "folders"),
+        ({"guests": {"longest_command": 0}}, "more than 0 seconds"),
         ({"redirects": {"addresses": ["here"]}}, "redirects.addresses must list IP addresses"),
         ({"redirects": {"addresses": []}}, "redirects needs an address"),
         ({"redirects": {"ports": [22, 30000]}}, r"ports \[FIRST, LAST\] from 1024"),

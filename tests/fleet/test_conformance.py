@@ -362,6 +362,8 @@ def test_images(host: Host) -> None:
         ("console.open", {"vm": 1, "console": 1}, "refused"),
         ("screenshot", {"vm": 1}, "refused"),
         ("guest.exec", {"vm": 1, "command": "true"}, "refused"),
+        ("guest.start", {"vm": 1, "generation": 1, "command": "true"}, "refused"),
+        ("guest.look", {"vm": 1, "pid": 1}, "refused"),
     ],
 )
 def test_what_cannot_be_done_is_told_by_its_code(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pyone
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -211,6 +212,78 @@ def test_commands_in_a_guest(zone: Zone, vm: int) -> None:
         env={**os.environ, "INN_DATA": str(zone.data)}, capture_output=True,
     )  # fmt: skip
     assert late.returncode == 1 and b"it goes on" in late.stderr
+
+
+def told(zone: Zone, vm: int, *statuses: str) -> dict[str, str]:
+    """QEMU_GA_EXEC once it has one of these statuses; what is base64 in it decoded."""
+
+    def found() -> Any:
+        now = zone.api.vm.info(vm).TEMPLATE.get("QEMU_GA_EXEC", {})
+        return now if now.get("STATUS") in statuses else None
+
+    told = wait_for(found, f"the command is {' or '.join(statuses)}", 60)
+    outputs = {
+        n: base64.b64decode(told[n] or "").decode() for n in ("STDOUT", "STDERR") if n in told
+    }
+    return {**told, **outputs}
+
+
+def goes_on(zone: Zone, vm: int, seconds: str) -> bool:
+    """Does a sleep of so many seconds run in the guest?"""
+    line = f"ps | grep '[s]leep {seconds}' || true"
+    return inn(zone, "vm", "exec", str(vm), "--", line) != b""
+
+
+def test_commands_by_the_contract(zone: Zone, vm: int) -> None:
+    api = zone.api
+    api.vm.exec(vm, r'printf "%s|" "a b" \\; cat; echo no >&2; exit 7', "given")
+    done = told(zone, vm, "DONE", "ERROR")
+    assert done["RETURN_CODE"] == "7", done
+    assert (done["STDOUT"], done["STDERR"]) == ("a b|\\|given", "no\n")
+
+    begun(zone, vm, "echo begun; (sleep 7001; true) & sleep 7002")
+    wait_for(lambda: goes_on(zone, vm, "7001") and goes_on(zone, vm, "7002"), "it goes on", 60)
+    with pytest.raises(pyone.OneException, match="is carrying out a command"):
+        api.vm.exec(vm, "true", "")
+    api.vm.updateconf(vm, 'RAW=[TYPE="kvm",DATA=""]')  # free for everything else
+    zone.running(vm)
+    api.vm.cancelexec(vm)
+    told(zone, vm, "CANCELLED")
+    assert not goes_on(zone, vm, "7001") and not goes_on(zone, vm, "7002")
+
+    api.vm.retryexec(vm)
+    is_begun(zone, vm)
+    api.vm.cancelexec(vm)
+    told(zone, vm, "CANCELLED")
+
+
+def begun(zone: Zone, vm: int, command: str) -> None:
+    zone.api.vm.exec(vm, command, "")
+    is_begun(zone, vm)
+
+
+def is_begun(zone: Zone, vm: int) -> None:
+    """It runs, and the VM is no longer in HOTPLUG."""
+    told(zone, vm, "EXECUTING")
+    zone.running(vm)
+
+
+def test_commands_go_on_without_a_front_end_for_as_long_as_they_may(zone: Zone, vm: int) -> None:
+    begun(zone, vm, "until [ -e /run/go ]; do sleep 0.1; done; echo went")
+    zone.kill()
+    zone.start()
+    touch = [*INN, "vm", "exec", str(vm), "--", "touch /run/go"]
+    environment = {**os.environ, "INN_DATA": str(zone.data)}
+    wait_for(lambda: subprocess.run(touch, env=environment).returncode == 0, "the link stands", 60)
+    assert told(zone, vm, "DONE", "ERROR")["STDOUT"] == "went\n"
+    begun(zone, vm, "sleep 7003")
+    zone.kill()
+    settings = zone.data / "innkeeper.toml"
+    settings.write_text("[guests]\nlongest_command = 0.5\n")
+    zone.start()
+    settings.unlink()
+    assert "had not ended after 0.5 s" in told(zone, vm, "ERROR", "DONE")["STDERR"]
+    assert not goes_on(zone, vm, "7003")
 
 
 def test_the_log_of_a_guest_without_a_network(zone: Zone) -> None:

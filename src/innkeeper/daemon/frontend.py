@@ -47,6 +47,7 @@ from innkeeper.store.samples import Samples
 
 from .connect import is_local
 from .contents import Contents
+from .executions import Executions
 from .guests import FleetGuests
 from .hooks import HookRunner
 from .outgoing import Outgoing
@@ -102,6 +103,7 @@ class FrontEnd:
         self.jobs = JobKeeper(self.core)
         self.authenticator.keep = self._keep_hash
         self.hooks = HookRunner(self.core, self.fleet, data / "hooks")
+        self.executions = Executions(self.core, self.fleet, settings.guests.longest_command)
         self.webhooks = Webhooks(self.core, Outgoing(settings.webhooks.networks()))
         self.contents = Contents(self.core, self.fleet, data / "transit")
         self.guests = FleetGuests(self.world, self.fleet)
@@ -114,6 +116,7 @@ class FrontEnd:
             self.contents.follow,
             self.redirector.follow,
             self.hooks.follow,
+            self.executions.follow,
             self.jobs.follow,
             self.webhooks.follow,
         ]
@@ -179,6 +182,7 @@ class FrontEnd:
         self.timekeeper.arm()
         self.redirector.start()
         self.hooks.start()
+        self.executions.start()
         self.jobs.wake()
         self.webhooks.start()
         self._measuring = asyncio.create_task(self._measure_stores())
@@ -275,6 +279,7 @@ class FrontEnd:
         self.timekeeper.stop()
         self.redirector.stop()
         await self.hooks.stop()
+        await self.executions.stop()
         await self.webhooks.stop()
         await self.fleet.close()
         self.core.journal.close()

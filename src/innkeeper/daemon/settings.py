@@ -94,6 +94,12 @@ class Onegate(Section, frozen=True):
     endpoint: str = ""
 
 
+class Guests(Section, frozen=True):
+    """`longest_command` is how many seconds a command of one.vm.exec may take; then it is killed."""
+
+    longest_command: float = 3600.0
+
+
 class Redirects(Section, frozen=True):
     """Ports of the front end that lead to VMs: on which addresses (the first is the usual one) and ports, for how many
     seconds at most, for whom. `shown` is what users are told instead of the address.
@@ -142,6 +148,7 @@ class Settings(Section, frozen=True):
     tls: Tls = Tls()
     auth: Auth = Auth()
     onegate: Onegate = Onegate()
+    guests: Guests = Guests()
     redirects: Redirects = Redirects()
     simulation: Simulation = Simulation()
     log: Log = Log()
@@ -182,6 +189,9 @@ def check(values: dict[str, object]) -> Settings:
         raise SettingsError(text) from None
     if settings.monitoring.disk_mib < 1 or min(settings.monitoring.keep) < 0:
         raise SettingsError("monitoring.disk_mib must be 1 or more, monitoring.keep 0 or more")
+    if not settings.guests.longest_command > 0:
+        given = settings.guests.longest_command
+        raise SettingsError(f"guests.longest_command must be more than 0 seconds, not {given:g}")
     _check_redirects(settings.redirects)
     return settings
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .link import AgentError, LinkLost, OnEvent, Result
+from .simulated_commands import Commands
 from .simulated_moves import Moves
 
 CPUS = 8
@@ -25,12 +26,13 @@ class Guest:
 
     `generation` is the highest that was seen, `started` the one that the domain was started with. `disks` are the
     numbers of its files, `plugged` the devices of its domain ("disks", "nics"), `networks` the bridges by network,
-    `nics` what guards its interfaces. `sending`: it was sent to another host.
+    `nics` what guards its interfaces, `commands` what runs in it (`simulated_commands.py`). `sending`: it was sent to
+    another host.
     """
 
     __slots__ = (
-        "checkpoints", "cpu", "disks", "features", "folder", "generation", "memory", "networks", "nics", "plugged",
-        "saved", "sending", "started", "state", "told",
+        "checkpoints", "commands", "cpu", "disks", "features", "folder", "generation", "memory", "networks", "nics",
+        "plugged", "saved", "sending", "started", "state", "told",
     )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
@@ -44,6 +46,7 @@ class Guest:
         self.plugged: dict[str, set[int]] = {"disks": set(), "nics": set()}
         self.features: frozenset[str] = frozenset()
         self.checkpoints: set[str] = set()
+        self.commands: dict[int, int] = {}
         self.networks: dict[int, str] = {}
         self.nics: list[dict[str, Any]] = []
         self.told = (0, 0)
@@ -57,7 +60,7 @@ class Guest:
         return self.started, self.state
 
 
-class SimulatedHost(Moves):
+class SimulatedHost(Moves, Commands):
     """The host itself: it goes on when a front end dies, and answers the next one."""
 
     def __init__(self, name: str, cpus: int = CPUS, memory_kib: int = MEMORY_KIB) -> None:
@@ -216,6 +219,10 @@ class SimulatedHost(Moves):
             raise AgentError("refused", f"VM {args['vm']} has no disks here")
         return guest
 
+    def _there(self, args: dict[str, Any]) -> Guest | None:
+        """The VM, whatever its generation."""
+        return self.guests.get(_whole(args, "vm"))
+
     def _running(self, args: dict[str, Any]) -> Guest:
         """The VM with its domain; refused when there is none."""
         guest = self._admit(args)
@@ -293,6 +300,7 @@ class SimulatedHost(Moves):
             guest.cpu = domain["cpu_shares"] / 1024
             guest.memory = domain["memory_mib"]
             guest.saved = False
+            guest.commands = {}
             guest.plugged = _devices(domain)
             cpu = {"cpu": self._cpu_of(guest, domain)} if self.features else {}
             self._start(args, guest, "booted")
@@ -315,7 +323,7 @@ class SimulatedHost(Moves):
         self._running(args)
 
     def _domain_revert(self, args: dict[str, Any]) -> None:
-        self._running(args)
+        self._running(args).commands = {}
 
     def _domain_forget(self, args: dict[str, Any]) -> None:
         self._admit(args)
@@ -372,7 +380,7 @@ class SimulatedHost(Moves):
         self._set_state(args, guest, "off", "saved")
 
     def _domain_reboot(self, args: dict[str, Any]) -> None:
-        self._running(args)
+        self._running(args).commands = {}
 
     def _domain_suspend(self, args: dict[str, Any]) -> None:
         self._set_state(args, self._running(args), "paused", "paused")
@@ -500,12 +508,6 @@ class SimulatedHost(Moves):
         """Nothing runs; what was asked for is remembered."""
         self.hooks.append((str(args["command"]), *map(str, args["arguments"])))
         return {"code": 0, "stdout": "", "stderr": ""}
-
-    def _guest_exec(self, args: dict[str, Any]) -> Result:
-        if "generation" not in args:
-            raise AgentError("refused", f"VM {args['vm']} runs no commands: its host is simulated")
-        self._running(args)
-        return {"code": 0, "stdout": "", "stderr": "", "cut": False}
 
 
 def _guard(guest: Guest, args: dict[str, Any]) -> None:

@@ -106,4 +106,5 @@ class Moves:
 def _as_there(guest: "Guest", there: "Guest") -> None:
     """What a guest is like goes with it."""
     guest.cpu, guest.memory, guest.features = there.cpu, there.memory, there.features
+    guest.commands = dict(there.commands)
     guest.plugged = {kind: set(numbers) for kind, numbers in there.plugged.items()}

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import IO, Any
 
-from . import moves, reaching  # noqa: F401 - their verbs enter the table
+from . import guest_commands, moves, reaching  # noqa: F401 - their verbs enter the table
 from .arguments import Arguments
 from .errors import AgentError, RefusedError, UnknownVerbError
 from .folders import Root

@@ -50,8 +50,6 @@ class VmState:
     sending: int | None = None
     #: The generation with which its files were fetched from another host, all of them.
     fetched: int | None = None
-    #: The generation with which a command was begun in its guest.
-    executed: int | None = None
     #: By number, where those disks lie that are not files of the VM's folder (``disks/places.py``).
     places: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -77,6 +75,11 @@ class VmFolder:
     @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint"
+
+    @property
+    def command(self) -> Path:
+        """What is known of the last command in its guest (``guest_commands.py``)."""
+        return self.path / "command.json"
 
     def disk(self, number: int) -> Path:
         return self.path / f"disk.{number}"

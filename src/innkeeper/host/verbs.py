@@ -18,7 +18,7 @@ from .arguments import Arguments
 from .disks import attachments, chains, exports, images, iso, places, qcow2, saving, tree
 from .errors import RefusedError
 from .folders import Root, VmFolder
-from .hypervisor import backups, checkpoint, devices, guest_agent, screens, sizes, snapshots
+from .hypervisor import backups, checkpoint, devices, screens, sizes, snapshots
 from .hypervisor.libvirt_qemu import Hypervisor
 from .service import Service, read_log
 
@@ -26,8 +26,6 @@ Result = dict[str, Any]
 _NOTHING: Result = {}
 #: Seconds that a guest has to shut itself down when the request does not say.
 _PATIENCE = 120.0
-#: Seconds that a command in a guest may take, likewise.
-_EXEC_TIME = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -433,25 +431,6 @@ def _screenshot(request: Request) -> Result:
     domain = hypervisor.running(request.args.integer("vm"))
     png = screens.picture(hypervisor.connection.get(), domain)
     return {"png": base64.b64encode(png).decode()}
-
-
-def _once(folder: VmFolder, generation: int) -> None:
-    """Refuses to begin again what was begun with this generation."""
-    state = folder.state()
-    if state.executed == generation:
-        raise RefusedError(f"the command was begun before in VM {folder.vm}; its end was not heard")
-    state.executed = generation
-    folder.write(state)
-
-
-@_verb("guest.exec", slow=True)
-def _guest_exec(request: Request) -> Result:
-    args = request.args
-    domain = request.hypervisor().running(args.integer("vm"))
-    seconds = args.number("seconds", _EXEC_TIME)
-    if "generation" in args:
-        _once(request.folder(), request.generation())
-    return guest_agent.execute(domain, args.text("command"), args.text("stdin", ""), seconds)
 
 
 # Images

@@ -36,6 +36,7 @@ CHANGES: dict[str, dict[str, str]] = {
     "disk-snapshot-revert": _each("DISK_SNAPSHOT_REVERT", "POWEROFF"),
     "disk-saveas": _each("HOTPLUG_SAVEAS", "RUNNING POWEROFF SUSPENDED UNDEPLOYED STOPPED"),
     "exec": {"RUNNING": "HOTPLUG"},
+    "exec-cancel": {"RUNNING": "HOTPLUG"},
     "snapshot-create": {"RUNNING": "HOTPLUG_SNAPSHOT"},
     "snapshot-revert": {"RUNNING": "HOTPLUG_SNAPSHOT"},
     "snapshot-delete": {"RUNNING": "HOTPLUG_SNAPSHOT", "POWEROFF": "HOTPLUG_SNAPSHOT"},

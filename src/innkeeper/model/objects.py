@@ -462,6 +462,7 @@ class Vm(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     `backups` are its backups' images, oldest first; `backup_config` says how they are made, and where the last ended.
     `decision` tells why the last placement chose its host, or why there is none yet.
     `processor` lists the features of the CPU that its guest was started with, joined by commas; empty: not known.
+    `executing` is since when (epoch seconds) its guest carries out the command of QEMU_GA_EXEC; 0: it does not.
     """
 
     KIND: ClassVar[str] = "vm"
@@ -491,6 +492,7 @@ class Vm(Lockable, frozen=True, omit_defaults=True, kw_only=True):
     history: tuple[History, ...] = ()
     decision: dict[str, Any] = {}
     processor: str = ""
+    executing: float = 0.0
     schedule: tuple[ScheduledAction, ...] = ()
     redirects: tuple[Redirect, ...] = ()
 

@@ -173,7 +173,7 @@ def redirect(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Cha
 def execute(chance: random.Random, world: World, caller: Caller, vm: Vm) -> Change:
     """A command in the guest, once more, or not after all."""
     changes: tuple[Change, ...] = (
-        lambda tx: executing.execute(tx, caller, vm.id, chance.choice(("true", "")), ""),
+        lambda tx: executing.execute(tx, caller, vm.id, chance.choice(("true", "sleep 9", "")), ""),
         lambda tx: executing.retry(tx, caller, vm.id),
         lambda tx: executing.cancel(tx, caller, vm.id),
     )

@@ -383,6 +383,20 @@ def _has_executed(world: World, number: int) -> bool:
     return vm.running and (vm.template.vector("QEMU_GA_EXEC") or {}).get("STATUS") == "DONE"
 
 
+async def _executing(zone: Zone) -> Target:
+    """A VM whose guest carries out a command that does not end by itself while anybody looks."""
+    target = await _running(zone)
+    await zone.do(lambda tx: executing.execute(tx, zone.admin, target[1], "sleep 1000000", ""))
+    begun = lambda: bool(zone.world.vms[target[1]].executing)  # noqa: E731
+    await zone.until(begun, 600, "the command is begun")
+    return target
+
+
+def _has_cancelled(world: World, number: int) -> bool:
+    vm = world.vms[number]
+    return vm.running and (vm.template.vector("QEMU_GA_EXEC") or {}).get("STATUS") == "CANCELLED"
+
+
 def _is_saved(world: World, number: int) -> bool:
     states = [image.state for image in world.images if image.name == "saved"]
     return world.vms[number].running and states == [ImageState.READY]
@@ -465,6 +479,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "disk save as": Scenario(_running, _change(saving.save_as, 0, "saved", "", -1), _is_saved),
     "exec": Scenario(_running, _change(executing.execute, "true", ""), _has_executed),
+    "exec cancel": Scenario(_executing, _change(executing.cancel), _has_cancelled),
     "snapshot": Scenario(_running, _change(snapshots.take, "one"), _has_saved(0)),
     "snapshot revert": Scenario(_saved, _change(snapshots.revert, 0), _has_saved(0)),
     "snapshot delete": Scenario(_saved, _change(snapshots.drop, 0), _has_saved()),

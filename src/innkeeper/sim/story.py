@@ -190,11 +190,14 @@ class Story:
     async def _enable(self, host_id: int) -> None:
         await self.zone.do(lambda tx: hosts.status(tx, self.zone.admin, host_id, 0))
 
+    def _at_peace(self) -> bool:
+        return self.zone.idle() and self.zone.all_up() and self.zone.heard()
+
     async def _rest(self) -> None:
         zone = self.zone
         for _ in range(2):
             await zone.until(
-                lambda: zone.idle() and zone.all_up(), LIMIT, "all operations end, all hosts are up"
+                self._at_peace, LIMIT, "all operations and commands end, all hosts are up"
             )
             await asyncio.sleep(65.0)
         await zone.until(zone.idle, LIMIT, "all operations end")

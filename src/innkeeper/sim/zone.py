@@ -343,6 +343,10 @@ class Zone:
             return False
         return all(run.ended for run in front.world.table(HookRun))
 
+    def heard(self) -> bool:
+        """No guest that runs carries out a command."""
+        return not any(vm.executing and vm.running for vm in self.world.vms)
+
     def all_up(self) -> bool:
         """Every host that is not offline has answered."""
         return self.front is not None and all(

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from innkeeper.commands import backupjobs, hooks
+from innkeeper.commands import executing as guest_commands
 from innkeeper.model.states import NetworkState
 from tests.api.xmlrpc.cloud import NETWORK, VM, Cloud
 
@@ -174,13 +175,16 @@ def executing(cloud: Cloud) -> int:
     """A VM whose guest carries out a command."""
     number = cloud.add_running()
     cloud.do("one.vm.exec", number, "true", "")
+    cloud.settle()
     return number
 
 
 def executed(cloud: Cloud) -> int:
     """A VM whose guest has carried out a command."""
     number = executing(cloud)
-    cloud.settle()
+    since = cloud.world.vms[number].executing
+    end = {"code": 0, "stdout": "", "stderr": ""}
+    cloud.core.transact(lambda tx: guest_commands.ended(tx, number, since, end))
     return number
 
 

@@ -1,7 +1,8 @@
 """A command in a guest, by the QEMU guest agent that runs there; what came of it is in the VM's template.
 
-RUNNING -> HOTPLUG -> RUNNING; QEMU_GA_EXEC/STATUS EXECUTING -> DONE (whatever it returned), ERROR or CANCELLED.
-It is begun once at most: one of which nobody hears the end, or that is given up, may go on in the guest.
+RUNNING -> HOTPLUG -> RUNNING when it is begun, and again when it is ended before its time. While it runs the VM is free
+for everything else: QEMU_GA_EXEC/STATUS is EXECUTING, and who asks the guest from time to time (`daemon/executions.py`)
+says how it ended: DONE (whatever it returned), ERROR or CANCELLED. It is begun once at most.
 """
 
 import base64
@@ -11,56 +12,57 @@ from innkeeper.lifecycle.engine import Procedure, Step, register
 from innkeeper.lifecycle.messages import Instruction
 from innkeeper.model.objects import Operation, Vm
 from innkeeper.model.permissions import Caller
-from innkeeper.model.states import VmAction
+from innkeeper.model.states import VmAction, VmState
 from innkeeper.model.world import Transaction, World
 
 from . import in_place
 from .common import vm_of
 
 NAME = "QEMU_GA_EXEC"
-#: Seconds that a command may take, and that starting it and telling its end may take besides.
-LONGEST, SLACK = 60.0, 60.0
+#: Seconds that a guest's agent, which may have only just been started, has to begin a command or to end one.
+BEGINNING = 90.0
 #: Characters of base64 that are kept of each of its outputs.
 KEPT = 64 * 1024
-CANCELLED = "cancelled"
+#: The event that says that there is a command to look after.
+BEGUN = "command begun"
+#: States in which there is no memory of a guest that a command could go on in.
+_OVER = frozenset({VmState.POWEROFF, VmState.UNDEPLOYED, VmState.DONE})
 
 
-def _run(world: World, operation: Operation) -> Instruction:
-    stdin = base64.b64encode(operation.args["stdin"].encode()).decode()
-    return in_place.ask(
-        operation, "guest.exec", LONGEST + SLACK, command=operation.args["command"], stdin=stdin, seconds=LONGEST
-    )  # fmt: skip
+def _start(world: World, operation: Operation) -> Instruction:
+    command, stdin = (operation.args[name] for name in ("command", "stdin"))
+    given = base64.b64encode(stdin.encode()).decode()
+    return in_place.ask(operation, "guest.start", BEGINNING, command=command, stdin=given)
 
 
-def _heard(tx: Transaction, operation: Operation, result: dict[str, Any]) -> None:
-    told = {
-        "RETURN_CODE": str(result.get("code", "")),
-        "STDOUT": str(result.get("stdout", ""))[:KEPT],
-        "STDERR": str(result.get("stderr", ""))[:KEPT],
-    }
-    tx.change(operation, results={**operation.results, "told": told})
+def _withdraw(world: World, operation: Operation) -> Instruction:
+    return in_place.ask(operation, "guest.kill", BEGINNING, begun=operation.generation)
 
 
-def _tell(tx: Transaction, operation: Operation, status: str, told: dict[str, str]) -> None:
-    vm, args = vm_of(tx.world, operation), operation.args
-    asked = {"COMMAND": args["command"], "STDIN": args["stdin"], "STATUS": status}
-    tx.change(vm, template=vm.template.with_(NAME, asked | told))
+def _noted(tx: Transaction, operation: Operation, result: dict[str, Any]) -> None:
+    tx.change(operation, results={**operation.results, **result})
 
 
-def _done(tx: Transaction, operation: Operation) -> None:
+def _begun(tx: Transaction, operation: Operation) -> None:
     in_place.finish(tx, operation)
-    told = operation.results.get("told")  # somebody's word that it is done tells nothing of it
-    _tell(tx, operation, "DONE" if told else "ERROR", told or {})
+    vm, pid = vm_of(tx.world, operation), operation.results.get("pid")
+    asked = _asked(operation)
+    if pid is None:  # somebody's word that it is done tells nothing of it
+        _tell(tx, vm, "ERROR", asked)
+        return
+    told = {**asked, "PID": str(pid), "STATUS": "EXECUTING"}
+    tx.change(vm, template=vm.template.with_(NAME, told), executing=tx.now)
+    tx.log(vm, BEGUN, by=operation.uid)
 
 
-def _failed(tx: Transaction, operation: Operation) -> None:
-    said = vm_of(tx.world, operation).user_template
+def _asked(operation: Operation) -> dict[str, str]:
+    return {"COMMAND": operation.args["command"], "STDIN": operation.args["stdin"]}
+
+
+def _not_begun(tx: Transaction, operation: Operation) -> None:
     in_place.fail(tx, operation)
-    why = base64.b64encode(operation.failure.encode()).decode()
-    cancelled = operation.failure.endswith(CANCELLED)
-    if cancelled:
-        tx.change(vm_of(tx.world, operation), user_template=said)
-    _tell(tx, operation, "CANCELLED" if cancelled else "ERROR", {"STDERR": why})
+    vm = vm_of(tx.world, operation)
+    _tell(tx, vm, "ERROR", {**_asked(operation), "STDERR": _encoded(operation.failure)})
 
 
 EXEC = register(
@@ -68,24 +70,112 @@ EXEC = register(
         "exec",
         steps=(
             Step(
-                "run",
-                why="the only one; not tried again, so that it does not run twice",
-                do=_run,
-                done=_heard,
-                retries=0,
+                "start",
+                why="the only one; the host remembers with which generation it began one",
+                do=_start,
+                undo=_withdraw,
+                done=_noted,
             ),
         ),
-        finish=_done,
-        fail=_failed,
+        finish=_begun,
+        fail=_not_begun,
         abandoned=in_place.abandoned,
     )
 )
 
 
 def begin(tx: Transaction, vm: Vm, command: str, stdin: str, caller: Caller) -> None:
-    """Has the guest run a command."""
+    """Has the guest begin a command."""
     asked = {"COMMAND": command, "STDIN": stdin, "STATUS": "EXECUTING"}
     in_place.begin(
         tx, EXEC, vm, caller, "exec", VmAction.NONE, held=vm.template.with_(NAME, asked), after=vm.template,
         command=command, stdin=stdin,
     )  # fmt: skip
+
+
+# ---- while it runs --------------------------------------------------------------------------------
+
+
+def lost(vm: Vm) -> bool:
+    """Is the command gone with the guest that it ran in?"""
+    return vm.state in _OVER
+
+
+def ended(tx: Transaction, vm: Vm, found: dict[str, Any]) -> None:
+    """The command has ended by itself; its exit code and outputs."""
+    _tell(tx, vm, "DONE", {
+        "RETURN_CODE": str(found["code"]),
+        "STDOUT": str(found["stdout"])[:KEPT],
+        "STDERR": str(found["stderr"])[:KEPT],
+    })  # fmt: skip
+
+
+def failed(tx: Transaction, vm: Vm, why: str) -> None:
+    """Nobody will hear how the command ended."""
+    _tell(tx, vm, "ERROR", {"STDERR": _encoded(why)})
+
+
+def _tell(tx: Transaction, vm: Vm, status: str, told: dict[str, str]) -> None:
+    now = vm.template.vector(NAME) or {}
+    tx.change(
+        vm, template=vm.template.with_(NAME, {**now, "STATUS": status, **told}), executing=0.0
+    )
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+# ---- before its time ------------------------------------------------------------------------------
+
+
+def _kill(world: World, operation: Operation) -> Instruction:
+    return in_place.ask(operation, "guest.kill", BEGINNING, pid=operation.args["pid"])
+
+
+def _killed(tx: Transaction, operation: Operation) -> None:
+    in_place.finish(tx, operation)
+    vm, why = vm_of(tx.world, operation), operation.args["why"]
+    if operation.results.get("state") == "ended":
+        ended(tx, vm, operation.results)
+    elif why:
+        failed(tx, vm, why)
+    else:
+        _tell(tx, vm, "CANCELLED", {})
+
+
+def _not_killed(tx: Transaction, operation: Operation) -> None:
+    in_place.fail(tx, operation)
+    failed(tx, vm_of(tx.world, operation), operation.failure)
+
+
+CANCEL = register(
+    Procedure(
+        "exec cancel",
+        steps=(
+            Step(
+                "kill", why="the only one; what has ended is not ended twice", do=_kill, done=_noted
+            ),
+        ),
+        finish=_killed,
+        fail=_not_killed,
+        abandoned=in_place.abandoned,
+    )
+)
+
+
+def cancel(tx: Transaction, vm: Vm, caller: Caller, why: str = "") -> None:
+    """Has the guest end the command that it is carrying out; with a reason that counts as its failure."""
+    pid = int((vm.template.vector(NAME) or {})["PID"])
+    in_place.begin(
+        tx,
+        CANCEL,
+        vm,
+        caller,
+        "exec-cancel",
+        VmAction.NONE,
+        held=vm.template,
+        after=vm.template,
+        pid=pid,
+        why=why,
+    )
