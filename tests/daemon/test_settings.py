@@ -32,6 +32,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ({"placement": {"policy": "best"}}, "policy"),
         ({"monitoring": {"interval": "30"}}, "interval"),
         ({"monitoring": {"interval": 0}}, "1 second"),
+        ({"monitoring": {"grace": 0.5}}, "monitoring.grace must be 1 second or more, not 0.5"),
         ({"images": {"folders": "/srv"}}, "folders"),
         ({"guests": {"longest_command": 0}}, "more than 0 seconds"),
         ({"redirects": {"addresses": ["here"]}}, "redirects.addresses must list IP addresses"),

@@ -197,7 +197,10 @@ def test_a_host_that_is_down_is_unreachable_for_those_who_wait_and_those_who_com
         await asyncio.sleep(50)
         grace = station.GRACE
         assert lab.replies() == [(grace, 1, "unreachable"), (50.0, 2, "unreachable")]
-        assert lab.events(Reply)[0][1].message == "no agent there: no route to host"
+        assert (
+            lab.events(Reply)[0][1].message
+            == f"no agent on {lab.world.hosts[0].name}: no route to host"
+        )
         lab.place.entry = None
         await asyncio.sleep(50)
         lab.send(3)

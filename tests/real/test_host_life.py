@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from innkeeper.fleet.station import HEARTBEAT
 from tests.real.lab import Lab, LabHost
-from tests.real.zone import PASSWORD, ROOT, wait_for
+from tests.real.zone import GRACE, PASSWORD, ROOT, wait_for
 
 pytestmark = pytest.mark.real
 
@@ -264,7 +265,7 @@ def test_a_host_is_emptied_of_suspended_vms_too(lab: Lab, say: Say) -> None:
 
 def cable_is_pulled(host: LabHost) -> None:
     with host.unplugged():
-        time.sleep(45)  # longer than a host may be away
+        time.sleep(2 * HEARTBEAT + GRACE + 2)  # longer than a host may be away
 
 
 def power_is_cut(host: LabHost) -> None:

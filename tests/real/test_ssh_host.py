@@ -17,9 +17,8 @@ from typing import Any
 
 import pytest
 
-from innkeeper.fleet.station import GRACE
 from tests.fleet.sshd import Sshd
-from tests.real.zone import PASSWORD, Zone, wait_for
+from tests.real.zone import GRACE, PASSWORD, Zone, wait_for
 
 pytestmark = pytest.mark.real
 

@@ -27,6 +27,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "only-for-tests"
 NETWORK = "10.113.7"
 BRIDGE = "inntest0"
+#: Tests wait for reports, and for hosts to count as down: not as long as people would.
+GRACE = 10
+SETTINGS = f"[monitoring]\ninterval = 5.0\ngrace = {GRACE}.0\n"
 DONE = 6
 #: A guest that costs next to nothing: its firmware is not to look for anything that it could boot from its disk.
 IDLE = 'CPU="0.01"\nMEMORY="16"\nOS=[BOOT="nic0"]\nNIC=[NETWORK="lan"]\n'
@@ -60,6 +63,7 @@ class Zone:
     def __init__(self, bridge: str = BRIDGE, prefix: str = NETWORK) -> None:
         self.data = Path(tempfile.mkdtemp(prefix="inn-real-", dir="/var/tmp"))
         self.data.chmod(0o755)
+        (self.data / "innkeeper.toml").write_text(SETTINGS)
         self.agent = self.data / "agent.pyz"
         pack.build(self.agent)
         self.daemon: subprocess.Popen[bytes] | None = None

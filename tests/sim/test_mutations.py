@@ -16,6 +16,7 @@ from innkeeper.commands.scheduling import Scheduler
 from innkeeper.daemon.redirects import Redirector
 from innkeeper.fleet.fleet import Fleet
 from innkeeper.fleet.simulated import SimulatedHost
+from innkeeper.fleet.station import Station
 from innkeeper.lifecycle import engine, hosts, routers
 from innkeeper.lifecycle.engine import PROCEDURES
 from innkeeper.lifecycle.operations import cleanup, disks, images, terminate
@@ -216,7 +217,7 @@ def nobody_looks_at_the_queue_again(patch: Patch) -> None:
 
 @mutation("although its host does not return", "deploy-disks-power_fails_for_long")
 def hosts_are_never_declared_down(patch: Patch) -> None:
-    patch.setattr("innkeeper.fleet.station.GRACE", 1e9)
+    patch.setattr(Station, "_start_grace", lambda self: None)
 
 
 @mutation("all operations end")

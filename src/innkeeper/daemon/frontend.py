@@ -96,6 +96,7 @@ class FrontEnd:
             self._hello,
             self.monitoring.take,
             settings.monitoring.interval,
+            settings.monitoring.grace,
         )
         self.authenticator = Authenticator(
             self.world, clock, passwords, blocking or self.core.blocking, trust(settings.auth)

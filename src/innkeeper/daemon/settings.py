@@ -25,9 +25,12 @@ class Placement(Section, frozen=True):
 
 
 class Monitoring(Section, frozen=True):
-    """How often agents report; for how long a sample of each minute, ten minutes and hour is kept (seconds)."""
+    """How often agents report; after how long without a link a host counts as down; for how long a sample of each
+    minute, ten minutes and hour is kept (seconds).
+    """
 
     interval: float = 30.0
+    grace: float = 30.0
     keep: tuple[int, int, int] = (86_400, 604_800, 7_776_000)
     disk_mib: int = 2048
 
@@ -178,6 +181,10 @@ def check(values: dict[str, object]) -> Settings:
     if settings.monitoring.interval < 1:
         raise SettingsError(
             f"monitoring.interval must be 1 second or more, not {settings.monitoring.interval:g}"
+        )
+    if not settings.monitoring.grace >= 1:
+        raise SettingsError(
+            f"monitoring.grace must be 1 second or more, not {settings.monitoring.grace:g}"
         )
     for section in ("images", "webhooks"):
         _check_networks(section, getattr(settings, section).allow_networks)

@@ -38,7 +38,7 @@ from innkeeper.model.world import World
 from .bases import Bases
 from .fanout import FanOut
 from .link import AgentError, Link, LinkLost, OnEvent
-from .station import Garbled, Message, Station
+from .station import GRACE, Garbled, Message, Station
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ class Fleet:
         hello: Callable[[int], Message],
         measured: Callable[[int, Message], None],
         monitor_every: float = 30.0,
+        grace: float = GRACE,
     ) -> None:
         self.world = world
         self.connect = connect
@@ -77,6 +78,7 @@ class Fleet:
         self.hello = hello
         self.measured = measured
         self.monitor_every = monitor_every
+        self.grace = grace
         self.stations: dict[int, Station] = {}
         self.listeners: list[Listener] = []
         self._bases = Bases(FanOut(world, self._link_of))

@@ -6,8 +6,8 @@ A station is a task that opens a link, makes sure whose it is, says hello, asks 
 place is up, and then pings until the link is lost, to begin again with growing pauses. Whatever an agent is asked here
 has its time limit: a host that takes connections and says nothing is down too.
 
-The place counts as down when no link has stood for `GRACE` seconds. An attempt that has reached an agent and waits for
-its hello (which may try out the accelerator) is let finish first. A host of which nothing is known yet is declared
+The place counts as down when no link has stood for its owner's `grace`. An attempt that has reached an agent and waits
+for its hello (which may try out the accelerator) is let finish first. A host of which nothing is known yet is declared
 down at once when the very first attempt fails, so that who adds it learns why.
 
 What agents say by themselves is held back while an inventory is asked for, and told behind it: else an inventory that
@@ -23,7 +23,7 @@ from .link import AgentError, Link, LinkLost, OnEvent
 
 log = logging.getLogger(__name__)
 
-#: Seconds without a link after which a place counts as down.
+#: Seconds without a link after which a place counts as down, unless its owner has others.
 GRACE = 30.0
 #: Seconds that opening a link may take, and what is asked over a new one: a hello may try out the accelerator first.
 OPENING, HELLO, OBSERVING = 60.0, 120.0, 60.0
@@ -52,6 +52,7 @@ class Owner(Protocol):
     """Whom stations work for."""
 
     monitor_every: float
+    grace: float
 
     def open_link(self, place: int, on_event: OnEvent) -> Awaitable[Link]:
         """Opens a link; raises OSError or LinkLost with the reason."""
@@ -115,7 +116,7 @@ class Station:
             if self.link is not None:
                 return self.link
             if self.down:
-                raise AgentError("unreachable", f"no agent there: {self.why}")
+                raise AgentError("unreachable", f"no agent on {self.name}: {self.why}")
             await self._decided.wait()
         return None
 
@@ -152,7 +153,7 @@ class Station:
 
     def _start_grace(self) -> None:
         if self._grace is None:
-            self._grace = self._loop.call_later(GRACE, self._grace_over)
+            self._grace = self._loop.call_later(self._owner.grace, self._grace_over)
 
     def _stop_grace(self) -> None:
         self._overdue = False
