@@ -34,7 +34,8 @@ def test_a_host_comes_up_with_its_facts_and_what_is_there() -> None:
         assert [event for _, event in lab.taken] == [HostUp(0, FACTS, {"vms": [GUEST]})]
         assert [(verb, args) for _, verb, args in lab.place.asked] == [
             ("identify", {"root": "/r"}),
-            ("hello", {"host": 0, "root": "/r", "zone": "z"}), ("observe", {}), ("monitor", {"interval": 30.0}),
+            ("hello", {"host": 0, "root": "/r", "zone": "z"}), ("observe", {}),
+            ("monitor", {"interval": 30.0, "first": 30.0}),
         ]  # fmt: skip
 
     in_lab(test)
@@ -209,6 +210,28 @@ def test_what_is_there_is_compared_again_from_time_to_time() -> None:
         assert all(300 <= b - a <= 320 for a, b in itertools.pairwise(times))
 
     in_lab(test)
+
+
+def test_what_comes_again_and_again_is_spread_over_its_period() -> None:
+    def closest(times: list[float], period: float) -> float:
+        """The least time between two turns in a period."""
+        turns = sorted(time % period for time in times)
+        return min(b - a for a, b in itertools.pairwise([*turns, turns[0] + period]))
+
+    async def test(lab: Lab) -> None:
+        lab.fleet.start()
+        await asyncio.sleep(700)
+        places = lab.places.values()
+        last = {verb: [place.times(verb)[-1] for place in places] for verb in ("ping", "observe")}
+        assert closest(last["ping"], station.HEARTBEAT) > station.HEARTBEAT / 100
+        assert closest(last["observe"], station.INVENTORY_EVERY) > 0.1
+        rounds = [
+            at + args["first"]
+            for place in places for at, verb, args in place.asked if verb == "monitor"
+        ]  # fmt: skip
+        assert closest(rounds, 30.0) > 0.3
+
+    in_lab(test, hosts=40)
 
 
 @pytest.mark.parametrize("again", [False, True])

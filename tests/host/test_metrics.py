@@ -99,3 +99,11 @@ def test_a_monitor_reports_until_it_is_turned_off_and_survives_failures() -> Non
     monitor.set_interval(0.01)
     assert told.get(timeout=60)["number"] > before
     monitor.set_interval(0)
+
+
+def test_the_first_round_has_a_time_of_its_own() -> None:
+    told: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    monitor = Monitor(lambda _rates, _at: {"told": True}, told.put)
+    monitor.set_interval(3600, first=0.01)
+    assert told.get(timeout=60)
+    monitor.set_interval(0)

@@ -627,7 +627,8 @@ class SimulatedLink:
         if verb == "hello":
             self._greeted = True
         elif verb == "monitor":
-            self._monitor(float(args["interval"]))
+            interval = float(args["interval"])
+            self._monitor(interval, float(args.get("first", interval)))
         return result
 
     def tell(self, message: Result) -> None:
@@ -635,13 +636,16 @@ class SimulatedLink:
         if not self.lost.done():
             self._on_event(message)
 
-    def _monitor(self, interval: float) -> None:
+    def _monitor(self, interval: float, first: float) -> None:
         if self._rounds is not None:
             self._rounds.cancel()
             self._rounds = None
         if interval and not self.lost.done():
-            self._rounds = self._loop.call_later(interval, self._monitor, interval)
-            self.tell(self.host.metrics())
+            self._rounds = self._loop.call_later(first, self._round, interval)
+
+    def _round(self, interval: float) -> None:
+        self._rounds = self._loop.call_later(interval, self._round, interval)
+        self.tell(self.host.metrics())
 
     async def upload(self, source: str, target: str, sha256: str) -> None:
         """Simulated disks have no content."""

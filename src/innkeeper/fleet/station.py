@@ -10,6 +10,9 @@ The place counts as down when no link has stood for its owner's `grace`. An atte
 for its hello (which may try out the accelerator) is let finish first. A host of which nothing is known yet is declared
 down at once when the very first attempt fails, so that who adds it learns why.
 
+Whatever comes again and again (pings, inventories, rounds of monitoring) has its turn in its period, each place at a
+time of its own: hundreds of hosts whose links came up together must not be heard all in one instant ever after.
+
 What agents say by themselves is held back while an inventory is asked for, and told behind it: else an inventory that
 was written before an event would be taken for the newer of the two.
 """
@@ -41,7 +44,15 @@ INVENTORY_EVERY = 300.0
 #: Requests on their way to one agent at once; their time limits begin when they are sent, so the others wait here.
 WINDOW = 128
 
+#: Seconds in which an agent has not measured anything yet.
+SOONEST = 1.0
+
 Message = dict[str, Any]
+
+
+def turn(place: int) -> float:
+    """A place's turn in any period, as a share of it, 0 to 1: any places with numbers in a row are spread evenly."""
+    return place * 0.6180339887498949 % 1.0
 
 
 class Garbled(Exception):
@@ -226,9 +237,11 @@ class Station:
         self._greeting = False
         if self.place >= 0:
             await self._start_monitoring(link)
-        looked = self._loop.time()
+        early = turn(self.place)
+        looked, pause = self._loop.time() - early * INVENTORY_EVERY, (1 - early) * HEARTBEAT
         while True:
-            await asyncio.wait({link.lost}, timeout=HEARTBEAT)
+            await asyncio.wait({link.lost}, timeout=pause)
+            pause = HEARTBEAT
             if link.lost.done():
                 raise LinkLost(link.lost.result())
             await _ask(link, HEARTBEAT, "ping", {})
@@ -256,8 +269,10 @@ class Station:
 
     async def _start_monitoring(self, link: Link) -> None:
         """A host that cannot be monitored still works."""
+        every = self._owner.monitor_every
+        first = SOONEST + (turn(self.place) * every - self._loop.time() - SOONEST) % every
         try:
-            await _ask(link, HEARTBEAT, "monitor", {"interval": self._owner.monitor_every})
+            await _ask(link, HEARTBEAT, "monitor", {"interval": every, "first": first})
         except (AgentError, LinkLost) as error:
             log.warning("place %d (%s) is not monitored: %s", self.place, self.name, error)
 

@@ -146,14 +146,16 @@ class Monitor:
     ) -> None:
         self._sample = sample
         self._report = report
-        self._interval = 0.0
+        self._interval = self._pause = 0.0
+        self._told = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def set_interval(self, seconds: float) -> None:
-        """Sets the period; 0 is off."""
+    def set_interval(self, seconds: float, first: float | None = None) -> None:
+        """Sets the period; 0 is off. The first round comes after `first` seconds, or else after a period."""
         with self._changed:
-            self._interval = seconds
+            self._interval, self._told = seconds, True
+            self._pause = first if first and seconds else seconds
             self._changed.notify()
             if seconds and self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
@@ -163,14 +165,17 @@ class Monitor:
         rates = Rates()
         self._take(rates)
         while True:
-            with self._changed:
-                interval = self._interval or None
-                started = time.monotonic()
-                self._changed.wait(interval)
-                if self._interval == 0 or time.monotonic() - started < (interval or 0):
-                    continue
-            if (sample := self._take(rates)) is not None:
+            if self._slept() and (sample := self._take(rates)) is not None:
                 self._report(sample)
+
+    def _slept(self) -> bool:
+        """Waits for the next round; False when another period was set meanwhile."""
+        with self._changed:
+            told = self._changed.wait_for(lambda: self._told, self._pause or None)
+            self._told = False
+            if not told:
+                self._pause = self._interval
+            return not told
 
     def _take(self, rates: Rates) -> Sample | None:
         try:

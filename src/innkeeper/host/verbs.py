@@ -115,7 +115,8 @@ def _observe(request: Request) -> Result:
 
 @_verb("monitor")
 def _monitor(request: Request) -> Result:
-    request.service.monitor.set_interval(request.args.number("interval"))
+    interval = request.args.number("interval")
+    request.service.monitor.set_interval(interval, request.args.number("first", interval))
     return _NOTHING
 
 
