@@ -268,7 +268,7 @@ def placed_vms_stay_in_the_queue(patch: Patch) -> None:
     patch.setattr(Pending, "change", clinging)
 
 
-@mutation("index image users|waits for images")
+@mutation("index image users|waits for images|KeyError")
 def users_of_images_are_forgotten(patch: Patch) -> None:
     change = Users.change
 
@@ -323,7 +323,7 @@ def limits_are_not_held(patch: Patch) -> None:
         return lambda tx: quotas.set_group(tx, admin, 1, f"VM=[VMS={vms // 2}]")
 
     patch.setattr(offices, "MAKERS", (tight,))
-    patch.setattr(quotas, "check", lambda world, caller: None)
+    patch.setattr(quotas, "check", lambda world, caller, *code: None)
 
 
 @mutation("index usage is|takes .* and may take")
