@@ -18,7 +18,6 @@ from .building.nics import MAX_NICS, another, another_alias, sources
 from .common import parse, usable
 from .disks import draft_of, only_vector
 from .restricted import check_restricted
-from .secgroups import not_kept
 from .vm_rights import operated
 
 _BANDWIDTH = tuple(
@@ -218,7 +217,7 @@ def attach_group(tx: Transaction, caller: Caller, vm_id: int, nic_id: int, group
     nic, groups = _grouped(vm, nic_id)
     if group_id in groups:
         raise wrong_state(f"NIC {nic_id} of VM {vm_id} is under security group {group_id}.", vm_id)
-    after = _under(tx, vm, nic, [*groups, group_id])
+    after = _under(vm, nic, [*groups, group_id])
     _regroup(tx, vm, caller, "sg-attach", VmAction.SG_ATTACH, held=after, after=after)
     return vm_id
 
@@ -234,7 +233,7 @@ def detach_group(tx: Transaction, caller: Caller, vm_id: int, nic_id: int, group
     if len(groups) == 1:
         text = f"Security group {group_id} is the only one of NIC {nic_id} of VM {vm_id}: attach another one first."
         raise wrong_state(text, vm_id)
-    after = _under(tx, vm, nic, [number for number in groups if number != group_id])
+    after = _under(vm, nic, [number for number in groups if number != group_id])
     _regroup(tx, vm, caller, "sg-detach", VmAction.SG_DETACH, held=vm.template, after=after)
     return vm_id
 
@@ -247,10 +246,7 @@ def _grouped(vm: Vm, nic_id: int) -> tuple[Vector, list[int]]:
     return nic, numbers(nic.get("SECURITY_GROUPS", ""))
 
 
-def _under(tx: Transaction, vm: Vm, nic: Vector, groups: list[int]) -> Template:
-    why = not_kept(tx.world, nic.get("BRIDGE_TYPE"), groups)
-    if why:
-        raise wrong_state(f"NIC {nic['NIC_ID']} of VM {vm.id}: {why}.", vm.id)
+def _under(vm: Vm, nic: Vector, groups: list[int]) -> Template:
     made = {**nic, "SECURITY_GROUPS": ",".join(map(str, groups))}
     nics = [made if each["NIC_ID"] == nic["NIC_ID"] else each for each in vm.nics]
     return vm.template.with_("NIC", *nics)

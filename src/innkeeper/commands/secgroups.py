@@ -1,11 +1,9 @@
 """Security groups: rules that NICs are under."""
 
-from innkeeper.lifecycle import guarding
 from innkeeper.lifecycle.operations import guard
 from innkeeper.model import firewall
 from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
 from innkeeper.model.firewall import RuleProblem
-from innkeeper.model.indexes import numbers
 from innkeeper.model.objects import Network, SecurityGroup
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template, as_int
@@ -58,11 +56,6 @@ def update(tx: Transaction, caller: Caller, group_id: int, text: str, append: in
         raise invalid(f"{problem}.", group_id) from None
     tx.log(group, "update", by=caller.uid)
     group = tx.change(group, template=made, revision=group.revision + 1)
-    for vm in tx.world.group_users.of(group_id):
-        for nic in tx.world.vms[vm].nics:
-            groups = numbers(nic.get("SECURITY_GROUPS", ""))
-            if group_id in groups and (why := not_kept(tx.world, nic.get("BRIDGE_TYPE"), groups)):
-                raise wrong_state(f"NIC {nic['NIC_ID']} of VM {vm} uses the group: {why}", group_id)
     guard.begin(tx, group, tx.world.group_users.of(group_id))
     return group_id
 
@@ -105,13 +98,3 @@ def check_usable(world: World, caller: Caller, groups: list[int]) -> None:
     """Refuses groups that are not there or that the caller may not use."""
     for number in groups:
         usable(world, SecurityGroup, number, caller)
-
-
-def not_kept(world: World, bridge_type: str | None, groups: list[int]) -> str:
-    """Why hosts would not keep the rules of these groups on such a bridge; empty when they would."""
-    if bridge_type != "openvswitch" or guarding.rules(world, groups) is None:
-        return ""
-    shown = ",".join(map(str, groups))
-    return (
-        f"an Open vSwitch keeps no security groups that do not allow everything, and {shown} do not"
-    )

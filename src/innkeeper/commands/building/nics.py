@@ -202,9 +202,6 @@ def _groups(draft: Draft, nic: Vector, ar: AddressRange, network: Network) -> st
     secgroups.check_usable(draft.world, draft.caller, secgroups.named(own))
     groups = list(dict.fromkeys(number for text in named for number in secgroups.named(text)))
     groups = groups or [secgroups.DEFAULT]
-    why = secgroups.not_kept(draft.world, network.bridge_type, groups)
-    if why:
-        raise problem(f"SECURITY_GROUPS of a NIC in network {network.id}: {why}.")
     return ",".join(map(str, groups))
 
 

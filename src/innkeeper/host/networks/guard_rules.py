@@ -188,7 +188,7 @@ def _matches(rule: dict[str, Any], peer: str) -> list[str]:
         return [traffic]
     found = []
     for version, family in ((4, "ip"), (6, "ip6")):
-        spans = _joined(rule["peers"], version)
+        spans = [f"{first}-{last}" for first, last in joined(rule["peers"], version)]
         if spans:
             found.append(f"{family} {peer} {_set(spans)} {traffic}")
     return found
@@ -200,26 +200,27 @@ def _traffic(rule: dict[str, Any]) -> str:
         if not rule["ports"]:
             return f"meta l4proto {protocol}"
         spans = [(int(first), int(last)) for first, last in rule["ports"]]
-        return f"{protocol} dport {_set(f'{first}-{last}' for first, last in _merged(spans))}"
+        return f"{protocol} dport {_set(f'{first}-{last}' for first, last in merged(spans))}"
     if protocol in _LAYERS:
         kind = rule["type"]
         return f"meta l4proto {_LAYERS[protocol]}" if kind is None else f"{protocol} type {kind}"
     return "meta l4proto { esp, ah }" if protocol == "ipsec" else ""
 
 
-def _joined(spans: Iterable[list[str]], version: int) -> list[str]:
-    """Spans of addresses of one version, those that meet made one, as nftables wants them."""
+def joined(spans: Iterable[list[str]], version: int) -> list[tuple[str, str]]:
+    """Spans of addresses of one version, those that meet made one."""
     kind = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
     ends = [tuple(ipaddress.ip_address(end) for end in span) for span in spans]
     numbers = [(int(first), int(last)) for first, last in ends if first.version == version]
-    return [f"{kind(first)}-{kind(last)}" for first, last in _merged(numbers)]
+    return [(str(kind(first)), str(kind(last))) for first, last in merged(numbers)]
 
 
-def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
+def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans of numbers, those that meet made one."""
+    found: list[tuple[int, int]] = []
     for first, last in sorted(spans):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = merged[-1][0], max(last, merged[-1][1])
+        if found and first <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(last, found[-1][1])
         else:
-            merged.append((first, last))
-    return merged
+            found.append((first, last))
+    return found

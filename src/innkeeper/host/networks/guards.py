@@ -17,6 +17,8 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,7 @@ class Guards:
     def __init__(self, folder: Path, identity: str) -> None:
         self._folder = folder
         self._table = f"innkeeper-{identity[:8]}"
+        self._identity = zlib.crc32(identity.encode())
         self._applied: str | None = None
 
     def overtaken(self, vm: int, nics: list[Nic]) -> bool:
@@ -114,24 +117,29 @@ class Guards:
     def put(self, vm: int, nics: list[Nic]) -> None:
         """These are the VM's NICs."""
         limited = {nic.nic for nic in nics if nic.limited}
+        switches = set()
         for before in self._read(self._file(vm)):
             if before.limited and before.nic not in limited:
                 self._shape(vm, dataclasses.replace(before, inbound=None, outbound=None))
-            if before.switched and before.nic not in {nic.nic for nic in nics}:
-                openvswitch.unplug(before.bridge, before.interface)
+            if before.switched:
+                switches.add(before.bridge)
+                if before.nic not in {nic.nic for nic in nics}:
+                    openvswitch.unplug(before.bridge, before.interface)
         if nics:
             self._folder.mkdir(mode=0o755, exist_ok=True)
             write_json(self._file(vm), [dataclasses.asdict(nic) for nic in nics])
         else:
             remove_durably(self._file(vm))
         self._apply()
-        self.shape(vm)
+        self.shape(vm, switches)
 
-    def shape(self, vm: int) -> None:
-        """Limits of the VM's interfaces, and rules of switches about them; for those that exist."""
-        for nic in self._read(self._file(vm)):
-            if nic.switched:
-                openvswitch.guard(nic)
+    def shape(self, vm: int, switches: Iterable[str] = ()) -> None:
+        """Limits of the VM's interfaces, and rules of switches about them (and of others); for those that exist."""
+        nics = self._read(self._file(vm))
+        for switch in sorted({*switches, *(nic.bridge for nic in nics if nic.switched)}):
+            there = [nic for nic in self._all() if nic.bridge == switch and nic.switched]
+            openvswitch.guard(switch, self._identity, there)
+        for nic in nics:
             if nic.limited:
                 self._shape(vm, nic)
 
@@ -154,14 +162,13 @@ class Guards:
                 self.put(int(file.stem), [])
         self._apply()
 
+    def _all(self) -> list[Nic]:
+        """The NICs of all VMs."""
+        files = [file for file in sorted(self._folder.glob("*.json")) if file.stem.isdigit()]
+        return [nic for file in files for nic in self._read(file)]
+
     def _apply(self) -> None:
-        nics = [
-            nic
-            for file in sorted(self._folder.glob("*.json"))
-            if file.stem.isdigit()
-            for nic in self._read(file)
-            if nic.guarded and not nic.switched
-        ]
+        nics = [nic for nic in self._all() if nic.guarded and not nic.switched]
         text = guard_rules.tables(self._table, nics)
         if not nics and text == self._applied:
             return

@@ -1,4 +1,4 @@
-"""Open vSwitch: switches made by way of ``ovs-vsctl``, and who may speak through their ports by ``ovs-ofctl``.
+"""Open vSwitch: switches made by way of ``ovs-vsctl``, and what passes their ports by ``ovs-ofctl``.
 
 A port's VLAN is set by the hypervisor in the same step in which it plugs the guest in, so that it is never in another.
 Where the kernel has no Open vSwitch its own userspace datapath serves.
@@ -6,18 +6,20 @@ Where the kernel has no Open vSwitch its own userspace datapath serves.
 
 from __future__ import annotations
 
-import ipaddress
+import dataclasses
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from ..errors import FailedError, RefusedError
 from ..tools import run
-from . import bridge
+from . import bridge, openflow
 from .guard_rules import Nic
 
 _MODULE = Path("/sys/module/openvswitch")
-#: Rules about a port come before "all that is learned", and among them what is allowed before what is not.
-_ALLOWED, _DROPPED = 40000, 39000
+#: What the cookies of our rules begin with.
+_OURS = 0x01 << 56
 
 
 def _change(*words: str) -> str:
@@ -71,62 +73,77 @@ def remove(name: str, phydev: str | None) -> bool:
 
 
 def unplug(name: str, interface: str) -> None:
-    """Takes a guest's port out, if it is still there, and all rules about it."""
+    """Takes a guest's port out, if it is still there."""
     if exists(name):
-        forget(name, interface)
         _change("--if-exists", "del-port", name, interface)
 
 
-# ---- who may speak --------------------------------------------------------------------------------
+# ---- what may pass --------------------------------------------------------------------------------
 
 
-def guard(nic: Nic) -> None:
-    """A guest that speaks in another's name is not heard; for a port that exists."""
-    port = _port(nic.interface)
-    if port is None:
+def guard(switch: str, identity: int, nics: list[Nic]) -> None:
+    """Makes a switch keep the rules of these NICs, as far as they are plugged in, and none that it kept before.
+
+    All rules change in one step. ``identity`` is the root's: each has rules of its own.
+    """
+    if not exists(switch):
         return
-    forget(nic.bridge, nic.interface)
-    if nic.filter_mac or nic.filter_ip:
-        flows = [
-            f"cookie={_cookie(nic.interface):#x},in_port={port},{rule}" for rule in _rules(nic)
-        ]
-        run("ovs-ofctl", "add-flows", nic.bridge, "-", stdin="\n".join(flows) + "\n")
+    there = _ports(switch)
+    present = {there[nic.interface].number: nic for nic in nics if nic.interface in there}
+    ours = f"{_OURS | identity:#x}"
+    flows = [f"add cookie={ours},{flow}" for flow in openflow.flows(present)]
+    ruled = [nic for nic in present.values() if nic.rules is not None]
+    _remember(switch, there, ruled, {nic.interface for nic in nics})
+    changed = "\n".join([f"delete cookie={ours}/-1", *flows, ""])
+    run("ovs-ofctl", "--bundle", "-O", "OpenFlow14", "add-flows", switch, "-", stdin=changed)
+    for nic in present.values():
+        floods = nic.rules is None
+        if floods is not there[nic.interface].floods:
+            word = "flood" if floods else "no-flood"
+            run("ovs-ofctl", "-O", "OpenFlow14", "mod-port", switch, nic.interface, word)
 
 
-def forget(switch: str, interface: str) -> None:
-    """Removes all rules about an interface."""
-    run("ovs-ofctl", "del-flows", switch, f"cookie={_cookie(interface):#x}/-1")
+@dataclasses.dataclass(frozen=True)
+class _Port:
+    """A port of a switch: its number, and whether it gets what is flooded."""
+
+    number: int
+    floods: bool
 
 
-def _port(interface: str) -> str | None:
-    found = _change("--if-exists", "get", "interface", interface, "ofport").strip()
-    return found if re.fullmatch(r"[1-9]\d*", found) else None
+def _ports(switch: str) -> dict[str, _Port]:
+    shown = run("ovs-ofctl", "-O", "OpenFlow14", "dump-ports-desc", switch)
+    found = re.findall(r"^ (\d+)\(([^)]+)\):.*\n\s+config:\s*(.*)$", shown, re.MULTILINE)
+    return {
+        name.strip('"'): _Port(int(number), "NO_FLOOD" not in config)
+        for number, name, config in found
+    }
 
 
-def _cookie(interface: str) -> int:
-    """A number for an interface's rules: its name (15 bytes at most) cut to eight."""
-    return int.from_bytes(interface.encode()[-7:].rjust(8, b"\1"), "big")
+def _remember(switch: str, there: dict[str, _Port], ruled: list[Nic], ours: set[str]) -> None:
+    """Tells the switch where NICs are that it cannot find by flooding, in each of their VLANs."""
+    vlans = _vlans()
+    wanted = {(nic.interface, vlan, nic.mac) for nic in ruled for vlan in vlans[nic.interface]}
+    numbers = {port.number: name for name, port in there.items()}
+    shown = run("ovs-appctl", "fdb/show", switch)
+    lines = re.findall(r"^\s*(\d+)\s+(\d+)\s+(\S+)\s+static\s*$", shown, re.MULTILINE)
+    known = {(numbers.get(int(port), ""), int(vlan), mac) for port, vlan, mac in lines}
+    for interface, vlan, mac in known - wanted:
+        if interface in ours:
+            run("ovs-appctl", "fdb/del", switch, str(vlan), mac)
+    for interface, vlan, mac in wanted - known:
+        run("ovs-appctl", "fdb/add", switch, interface, str(vlan), mac)
 
 
-def _rules(nic: Nic) -> list[str]:
-    sender = f"dl_src={nic.mac}," if nic.filter_mac else ""
-    arp = f"arp,{sender}arp_sha={nic.mac}" if nic.filter_mac else "arp"
-    if not nic.filter_ip:
-        return [
-            f"priority={_ALLOWED},{arp},actions=normal",
-            f"priority={_DROPPED + 1},arp,actions=drop",
-            f"priority={_DROPPED},{sender}actions=normal",
-            f"priority={_DROPPED - 1},actions=drop",
-        ]
-    own = [ipaddress.ip_address(address) for address in nic.addresses]
-    four = [f"{address}" for address in own if address.version == 4]
-    six = [f"{address}" for address in own if address.version == 6]
-    passing = [f"{arp},arp_spa={address}" for address in (*four, "0.0.0.0")]  # noqa: S104
-    passing += [f"ip,{sender}nw_src={address}" for address in four]
-    passing += [f"udp,{sender}nw_src=0.0.0.0,tp_src=68,tp_dst=67"]
-    passing += [f"ipv6,{sender}ipv6_src={address}" for address in six]
-    passing += [f"icmp6,{sender}ipv6_src=::,icmp_type={kind}" for kind in (133, 135, 143)]
-    return [
-        *(f"priority={_ALLOWED},{match},actions=normal" for match in passing),
-        f"priority={_DROPPED},actions=drop",
-    ]
+def _vlans() -> dict[str, list[int]]:
+    """The VLANs of all ports, by name; 0 where a port is in none."""
+    shown = _change("--format=json", "--columns=name,tag,trunks", "list", "port")
+    return {
+        name: sorted({*(_numbers(tag) or [0]), *_numbers(trunks)})
+        for name, tag, trunks in json.loads(shown)["data"]
+    }
+
+
+def _numbers(value: Any) -> list[int]:
+    """A column of numbers as the database tells it: one, or a set."""
+    return [int(number) for number in value[1]] if isinstance(value, list) else [int(value)]

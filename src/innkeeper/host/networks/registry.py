@@ -117,11 +117,6 @@ class Networks:
         for nic in nics:
             nic.routed, nic.switched = nic.bridge in routed, nic.bridge in switched
             nic.generation = generation
-            if nic.switched and nic.rules is not None:
-                raise RefusedError(
-                    f"{nic.interface} is on the Open vSwitch {nic.bridge}, where security groups that do"
-                    " not allow everything are not kept in this release"
-                )
         if not self._guards.overtaken(vm, nics):
             self._guards.put(vm, nics)
 
