@@ -59,6 +59,46 @@ class _Swept:
             self.transport.abort()
 
 
+class _Together:
+    """What a response is written to: its head waits for what follows in the same turn of the loop.
+
+    That is one system call less for each answer, and the client wakes once.
+    """
+
+    __slots__ = ("_head", "_loop", "_open", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+        self._open = False
+
+    def write(self, data: bytes) -> None:
+        """The first words of all wait."""
+        if not self._open:
+            self._open, self._head = True, data
+            self._loop.call_soon(self._flush)
+        elif self._head:
+            head, self._head = self._head, b""
+            self._transport.writelines((head, data))
+        else:
+            self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Does the connection end?"""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Ends the connection behind what was written."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():
+            self._transport.write(head)
+
+
 class _Http(_Swept, HttpToolsProtocol):
     """uvicorn's HTTP connection with bounds on the headers and on stalled clients."""
 
@@ -85,6 +125,8 @@ class _Http(_Swept, HttpToolsProtocol):
         self.headers_since = None
         self.header_bytes = 0
         super().on_headers_complete()
+        if self.cycle is not None and self.cycle.transport is self.transport:
+            self.cycle.transport = _Together(self.transport, self.loop)  # type: ignore[assignment]
 
     def sweep(self, now: float) -> None:
         super().sweep(now)

@@ -14,12 +14,13 @@ Secrets do not get here: of long texts and templates only their length and SHA-2
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.permissions import Caller
@@ -112,7 +113,7 @@ class Trail:
         line = {"seq": number, "at": round(at, 3), **_asked(call), **told}
         if self._left_out:
             line["refused_logins_left_out"], self._left_out = self._left_out, 0
-        body = json.dumps(line, separators=(",", ":"))
+        body = msgspec.json.encode(line).decode()
         self.last = AuditRow(number, body, link(self.last.link, body))
         return self.last
 

@@ -79,6 +79,10 @@ class Monitoring:
         """The last sample of an object."""
         return self.samples.latest(kind, object_id)
 
+    def all_latest(self, kind: str) -> Mapping[int, Sample]:
+        """The last samples of all objects of a kind, by number."""
+        return self.samples.all_latest(kind)
+
     def since(self, kind: str, object_id: int, epoch: int) -> list[Sample]:
         """All samples of an object since a time, oldest first."""
         return self.samples.since(kind, object_id, epoch)

@@ -99,13 +99,15 @@ def differ(hosts: list[Host]) -> bool:
 
 def instead(wanted: Processor, host: Host, hosts: Iterable[Host]) -> Processor | None:
     """The CPU that a guest is to be given on a host in the place of the one that it asks for; None: that one."""
+    if not like_host(wanted, host):
+        return None
     same = [
         each
         for each in peers(hosts, host.cluster_id)
         if each.facts.get("accelerator") == host.facts.get("accelerator")
         and each.facts.get("arch") == host.facts.get("arch")
     ]
-    if not like_host(wanted, host) or (not differ(same) and not _hidden(host)):
+    if not differ(same) and not _hidden(host):
         return None
     common = baseline(same)
     return None if common is None else Processor(common.model, common.extra | wanted.extra)

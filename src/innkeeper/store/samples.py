@@ -61,12 +61,15 @@ class Samples:
         self._pruned = dict.fromkeys(kept, 0)
         self._size = OVERHEAD
         self._rings: dict[tuple[str, int], deque[Sample]] = {}
+        self._latest: dict[str, dict[int, Sample]] = {}
 
     def append(self, ts: int, measured: Iterable[tuple[str, int, Values]]) -> None:
         """Take one round: what was measured at `ts` (epoch s), as (kind, id, values)."""
         rows = [(ts, kind, number, values) for kind, number, values in measured]
         for _, kind, number, values in rows:
-            self._ring(kind, number).append(Sample.of(ts, values))
+            sample = Sample.of(ts, values)
+            self._ring(kind, number).append(sample)
+            self.all_latest(kind)[number] = sample
         if self._journal is not None:
             for gathering in self._gatherings:
                 rows = _closed(gathering, rows)
@@ -97,8 +100,14 @@ class Samples:
 
     def latest(self, kind: str, number: int) -> Sample | None:
         """The newest sample in memory."""
-        ring = self._rings.get((kind, number))
-        return ring[-1] if ring else None
+        return self.all_latest(kind).get(number)
+
+    def all_latest(self, kind: str) -> dict[int, Sample]:
+        """The newest samples in memory of all objects of a kind, by number."""
+        found = self._latest.get(kind)
+        if found is None:
+            found = self._latest[kind] = {}
+        return found
 
     def since(self, kind: str, number: int, since: int) -> list[Sample]:
         """All samples of one object from `since` (epoch s) on, oldest first: the older, the fewer."""
@@ -125,6 +134,7 @@ class Samples:
         """Drop from memory the samples of an object that is gone; on disk they age."""
         self.rest(kind, number)
         self._rings.pop((kind, number), None)
+        self.all_latest(kind).pop(number, None)
 
     def _ring(self, kind: str, number: int) -> deque[Sample]:
         ring = self._rings.get((kind, number))

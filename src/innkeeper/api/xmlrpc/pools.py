@@ -70,7 +70,7 @@ def _filter(caller: Caller, flag: int) -> Accept | None:
 
 def _ordered(world: World, table: Table[R], caller: Caller) -> Iterator[R]:
     rows = table.rows
-    return (rows[number] for number in sorted(rows, reverse=_descending(world, caller)))
+    return map(rows.__getitem__, sorted(rows, reverse=_descending(world, caller)))
 
 
 def _descending(world: World, caller: Caller) -> bool:

@@ -68,6 +68,16 @@ def test_the_size_is_bounded_and_what_is_not_current_goes_first() -> None:
     assert 0 < len(cache) < 100
 
 
+def test_blocks_are_bounded() -> None:
+    cache = Cache(World(), limit=1000)
+    for size in (200, 250, 300):
+        cache.keep_block(0, f"{size} bytes", 200)
+    cache.keep_block(1, "another", 300)
+    assert cache.blocks == {0: "300 bytes", 1: "another"}
+    cache.keep_block(2, "too much", 10)
+    assert cache.blocks == {2: "too much"}
+
+
 def test_documents_follow_what_they_show(cloud: Cloud) -> None:
     """Each of these changes a document without changing its record."""
     number = cloud.add_running(f"{VM}\nDISK=[TYPE=fs,SIZE=5]")

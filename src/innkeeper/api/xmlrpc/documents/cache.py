@@ -60,6 +60,9 @@ class Cache:
         self._entries: dict[str, dict[int, Entry]] = {}
         self._measured: dict[tuple[str, int], tuple[int, bytes]] = {}
         self.size = 0
+        #: Bodies of many VMs in one piece (`documents/blocks.py`), by number.
+        self.blocks: dict[int, Any] = {}
+        self._blocks_size = 0
 
     def __len__(self) -> int:
         return sum(map(len, self._entries.values()))
@@ -94,6 +97,14 @@ class Cache:
         text = render()
         self._measured[key] = when, text
         return text
+
+    def keep_block(self, number: int, block: Any, size: int) -> None:
+        """Keeps bodies in one piece of `size` bytes; when all pieces take too much, all go."""
+        self._blocks_size += size if number not in self.blocks else 0
+        if self._blocks_size > self._limit // 2:
+            self.blocks.clear()
+            self._blocks_size = size
+        self.blocks[number] = block
 
     def _shrink(self) -> None:
         """Down to three quarters, so that this comes rarely."""

@@ -249,13 +249,13 @@ def without_history(view: View, caller: Caller, vm: Vm) -> Parts:
 
 def short_bodies(view: View, vms: Iterable[Vm]) -> Iterator[bytes]:
     """Short bodies, each in one piece. In a large pool most are kept, and what a kept one costs is what it costs."""
-    kept, latest = view.cache.of(SHORT), view.monitoring.latest
+    kept, latest = view.cache.of(SHORT), view.monitoring.all_latest(Vm.KIND).get
     names: dict[tuple[int, int], tuple[str, str]] = {}
     for vm in vms:
         owner = vm.uid, vm.gid
         if owner not in names:
             names[owner] = owners(view.world, vm)
-        uses = (*names[owner], latest(Vm.KIND, vm.id))
+        uses = (*names[owner], latest(vm.id))
         entry = kept.get(vm.id)
         if entry is not None and entry.record is vm and entry.uses == uses:
             yield entry.parts[0]

@@ -5,12 +5,13 @@ from functools import partial
 from typing import Final
 
 from innkeeper.api.xmlrpc import pools
-from innkeeper.api.xmlrpc.documents import measures
+from innkeeper.api.xmlrpc.documents import blocks, measures
 from innkeeper.api.xmlrpc.documents import vms as documents
 from innkeeper.api.xmlrpc.methods import (
     DECRYPT,
     FILTER,
     ID,
+    LONG_POOL,
     RENAME,
     UPDATE,
     Answer,
@@ -101,7 +102,8 @@ def _bodies(desk: Desk, caller: Caller, found: list[Vm], *, extended: bool) -> A
     if extended:
         body = partial(documents.long_parts, desk.view, caller, all_history=False)
         return pool("VM_POOL", found, body)
-    return pool_of("VM_POOL", len(found), documents.short_bodies(desk.view, found))
+    short = blocks.bodies if len(found) > LONG_POOL else documents.short_bodies
+    return pool_of("VM_POOL", len(found), short(desk.view, found))
 
 
 def pool_info(
