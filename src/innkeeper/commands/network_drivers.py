@@ -4,6 +4,7 @@ import ipaddress
 
 from innkeeper.lifecycle.network_uplinks import MULTICAST, hosts_of, vlans
 from innkeeper.model.errors import Refusal, cannot_allocate
+from innkeeper.model.names import is_address
 from innkeeper.model.template import Template, as_bool, as_int
 from innkeeper.model.world import World
 
@@ -137,17 +138,9 @@ def completed(driver: str, template: Template) -> Template:
 def wrong_for_hosts(template: Template) -> str | None:
     """What is wrong with where a VXLAN's packets go to; None when nothing is."""
     for peer in hosts_of(template.get("VXLAN_PEERS") or ""):
-        if not _is_address(peer):
+        if not is_address(peer):
             return f"VXLAN_PEERS must be addresses of hosts, not {peer!r}"
     base = template.get("VXLAN_MC") or MULTICAST
-    if not _is_address(base) or ":" in base or not ipaddress.IPv4Address(base).is_multicast:
+    if not is_address(base) or ":" in base or not ipaddress.IPv4Address(base).is_multicast:
         return f"VXLAN_MC must be an IPv4 multicast address, not {base!r}"
     return None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -109,22 +109,25 @@ def start(
     target: Record,
     caller: Caller = SYSTEM,
     *,
-    host_id: int = -1,
-    generation: int = 0,
+    host_id: int | None = None,
+    generation: int | None = None,
     **args: Any,
 ) -> None:
-    """Begins an operation on an object that has none open."""
+    """Begins an operation on an object that has none open; that on a VM is done where it is, as what it is now."""
     if tx.world.operation_on(target) is not None:
         raise InvariantBroken(f"{target.KIND} {target.id} has an open operation already")
     if isinstance(target, Vm):
         hypervisors.check(target, procedure=procedure.name)
+        host_id = target.history[-1].host_id if host_id is None else host_id
+        generation = target.generation if generation is None else generation
+    host_id = -1 if host_id is None else host_id
     operation = Operation(
         id=tx.new_id(Operation),
         name=procedure.name,
         target_kind=target.KIND,
         target=target.id,
         host_id=host_id,
-        generation=generation,
+        generation=generation or 0,
         args=args,
         started=tx.now,
         uid=caller.uid,

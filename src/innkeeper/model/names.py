@@ -4,6 +4,7 @@ OpenNebula's rules: names stand unquoted in XML documents, shell commands and AC
 characters that mean something there are refused.
 """
 
+import ipaddress
 import re
 
 MAX_LENGTH = 128
@@ -38,6 +39,15 @@ def check_name(text: str, what: str) -> None:
 def is_host_name(text: str) -> bool:
     """Whether the text is a host name or an IPv4 address in RFC 1123's form."""
     return len(text) <= 253 and all(_label.fullmatch(label) for label in text.split("."))
+
+
+def is_address(text: str) -> bool:
+    """Whether the text is an IPv4 or IPv6 address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _common_problem(text: str) -> str | None:

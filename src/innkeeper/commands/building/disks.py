@@ -12,6 +12,7 @@ from innkeeper.model.template import Template, Vector, as_int
 from ..common import usable
 from . import tuning
 from .draft import Draft, problem
+from .named import number_of
 
 USABLE = frozenset({ImageState.READY, ImageState.LOCKED})
 DISK_TYPES = (ImageType.OS, ImageType.CDROM, ImageType.DATABLOCK)
@@ -102,7 +103,7 @@ def _volatile(draft: Draft, disk: Vector) -> Vector:
 
 
 def _from_image(draft: Draft, disk: Vector) -> Vector:
-    image = usable(draft.world, Image, image_id(draft, disk), draft.caller)
+    image = usable(draft.world, Image, number_of(draft, disk, "IMAGE"), draft.caller)
     datastore = draft.world.datastores[image.datastore_id]
     if image.type not in DISK_TYPES:
         raise problem(f"Image {image.id} is of type {image.type.name} and cannot be a DISK.")
@@ -133,36 +134,6 @@ def _from_image(draft: Draft, disk: Vector) -> Vector:
     else:
         made.setdefault("DEV_PREFIX", image.template.get("DEV_PREFIX") or "sd")
     return made
-
-
-def image_id(draft: Draft, disk: Vector) -> int:
-    """The number of the image that a DISK, or what is written like one, names."""
-    if "IMAGE_ID" in disk:
-        number = as_int(disk["IMAGE_ID"])
-        if number is None:
-            raise problem(f"IMAGE_ID of a DISK must be a whole number, not {disk['IMAGE_ID']!r}.")
-        return number
-    owner = owner_of(draft, disk, "IMAGE")
-    found = draft.world.names.find("image", disk["IMAGE"], owner)
-    if found is None:
-        raise problem(f"User {owner} does not own an image with name: {disk['IMAGE']} .")
-    return found
-
-
-def owner_of(draft: Draft, vector: Vector, prefix: str) -> int:
-    """Whose image or network a name means: the one who calls, unless it says otherwise."""
-    if f"{prefix}_UID" in vector:
-        uid = as_int(vector[f"{prefix}_UID"])
-        if uid is None:
-            raise problem(f"{prefix}_UID must be a whole number, not {vector[f'{prefix}_UID']!r}.")
-        return uid
-    if f"{prefix}_UNAME" in vector:
-        name = vector[f"{prefix}_UNAME"]
-        found = draft.world.names.find("user", name)
-        if found is None:
-            raise problem(f"{prefix}_UNAME: there is no user {name!r}.")
-        return found
-    return draft.caller.uid
 
 
 def _size(disk: Vector, image: Image) -> int:

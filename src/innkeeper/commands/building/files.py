@@ -13,8 +13,8 @@ from innkeeper.model.template import Vector, as_bool
 from innkeeper.model.tokens import KEY
 
 from ..common import usable
-from .disks import image_id
 from .draft import Draft, problem
+from .named import number_of
 
 #: Attribute of OS -> the type of image that it names, and the path on the host in whose place it stands.
 _BOOTED = {"KERNEL_DS": (ImageType.KERNEL, "KERNEL"), "INITRD_DS": (ImageType.RAMDISK, "INITRD")}
@@ -89,7 +89,7 @@ def _image(draft: Draft, reference: FileReference, where: str, kind: ImageType) 
         "IMAGE_UNAME": reference.owner_name, "IMAGE_UID": reference.owner_id,
     }  # fmt: skip
     vector = {name: str(value) for name, value in named.items() if value is not None}
-    image = usable(draft.world, Image, image_id(draft, vector), draft.caller)
+    image = usable(draft.world, Image, number_of(draft, vector, "IMAGE"), draft.caller)
     if image.type is not kind:
         text = f"{where}: image {image.id} is of type {image.type.name}, not {kind.name}."
         raise problem(text)

@@ -4,11 +4,10 @@ A port is of one VM in the zone, so that it is free wherever the VM goes. It lis
 unless the template says otherwise: users see it through the front end.
 """
 
-import ipaddress
 import re
 import secrets
 
-from innkeeper.model.names import is_host_name
+from innkeeper.model.names import is_address, is_host_name
 from innkeeper.model.template import Vector, as_bool, as_int
 from innkeeper.model.world import World
 
@@ -33,7 +32,7 @@ def completed(world: World, vm: int, graphics: Vector) -> Vector:
     """A VM's GRAPHICS with all that it leaves out."""
     made = dict(graphics)
     made["LISTEN"] = made.get("LISTEN") or LOOPBACK
-    if not (is_host_name(made["LISTEN"]) or _is_address(made["LISTEN"])):
+    if not (is_host_name(made["LISTEN"]) or is_address(made["LISTEN"])):
         raise problem(f"LISTEN of GRAPHICS must be an address, not {made['LISTEN']!r}.")
     if made.get("KEYMAP") and not _KEYMAP.fullmatch(made["KEYMAP"]):
         raise problem(f"KEYMAP of GRAPHICS must be like en-us, not {made['KEYMAP']!r}.")
@@ -63,11 +62,3 @@ def _port(world: World, vm: int, text: str) -> int:
     if found is None:
         raise problem(f"PORT of GRAPHICS: none from {FIRST_PORT} to {LAST_PORT} is free.")
     return found
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -14,8 +14,8 @@ from innkeeper.model.template import Template, Vector, as_bool, as_int
 
 from .. import secgroups
 from ..common import replaced, usable
-from .disks import owner_of
 from .draft import Draft, problem
+from .named import number_of
 
 #: Attributes that a NIC takes over from its address range or network unless it has its own.
 INHERITED = (
@@ -89,7 +89,7 @@ def network_of(draft: Draft, nic: Vector, what: str) -> Network:
     """The network that a NIC names, which must be ready, and for the caller to use."""
     if not any(name in nic for name in ("NETWORK", "NETWORK_ID")):
         raise problem(f"{what} needs NETWORK or NETWORK_ID.")
-    network = usable(draft.world, Network, _network_id(draft, nic), draft.caller)
+    network = usable(draft.world, Network, number_of(draft, nic, "NETWORK"), draft.caller)
     if network.state is not NetworkState.READY:
         raise Refusal(Code.ACTION, f"Network {network.id} is {network.state.name}.", network.id)
     return network
@@ -128,19 +128,6 @@ def _check_targets(draft: Draft) -> None:
                 f"TARGET of a NIC must be an interface name of its own (not one-...), not {target!r}."
             )
         seen.add(target)
-
-
-def _network_id(draft: Draft, nic: Vector) -> int:
-    if "NETWORK_ID" in nic:
-        number = as_int(nic["NETWORK_ID"])
-        if number is None:
-            raise problem(f"NETWORK_ID of a NIC must be a whole number, not {nic['NETWORK_ID']!r}.")
-        return number
-    owner = owner_of(draft, nic, "NETWORK")
-    found = draft.world.names.find("network", nic["NETWORK"], owner)
-    if found is None:
-        raise problem(f"User {owner} does not own a network with name: {nic['NETWORK']} .")
-    return found
 
 
 def _leased(

@@ -1,11 +1,11 @@
 """VMGROUP: the role in a group that a VM has (spec: templates.md section 4.7)."""
 
 from innkeeper.model.nouns import VmGroup
-from innkeeper.model.template import Vector, as_int
+from innkeeper.model.template import Vector
 
 from ..common import usable
-from .disks import owner_of
 from .draft import Draft, problem
+from .named import owner_of, whole
 
 
 def fill(draft: Draft) -> None:
@@ -26,10 +26,7 @@ def fill(draft: Draft) -> None:
 
 def _number(draft: Draft, vector: Vector) -> int:
     if "VMGROUP_ID" in vector:
-        number = as_int(vector["VMGROUP_ID"])
-        if number is None:
-            raise problem(f"VMGROUP_ID must be a whole number, not {vector['VMGROUP_ID'][:40]!r}.")
-        return number
+        return whole(vector, "VMGROUP_ID")
     name = vector.get("VMGROUP_NAME", "")
     owner = owner_of(draft, vector, "VMGROUP")
     found = draft.world.names.find(VmGroup.KIND, name, owner)

@@ -267,10 +267,10 @@ def begin(
         user_template=vm.user_template.without("ERROR"),
     )  # fmt: skip
     engine.start(
-        tx, BACKUP, vm, caller, host_id=vm.history[-1].host_id, generation=vm.generation,
+        tx, BACKUP, vm, caller,
         datastore=datastore.id, disks=disks, number=vm.backups_made, chained=chained,
         image=image.id if image else -1, since=image.increments[-1].checkpoint if image else "",
-        freeze=vm.backup_config.get("FS_FREEZE", "NONE"), **{"from": origin},
+        freeze=vm.backup_config.get("FS_FREEZE", "NONE"), **common.since(origin),
     )  # fmt: skip
 
 

@@ -127,7 +127,5 @@ def begin(
         RECREATE if recreate else DELETE,
         vm,
         caller,
-        host_id=vm.history[-1].host_id,
-        generation=vm.generation,
         forced=forced,
     )

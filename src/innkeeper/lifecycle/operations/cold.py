@@ -164,12 +164,10 @@ def _open(
         COLD,
         vm,
         caller,
-        host_id=vm.history[-1].host_id,
-        generation=vm.generation,
         source=vm.kept_on,
         how=how,
         stopped=stopped,
-        **{"from": origin},
+        **common.since(origin),
     )
 
 

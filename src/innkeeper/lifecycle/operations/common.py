@@ -27,6 +27,11 @@ def show(phase: str, **fields: Any) -> Note:
     return enter
 
 
+def since(phase: str) -> dict[str, Any]:
+    """The argument that says in which phase the VM was when its operation began."""
+    return {"from": phase}
+
+
 def anew(tx: Transaction, vm: Vm) -> Vm:
     """The VM with a new generation: whatever was sent before and comes late to its host is refused there."""
     return tx.change(vm, generation=vm.generation + 1)

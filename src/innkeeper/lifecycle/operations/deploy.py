@@ -98,4 +98,4 @@ def retry(tx: Transaction, vm: Vm, caller: Caller) -> None:
         guest_generation=vm.generation + 1,
         user_template=vm.user_template.without("ERROR"),
     )
-    engine.start(tx, DEPLOY, vm, caller, host_id=vm.history[-1].host_id, generation=vm.generation)
+    engine.start(tx, DEPLOY, vm, caller)

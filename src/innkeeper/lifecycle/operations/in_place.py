@@ -60,12 +60,11 @@ def begin(
         procedure,
         changing,
         caller,
-        host_id=vm.history[-1].host_id,
         generation=vm.generation + 1,
         before=_packed(vm.template),
         after=_packed(after),
         action=int(action),
-        **{"from": origin},
+        **common.since(origin),
         **args,
     )
 

@@ -233,5 +233,5 @@ def begin(tx: Transaction, vm: Vm, host: Host, datastore_id: int, caller: Caller
         user_template=vm.user_template.without("ERROR"),
     )
     engine.start(
-        tx, LIVE, vm, caller, host_id=host.id, generation=vm.generation, source=source, **{"from": "RUNNING"}
+        tx, LIVE, vm, caller, host_id=host.id, generation=vm.generation, source=source, **common.since("RUNNING")
     )  # fmt: skip

@@ -86,8 +86,6 @@ def begin(tx: Transaction, vm: Vm, caller: Caller, *, hard: bool) -> None:
         POWEROFF,
         vm,
         caller,
-        host_id=vm.history[-1].host_id,
-        generation=vm.generation,
         hard=hard,
-        **{"from": origin},
+        **common.since(origin),
     )

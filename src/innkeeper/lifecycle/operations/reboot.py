@@ -46,6 +46,4 @@ REBOOT = register(
 
 def begin(tx: Transaction, vm: Vm, caller: Caller, *, hard: bool) -> None:
     """Reboots the guest: by its power button, or by reset."""
-    engine.start(
-        tx, REBOOT, vm, caller, host_id=vm.history[-1].host_id, generation=vm.generation, hard=hard
-    )
+    engine.start(tx, REBOOT, vm, caller, hard=hard)

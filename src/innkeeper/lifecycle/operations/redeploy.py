@@ -101,8 +101,6 @@ def _open(tx: Transaction, vm: Vm, caller: Caller, saved: bool, **fields: Any) -
         REDEPLOY,
         vm,
         caller,
-        host_id=vm.history[-1].host_id,
-        generation=vm.generation,
         source=vm.kept_on,
         saved=saved,
     )

@@ -167,7 +167,7 @@ def begin_restore(
     """Puts disks of a VM that is powered off back to what they were."""
     vm = move(tx, vm, "RESTORE", generation=vm.generation + 1)
     engine.start(
-        tx, RESTORE, vm, caller, host_id=vm.history[-1].host_id, generation=vm.generation,
+        tx, RESTORE, vm, caller,
         image=image.id, increment=increment, disks=disks,
     )  # fmt: skip
 

@@ -86,7 +86,5 @@ def begin(tx: Transaction, vm: Vm, caller: Caller) -> None:
         RESTORE if origin == "SUSPENDED" else BOOT,
         vm,
         caller,
-        host_id=vm.history[-1].host_id,
-        generation=vm.generation,
-        **{"from": origin},
+        **common.since(origin),
     )

@@ -159,9 +159,7 @@ def _begin(
         procedure,
         vm,
         caller,
-        host_id=vm.history[-1].host_id,
-        generation=vm.generation,
         hard=hard,
         action=int(action),
-        **{"from": origin},
+        **common.since(origin),
     )

@@ -63,7 +63,5 @@ def begin(tx: Transaction, vm: Vm, caller: Caller) -> None:
         SUSPEND,
         vm,
         caller,
-        host_id=vm.history[-1].host_id,
-        generation=vm.generation,
-        **{"from": origin},
+        **common.since(origin),
     )

@@ -94,8 +94,6 @@ def begin(tx: Transaction, vm: Vm, caller: Caller, *, hard: bool) -> None:
         EPILOG if off else TERMINATE,
         vm,
         caller,
-        host_id=vm.history[-1].host_id,
-        generation=vm.generation,
         hard=hard,
-        **{"from": origin},
+        **common.since(origin),
     )
