@@ -82,9 +82,9 @@ def test_a_front_end_tells_who_did_what_and_a_changed_line_is_found(
     assert inn("--user", "ann", "--password", "wrong", "vm", "list").code == 4
     told = inn("audit", "list", "--json").data[-3:]
     assert [(line.get("user"), line["what"], line["result"]) for line in told] == [
-        ("oneadmin", "one.user.allocate", "done"),
-        ("ann", "one.host.allocate", "AUTHORIZATION"),
-        (None, "one.vmpool.info", "AUTHENTICATION"),
+        ("oneadmin", "POST /api/v1/users", "done"),
+        ("ann", "POST /api/v1/hosts", "AUTHORIZATION"),
+        (None, "GET /api/v1/vms", "AUTHENTICATION"),
     ]
     assert told[0]["changed"] == ["user 2"] and told[2]["claims"] == "ann"
     assert "hidden-password" not in inn("audit", "export").out
@@ -93,7 +93,7 @@ def test_a_front_end_tells_who_did_what_and_a_changed_line_is_found(
 
     daemon.stop()
     with contextlib.closing(sqlite3.connect(daemon.data / "db" / "innkeeper.db")) as db, db:
-        db.execute("UPDATE audit SET body = replace(body, 'one.user.allocate', 'one.user.info')")
+        db.execute("UPDATE audit SET body = replace(body, '/users', '/hosts')")
     daemon._start()
     tampered = inn("audit", "verify")
     assert tampered.code == 1

@@ -11,11 +11,11 @@ from innkeeper.cli.errors import CliError, ExitCode
 
 from .conftest import CannedFrontEnd
 
-OK = (
-    b"<methodResponse><params><param><value><array><data><value><boolean>1</boolean></value>"
-    b"<value><string>fine</string></value><value><i4>0</i4></value></data></array></value></param>"
-    b"</params></methodResponse>"
-)
+OK = b'{"id": 1, "result": "fine", "object": null, "operation": null}'
+
+
+def rename(client: Client, name: str) -> object:
+    return client.api.vms.update(1, name=name)["result"]
 
 
 class Scripted:
@@ -83,7 +83,7 @@ def start(started: list[Scripted], *script: tuple[bytes, str]) -> Scripted:
 def test_one_connection_serves_several_calls(scripted: list[Scripted], answer: bytes) -> None:
     server = start(scripted, (answer, "keep"), (answer, "close"))
     client = server.client()
-    assert [client.call("vm.rename", 1, "a"), client.call("vm.rename", 1, "b")] == ["fine"] * 2
+    assert [rename(client, "a"), rename(client, "b")] == ["fine"] * 2
     client.close()
     assert server.connections == 1
 
@@ -91,7 +91,7 @@ def test_one_connection_serves_several_calls(scripted: list[Scripted], answer: b
 def test_a_length_may_be_left_to_the_end_of_the_connection(scripted: list[Scripted]) -> None:
     server = start(scripted, (b"HTTP/1.0 200 OK\r\n\r\n" + OK, "close"))
     client = server.client()
-    assert client.call("vm.rename", 1, "a") == "fine"
+    assert rename(client, "a") == "fine"
     client.close()
 
 
@@ -99,7 +99,7 @@ def test_a_connection_that_is_said_to_close_is_not_used_again(scripted: list[Scr
     closing = whole(OK, b"Connection: Close\r\n")
     server = start(scripted, (closing, "close"), (closing, "close"))
     client = server.client()
-    assert [client.call("vm.rename", 1, "a"), client.call("vm.rename", 1, "b")] == ["fine"] * 2
+    assert [rename(client, "a"), rename(client, "b")] == ["fine"] * 2
     client.close()
     assert server.connections == 2
 
@@ -109,7 +109,7 @@ def test_reading_is_repeated_when_the_kept_connection_was_closed(
 ) -> None:
     server = start(scripted, (whole(OK), "close"), (whole(OK), "close"))
     client = server.client()
-    assert [client.call("vmpool.info"), client.call("vmpool.info")] == ["fine", "fine"]
+    assert [client.api.vms.documents(), client.api.vms.documents()] == [OK.decode()] * 2
     client.close()
     assert (len(server.requests), server.connections) == (2, 2)
 
@@ -118,9 +118,9 @@ def test_a_change_is_never_sent_twice(scripted: list[Scripted]) -> None:
     """The front end took the second request and died before its answer: was it done?"""
     server = start(scripted, (whole(OK), "keep"), (b"", "close"))
     client = server.client()
-    client.call("vm.allocate", "x")
+    client.api.vms.create(template="x")
     with pytest.raises(CliError) as caught:
-        client.call("vm.allocate", "x")
+        client.api.vms.create(template="x")
     assert caught.value.code == ExitCode.UNREACHABLE
     client.close()
     assert len(server.requests) == 2

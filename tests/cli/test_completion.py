@@ -19,7 +19,7 @@ PATIENCE = 60.0  # seconds; reached only when something is broken
 
 @pytest.fixture
 def front_end(canned: CannedFrontEnd) -> CannedFrontEnd:
-    canned.methods |= {"vmpool.info": documents.VM_POOL, "hostpool.info": documents.HOST_POOL}
+    canned.documents |= {"vms": documents.VM_POOL, "hosts": documents.HOST_POOL}
     return canned
 
 
@@ -119,5 +119,5 @@ def test_completion_asks_as_whom_the_line_says(
     assert complete("inn vm show w") == []  # nobody there: no names, and no noise
     line = f"inn --endpoint {front_end.endpoint} --user bob --password pw vm show we"
     assert complete(line) == ["web"]
-    assert front_end.headers[-1]["secret"] == "bob:pw"
+    assert front_end.secret == "bob:pw"
     assert complete(f"inn --endpoint {front_end.endpoint} --user bob vm show we") == []

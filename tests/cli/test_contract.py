@@ -6,14 +6,18 @@ then compared with the tables of the real server.
 
 from __future__ import annotations
 
-from typing import Any
+import re
 
+import msgspec
 import pytest
 
-from innkeeper.api.xmlrpc.nouns import METHODS
+from innkeeper.api.v1.rest.bodies import decoded
+from innkeeper.api.v1.rest.documents import REPORTS
+from innkeeper.api.v1.rest.listing import asked as checked
+from innkeeper.api.v1.rest.resources import RESOURCES
+from innkeeper.api.v1.rest.table import Action, Resource
+from innkeeper.cli.client import Client, Endpoint
 from innkeeper.cli.objects import KINDS
-from innkeeper.lifecycle.actions import ACTIONS
-from tests.api.xmlrpc.refusals import REFUSED
 
 from . import documents
 from .conftest import CannedFrontEnd, Inn
@@ -71,6 +75,7 @@ SPECIAL = (
     "group create x",
     "config",
     "version",
+    "zone raft-status 1",
 )
 
 #: Verbs that ask for pages and web sockets instead of methods (`test_watching.py`, `test_console.py`,
@@ -89,23 +94,10 @@ PAGES = {
     *(("cluster", verb) for verb in ("profile-set", "profile-show")),
 }
 
-#: Methods without a command, and why.
+#: Actions without a command, and why.
 UNREACHED = {
-    "one.vmpool.infoextended": "for programs that want all of every VM; `inn vm show 1..9` does it",
-    **dict.fromkeys(
-        (
-            name
-            for name in REFUSED
-            if name.endswith(("db", "replicate", "voterequest", "sql", "sqlquery"))
-        ),
-        "OpenNebula's servers and tools say this to each other; it is always refused",
-    ),
-    **dict.fromkeys(
-        (name for name in REFUSED if name.startswith(("one.cluster.", "one.image.", "one.vm."))),
-        "it is always refused in this release",
-    ),
-    "one.vm.exec": "for programs that look for the end themselves; `inn vm exec` waits for it",
-    "one.vmpool.infoset": "for programs that hold a list of numbers; `inn vm show 1,2,3` does it",
+    ("vms", "execute"): "for programs that look for the end themselves; `inn vm exec` waits for it",
+    ("vms", "delete"): "`inn vm terminate` does it",
 }
 
 
@@ -119,24 +111,32 @@ def every_line() -> list[str]:
 
 
 @pytest.fixture
-def asked(canned: CannedFrontEnd, inn: Inn) -> list[tuple[str, tuple[Any, ...]]]:
-    """All calls that running every verb makes: method and arguments."""
+def asked(canned: CannedFrontEnd, inn: Inn) -> CannedFrontEnd:
+    """A front end that has been asked for all that every verb asks for."""
     for kind in KINDS.values():
+        path = kind.of(Client(Endpoint.parse(canned.endpoint), "a:b", 1)).path
         object_document = f"<{kind.element}><ID>1</ID><NAME>x</NAME></{kind.element}>"
-        canned.methods[f"{kind.api}.info"] = object_document
-        canned.methods[f"{kind.pool}.info"] = f"<POOL>{object_document}</POOL>"
-    canned.methods |= {
-        "hostpool.info": documents.HOST_POOL,
-        "imagepool.info": documents.IMAGE_POOL,
-        "userpool.info": documents.USER_POOL,
-        "datastorepool.info": documents.DATASTORE_POOL,
+        canned.documents[f"{path}/N"] = object_document
+        canned.documents[path] = f"<POOL>{object_document}</POOL>"
+    canned.documents |= {
+        **{path.strip("/").format(id="N"): "<REPORT/>" for path, _ in REPORTS.values()},
+        "hosts": documents.HOST_POOL,
+        "images": documents.IMAGE_POOL,
+        "users": documents.USER_POOL,
+        "datastores": documents.DATASTORE_POOL,
     }
+    canned.pages["/api/v1/version"] = {"opennebula": "7.0.0"}
     for line in every_line():
-        before = len(canned.calls)
+        before = len(canned.calls), len(canned.sent)
         outcome = inn(*line.split())
         assert "internal error" not in outcome.err and outcome.code != 2, (line, outcome.err)
-        assert len(canned.calls) > before, f"{line!r} asked for nothing"
-    return [(f"one.{call[0]}", call[1:]) for call in canned.calls]
+        quiet = line in QUIET or (len(canned.calls), len(canned.sent)) > before
+        assert quiet, f"{line!r} asked for nothing"
+    return canned
+
+
+#: What needs no front end.
+QUIET = {"showback calculate -s 11/2026"}
 
 
 def test_every_verb_is_run() -> None:
@@ -144,27 +144,48 @@ def test_every_verb_is_run() -> None:
     assert {line for line in LINES if len(line) == 2} - run == PAGES
 
 
-def test_commands_ask_for_methods_that_the_server_has(
-    asked: list[tuple[str, tuple[Any, ...]]],
-) -> None:
-    assert {method for method, _ in asked} - set(METHODS) == set()
+def test_requests_are_those_that_the_front_end_takes(asked: CannedFrontEnd) -> None:
+    """Each is of a type of the table, where the front end's own check finds nothing wrong."""
+    for what, said in asked.sent:
+        if what.startswith("PUT quotas/"):
+            continue
+        resource, action = found(what)
+        if action is None:
+            decoded(msgspec.json.encode(said), resource.patch)
+        elif action is resource.delete:
+            checked({field.name: field.kind for field in action.fields}, list(said.items()))
+        else:
+            decoded(msgspec.json.encode(said), resource.requests[action.name])
+            action.call.arguments(said)
 
 
-def test_commands_give_the_arguments_that_the_server_takes(
-    asked: list[tuple[str, tuple[Any, ...]]],
-) -> None:
-    for method, arguments in asked:
-        METHODS[method].arguments(arguments)  # raises where one is of another type, or missing
-        assert len(arguments) <= len(METHODS[method].params), (method, arguments)
-
-
-def test_every_method_of_the_server_has_a_command(
-    asked: list[tuple[str, tuple[Any, ...]]],
-) -> None:
-    assert set(METHODS) - {method for method, _ in asked} == set(UNREACHED)
-
-
-def test_actions_are_those_of_the_life_cycle(asked: list[tuple[str, tuple[Any, ...]]]) -> None:
-    assert {arguments[0] for method, arguments in asked if method == "one.vm.action"} == set(
-        ACTIONS
+def found(what: str) -> tuple[Resource, Action | None]:
+    """The resource and the action of a request (none: PATCH)."""
+    verb, _, path = what.partition(" ")
+    name, _, rest = path.partition("/")
+    [resource] = [each for each in RESOURCES if each.path == name]
+    if verb == "PATCH":
+        return resource, None
+    named = rest.partition("/actions/")[2]
+    action = (
+        resource.action(named)
+        if named
+        else resource.delete
+        if verb == "DELETE"
+        else resource.create
     )
+    assert action is not None, what
+    return resource, action
+
+
+def test_every_action_has_a_command(asked: CannedFrontEnd) -> None:
+    done = {(each[0].path, each[1].name) for what, _ in asked.sent if not what.startswith("PUT")
+            if (each := found(what))[1]}  # fmt: skip
+    there = {(resource.path, action.name) for resource in RESOURCES if resource.path not in ("webhooks", "operations")
+             for action in (*resource.actions, *[a for a in (resource.create, resource.delete) if a])}  # fmt: skip
+    assert there - done == set(UNREACHED)
+
+
+def test_every_report_has_a_command(asked: CannedFrontEnd) -> None:
+    paths = {re.sub(r"\b\d+", "{id}", path.removeprefix("/api/v1")) for path, _ in asked.calls}
+    assert {path for path, _ in REPORTS.values()} <= paths

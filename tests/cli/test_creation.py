@@ -10,18 +10,22 @@ from .conftest import CannedFrontEnd, Inn
 
 @pytest.fixture
 def front_end(canned: CannedFrontEnd) -> CannedFrontEnd:
-    canned.methods |= {
-        "vm.allocate": 12,
-        "template.allocate": 4,
-        "template.instantiate": 13,
-        "image.allocate": 8,
-        "vn.allocate": 2,
-        "datastore.allocate": 100,
-        "datastorepool.info": documents.DATASTORE_POOL,
-        "templatepool.info": "<VMTEMPLATE_POOL><VMTEMPLATE><ID>4</ID><NAME>small</NAME>"
+    canned.results |= {
+        "POST vms": 12,
+        "POST templates": 4,
+        "POST templates/4/actions/instantiate": 13,
+    }
+    canned.documents |= {
+        "datastores": documents.DATASTORE_POOL,
+        "templates": "<VMTEMPLATE_POOL><VMTEMPLATE><ID>4</ID><NAME>small</NAME>"
         "</VMTEMPLATE></VMTEMPLATE_POOL>",
     }
     return canned
+
+
+def texts_of(front_end: CannedFrontEnd, path: str = "vms") -> list[str]:
+    """The templates from which something was to be made."""
+    return [said["template"] for said in front_end.changes(f"POST {path}")]
 
 
 def test_a_vm_from_options(front_end: CannedFrontEnd, inn: Inn) -> None:
@@ -32,9 +36,9 @@ def test_a_vm_from_options(front_end: CannedFrontEnd, inn: Inn) -> None:
         "--vnc", "--context", "GREETING=say \"hi\"", "--set", "SCHED_REQUIREMENTS=ID=\"4\"", "--hold",
     )  # fmt: skip
     assert (outcome.code, outcome.out) == (0, "ID: 12\n")
-    [(text, hold)] = front_end.calls_of("vm.allocate")
-    assert hold is True
-    assert text.splitlines() == [
+    [said] = front_end.changes("POST vms")
+    assert said["hold"] is True
+    assert said["template"].splitlines() == [
         'CPU="1"',
         'VCPU="2"',
         'MEMORY="1536"',
@@ -56,7 +60,7 @@ def test_a_vm_from_a_file_with_options_on_top(
 ) -> None:
     (tmp_path / "vm.txt").write_text('NAME = "old"\ncpu=1\nMEMORY=512\nDISK=[IMAGE="debian"]')
     inn("vm", "create", str(tmp_path / "vm.txt"), "--name", "new", "--cpu", "2")
-    [(text, _)] = front_end.calls_of("vm.allocate")
+    [text] = texts_of(front_end)
     assert text == 'MEMORY=512\nDISK=[IMAGE="debian"]\nCPU="2"\nNAME="new"\n'
 
 
@@ -67,14 +71,14 @@ def test_options_do_not_touch_the_insides_of_values(
     quoted = 'NOTE = "one [\nNAME = two\n"\n'
     (tmp_path / "vm.txt").write_text(f'{quoted}Name = "old" # say\n{script}NAME=old\n')
     inn("vm", "create", str(tmp_path / "vm.txt"), "--name", "new")
-    [(text, _)] = front_end.calls_of("vm.allocate")
+    [text] = texts_of(front_end)
     assert text == f'{quoted}# say\n{script}NAME="new"\n'
 
 
 def test_a_vm_from_a_pipe(front_end: CannedFrontEnd, inn: Inn) -> None:
     inn("vm", "create", stdin="CPU=1\nMEMORY=64\n")
     inn("vm", "create", "-", "--name", "n", stdin="CPU=1\nMEMORY=64\n")
-    assert [text for text, _ in front_end.calls_of("vm.allocate")] == [
+    assert texts_of(front_end) == [
         "CPU=1\nMEMORY=64\n",
         'CPU=1\nMEMORY=64\nNAME="n"\n',
     ]
@@ -85,7 +89,7 @@ def test_xml_is_passed_on_as_it_is_but_takes_no_options(
 ) -> None:
     text = "<VM><CPU>1</CPU><MEMORY>64</MEMORY></VM>"
     assert inn("vm", "create", stdin=text).code == 0
-    assert front_end.calls_of("vm.allocate") == [(text, False)]
+    assert front_end.sent == [("POST vms", {"template": text, "hold": False})]
     assert inn("vm", "create", "-", "--name", "x", stdin=text).code == 2
 
 
@@ -93,7 +97,7 @@ def test_several_vms_are_numbered(front_end: CannedFrontEnd, inn: Inn) -> None:
     outcome = inn("vm", "create", "--name", "n", "--count", "2", "--json")
     assert outcome.data == [{"ID": 12}, {"ID": 12}]
     inn("vm", "create", "--name", "a%i", "-m", "2")
-    texts = [text.splitlines()[-1] for text, _ in front_end.calls_of("vm.allocate")]
+    texts = [text.splitlines()[-1] for text in texts_of(front_end)]
     assert texts == ['NAME="n-0"', 'NAME="n-1"', 'NAME="a0"', 'NAME="a1"']
 
 
@@ -101,7 +105,7 @@ def test_dry_prints_and_sends_nothing(front_end: CannedFrontEnd, inn: Inn) -> No
     assert inn("vm", "create", "--name", "web", "--dry").out == 'NAME="web"\n'
     assert inn("template", "create", "--name", "web", "--dry").out == 'NAME="web"\n'
     assert inn("image", "create", "--name", "web", "--dry").out == 'NAME="web"\n'
-    assert front_end.calls == []
+    assert front_end.sent == front_end.calls == []
 
 
 def test_a_template_is_instantiated_with_changes(front_end: CannedFrontEnd, inn: Inn) -> None:
@@ -118,15 +122,15 @@ def test_a_template_is_instantiated_with_changes(front_end: CannedFrontEnd, inn:
         "--hold",
     )
     assert (outcome.code, outcome.out) == (0, "ID: 13\nID: 13\n")
-    assert front_end.calls_of("template.instantiate") == [
-        (4, "web-0", True, 'MEMORY="1024"\n', False),
-        (4, "web-1", True, 'MEMORY="1024"\n', False),
-    ]
+    what = "POST templates/4/actions/instantiate"
+    said = {"hold": True, "template": 'MEMORY="1024"\n', "persistent": False}
+    assert front_end.sent == [(what, {**said, "name": f"web-{number}"}) for number in (0, 1)]
 
 
 def test_instantiating_does_not_wait_for_a_pipe(front_end: CannedFrontEnd, inn: Inn) -> None:
     inn("template", "instantiate", "4", stdin="CPU=9")
-    assert front_end.calls_of("template.instantiate") == [(4, "", False, "", False)]
+    [(what, said)] = front_end.sent
+    assert what == "POST templates/4/actions/instantiate" and said["template"] == ""
 
 
 def test_an_image_from_options(
@@ -135,14 +139,14 @@ def test_an_image_from_options(
     monkeypatch.chdir(tmp_path)
     inn("image", "create", "--name", "d", "--path", "here.qcow2", "--type", "os", "--persistent",
         "--prefix", "vd", "-d", "default")  # fmt: skip
-    [(text, store, no_check)] = front_end.calls_of("image.allocate")
-    assert (store, no_check) == (1, False)
-    assert text.splitlines() == [
+    [said] = front_end.changes("POST images")
+    assert (said["datastore_id"], said["no_check_capacity"]) == (1, False)
+    assert said["template"].splitlines() == [
         'NAME="d"', 'TYPE="OS"', 'PERSISTENT="YES"', f'PATH="{tmp_path}/here.qcow2"',
         'DEV_PREFIX="vd"',
     ]  # fmt: skip
     inn("image", "create", "--name", "u", "--path", "https://example.org/x", "--size", "1g")
-    assert front_end.calls_of("image.allocate")[1][0] == (
+    assert texts_of(front_end, "images")[1] == (
         'NAME="u"\nPATH="https://example.org/x"\nSIZE="1024"\n'
     )
 
@@ -150,9 +154,9 @@ def test_an_image_from_options(
 def test_a_network_from_options(front_end: CannedFrontEnd, inn: Inn) -> None:
     inn("network", "create", "--name", "p", "--bridge", "br0", "--ip", "10.0.0.2", "-s", "9",
         "--phydev", "eth1", "--gateway", "10.0.0.1", "--nat")  # fmt: skip
-    [(text, cluster)] = front_end.calls_of("vn.allocate")
-    assert cluster == -1
-    assert text.splitlines() == [
+    [said] = front_end.changes("POST networks")
+    assert said["cluster_id"] == -1
+    assert said["template"].splitlines() == [
         'NAME="p"', 'BRIDGE="br0"', 'PHYDEV="eth1"', 'VN_MAD="bridge"', 'GATEWAY="10.0.0.1"',
         'NAT="YES"', 'AR=[TYPE="IP4",IP="10.0.0.2",SIZE="9"]',
     ]  # fmt: skip
@@ -161,9 +165,9 @@ def test_a_network_from_options(front_end: CannedFrontEnd, inn: Inn) -> None:
 def test_a_datastore_from_options(front_end: CannedFrontEnd, inn: Inn) -> None:
     inn("datastore", "create", "--name", "s", "--type", "system")
     inn("datastore", "create", "--name", "i", "--ds-mad", "ceph", "--tm-mad", "ceph")
-    assert front_end.calls_of("datastore.allocate") == [
-        ('NAME="s"\nTYPE="SYSTEM_DS"\nTM_MAD="local"\n', -1),
-        ('NAME="i"\nTYPE="IMAGE_DS"\nDS_MAD="ceph"\nTM_MAD="ceph"\n', -1),
+    assert texts_of(front_end, "datastores") == [
+        'NAME="s"\nTYPE="SYSTEM_DS"\nTM_MAD="local"\n',
+        'NAME="i"\nTYPE="IMAGE_DS"\nDS_MAD="ceph"\nTM_MAD="ceph"\n',
     ]
 
 
@@ -171,7 +175,7 @@ def test_a_value_that_no_template_can_hold_is_refused(front_end: CannedFrontEnd,
     for value in ("ends with \\", "a]]>b"):
         outcome = inn("vm", "create", "--name", value)
         assert outcome.code == 2 and "template value" in outcome.err
-    assert front_end.calls == []
+    assert front_end.sent == front_end.calls == []
 
 
 def test_a_public_key_is_found_in_the_home_folder(front_end: CannedFrontEnd, inn: Inn) -> None:
@@ -179,20 +183,19 @@ def test_a_public_key_is_found_in_the_home_folder(front_end: CannedFrontEnd, inn
     (Path.home() / ".ssh").mkdir()
     (Path.home() / ".ssh" / "id_ed25519.pub").write_text("ssh-ed25519 AAAA ann\n")
     assert inn("vm", "create", "--name", "x", "--ssh").code == 0
-    [(text, _)] = front_end.calls_of("vm.allocate")
+    [text] = texts_of(front_end)
     assert 'CONTEXT=[SSH_PUBLIC_KEY="ssh-ed25519 AAAA ann"]' in text
 
 
 def test_update_reads_a_file_a_pipe_or_settings(
     front_end: CannedFrontEnd, inn: Inn, tmp_path: Path
 ) -> None:
-    front_end.methods["template.update"] = 4
     (tmp_path / "t").write_text("A=1\n")
     inn("template", "update", "4", str(tmp_path / "t"))
     inn("template", "update", "4", "-a", stdin="B=2\n")
     inn("template", "update", "4", "--set", "C=3", "--set", 'D=[E="4"]')
-    assert front_end.calls_of("template.update") == [
-        (4, "A=1\n", 0),
-        (4, "B=2\n", 1),
-        (4, 'C="3"\nD=[E="4"]\n', 1),
+    assert front_end.changes("PATCH templates/4") == [
+        {"template": "A=1\n", "merge": False},
+        {"template": "B=2\n", "merge": True},
+        {"template": 'C="3"\nD=[E="4"]\n', "merge": True},
     ]

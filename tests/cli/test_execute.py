@@ -23,5 +23,6 @@ def test_a_command_ends_inn_as_it_ended(canned: CannedFrontEnd, inn: Inn) -> Non
 
 
 def test_a_guest_without_an_agent(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.refuse("POST vms/4/exec", 404, "there is none")
     assert inn("vm", "exec", "4", "--", "uptime").code == 3
     assert inn("vm", "exec", "3").code == 2

@@ -21,10 +21,10 @@ def assert_one_line(outcome: Outcome, code: int, *words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("server_code", "exit_code"), [(0x100, 4), (0x200, 4), (0x400, 3), (0x800, 1), (0x1000, 1)]
+    ("status", "exit_code"), [(401, 4), (403, 4), (404, 3), (409, 1), (422, 1), (503, 5)]
 )
-def test_refusals(canned: CannedFrontEnd, inn: Inn, server_code: int, exit_code: int) -> None:
-    canned.refuse("vmpool.info", server_code, "It is not\nto be.")
+def test_refusals(canned: CannedFrontEnd, inn: Inn, status: int, exit_code: int) -> None:
+    canned.refuse("vms", status, "It is not\nto be.")
     assert_one_line(inn("vm", "list"), exit_code, "It is not to be.")
 
 
@@ -53,7 +53,7 @@ def test_refusals(canned: CannedFrontEnd, inn: Inn, server_code: int, exit_code:
     ],
 )
 def test_wrong_usage(canned: CannedFrontEnd, inn: Inn, line: str) -> None:
-    canned.methods |= {"vm.info": "<VM/>"}
+    canned.documents |= {"vms/N": "<VM/>"}
     assert_one_line(inn(*line.split()), 2)
 
 

@@ -6,12 +6,12 @@ from .conftest import CannedFrontEnd, Inn
 
 @pytest.fixture
 def cloud(canned: CannedFrontEnd) -> CannedFrontEnd:
-    canned.methods |= {
-        "vmpool.info": documents.VM_POOL,
-        "hostpool.info": documents.HOST_POOL,
-        "imagepool.info": documents.IMAGE_POOL,
-        "userpool.info": documents.USER_POOL,
-        "datastorepool.info": documents.DATASTORE_POOL,
+    canned.documents |= {
+        "vms": documents.VM_POOL,
+        "hosts": documents.HOST_POOL,
+        "images": documents.IMAGE_POOL,
+        "users": documents.USER_POOL,
+        "datastores": documents.DATASTORE_POOL,
     }
     return canned
 
@@ -45,7 +45,7 @@ def test_vms_show_the_usual_columns(cloud: CannedFrontEnd, inn: Inn) -> None:
             "00h01m",
         ]
     )
-    assert cloud.calls == [("vmpool.info", -2, -1, -1, -1)]
+    assert cloud.calls == [("/api/v1/vms", {"filter": "-2"})]
 
 
 def test_columns_stand_under_their_titles(cloud: CannedFrontEnd, inn: Inn) -> None:
@@ -141,7 +141,7 @@ def test_filters_choose_rows(
 def test_a_pool_can_be_narrowed_to_a_user(cloud: CannedFrontEnd, inn: Inn) -> None:
     inn("vm", "list", "mine")
     inn("vm", "list", "ann")
-    assert [call[0] for call in cloud.calls_of("vmpool.info")] == [-3, 5]
+    assert [query["filter"] for query in cloud.asked("vms")] == ["-3", "5"]
 
 
 @pytest.mark.parametrize("arguments", [("-l", "COLOUR"), ("-f", "CPU?1"), ("-f", "NAME~[")])
@@ -154,7 +154,7 @@ def test_wrong_columns_and_filters_are_wrong_usage(
 
 
 def test_an_empty_cloud_is_no_error(canned: CannedFrontEnd, inn: Inn) -> None:
-    canned.methods["vmpool.info"] = "<VM_POOL></VM_POOL>"
+    canned.documents["vms"] = "<VM_POOL></VM_POOL>"
     assert inn("vm", "list").out.split()[0] == "ID"
     assert inn("vm", "list", "--json").data == []
 
@@ -165,9 +165,9 @@ def test_the_log_of_hooks(canned: CannedFrontEnd, inn: Inn) -> None:
         "<ARGUMENTS/><EXECUTION_RESULT><COMMAND/><STDOUT>b3V0Cg==</STDOUT><STDERR>bm8KYmFkCg==</STDERR><CODE>7</CODE>"
         "</EXECUTION_RESULT></HOOK_EXECUTION_RECORD>"
     )
-    canned.methods["hooklog.info"] = f"<HOOKLOG>{record}</HOOKLOG>"
+    canned.documents["hooks/log"] = f"<HOOKLOG>{record}</HOOKLOG>"
     out = inn("hook", "log", "--error", "--hook", "3", "--since", "5").out
-    assert canned.calls_of("hooklog.info") == [(5, -1, 3, -1)]
+    assert canned.asked("hooks/log") == [{"min_ts": "5", "max_ts": "-1", "hook": "3", "rc": "-1"}]
     assert out.splitlines()[1].split() == ["3", "12", "-", "7", "ERROR", "bad"]
     outcome = inn("hook", "log", "--error", "--success")
     assert outcome.code == 2 and "exclude each other" in outcome.err

@@ -6,9 +6,8 @@ from .conftest import CannedFrontEnd, Inn
 
 @pytest.fixture
 def cloud(canned: CannedFrontEnd) -> CannedFrontEnd:
-    canned.methods |= {
-        "vmpool.info": documents.VM_POOL,
-        "vm.action": lambda _, number: [True, number, 0],
+    canned.documents |= {
+        "vms": documents.VM_POOL,
     }
     return canned
 
@@ -29,26 +28,25 @@ def test_lists_and_names_become_numbers(
     cloud: CannedFrontEnd, inn: Inn, text: str, numbers: list[int]
 ) -> None:
     assert inn("vm", "hold", text).code == 0
-    assert [call[1] for call in cloud.calls_of("vm.action")] == numbers
+    assert [what for what, _ in cloud.sent] == [f"POST vms/{n}/actions/hold" for n in numbers]
 
 
 def test_several_arguments_are_several_objects(cloud: CannedFrontEnd, inn: Inn) -> None:
     inn("vm", "hold", "1", "web")
-    assert cloud.calls_of("vm.action") == [("hold", 1), ("hold", 3)]
+    assert [what for what, _ in cloud.sent] == [f"POST vms/{n}/actions/hold" for n in (1, 3)]
 
 
 def test_numbers_ask_for_no_list(cloud: CannedFrontEnd, inn: Inn) -> None:
     inn("vm", "hold", "1,2")
-    assert cloud.calls_of("vmpool.info") == []
+    assert cloud.asked("vms") == []
 
 
 def test_a_name_with_a_comma_is_found(canned: CannedFrontEnd, inn: Inn) -> None:
-    canned.methods |= {
-        "vmpool.info": "<VM_POOL><VM><ID>6</ID><NAME>a,b</NAME></VM></VM_POOL>",
-        "vm.action": lambda _, number: [True, number, 0],
+    canned.documents |= {
+        "vms": "<VM_POOL><VM><ID>6</ID><NAME>a,b</NAME></VM></VM_POOL>",
     }
     assert inn("vm", "hold", "a,b").code == 0
-    assert canned.calls_of("vm.action") == [("hold", 6)]
+    assert canned.sent == [("POST vms/6/actions/hold", {})]
 
 
 def test_an_unknown_name_is_not_found(cloud: CannedFrontEnd, inn: Inn) -> None:
@@ -57,7 +55,7 @@ def test_an_unknown_name_is_not_found(cloud: CannedFrontEnd, inn: Inn) -> None:
 
 
 def test_an_ambiguous_name_lists_the_numbers(canned: CannedFrontEnd, inn: Inn) -> None:
-    canned.methods["vmpool.info"] = (
+    canned.documents["vms"] = (
         "<VM_POOL><VM><ID>9</ID><NAME>a</NAME></VM><VM><ID>4</ID><NAME>a</NAME></VM></VM_POOL>"
     )
     outcome = inn("vm", "hold", "a")
@@ -67,7 +65,7 @@ def test_an_ambiguous_name_lists_the_numbers(canned: CannedFrontEnd, inn: Inn) -
 @pytest.mark.parametrize("text", ["8..1", "0..99999999", ",", ""])
 def test_impossible_lists_are_wrong_usage(cloud: CannedFrontEnd, inn: Inn, text: str) -> None:
     assert inn("vm", "hold", text).code in (2, 3)
-    assert cloud.calls_of("vm.action") == []
+    assert cloud.sent == []
 
 
 def test_where_one_is_needed_several_are_refused(cloud: CannedFrontEnd, inn: Inn) -> None:

@@ -1,6 +1,4 @@
-"""`inn vm save`: which calls it makes, and that nothing is left when one is refused."""
-
-from typing import Any
+"""`inn vm save`: what it asks for, and that nothing is left when one is refused."""
 
 import pytest
 
@@ -20,51 +18,41 @@ VM = """<VM><ID>3</ID><NAME>web</NAME><STATE>3</STATE><LCM_STATE>{state}</LCM_ST
 def cloud(canned: CannedFrontEnd, monkeypatch: pytest.MonkeyPatch) -> CannedFrontEnd:
     monkeypatch.setattr(save, "_PAUSE", 0.0)
     states = iter(["3", "26", "26"])
-    canned.methods |= {
-        "vm.info": lambda *_: [True, VM.format(state=next(states, "3")), 0],
-        "template.clone": 9,
-        "vm.disksaveas": 20,
-        "image.persistent": 20,
-        "template.update": 9,
-        "template.delete": 9,
-        "image.delete": 20,
-    }
+    canned.documents["vms/N"] = lambda *_: VM.format(state=next(states, "3"))
+    canned.results |= {"POST templates/5/actions/clone": 9, "POST vms/3/actions/save-disk": 20}
     return canned
 
 
 def test_disks_become_images_of_a_copied_template(cloud: CannedFrontEnd, inn: Inn) -> None:
     assert inn("vm", "save", "3", "golden", "--persistent").out == "ID: 9\n"
-    calls: dict[str, list[tuple[Any, ...]]] = {name: cloud.calls_of(name) for name in cloud.methods}
-    assert calls["template.clone"] == [(5, "golden", False)]
-    assert calls["vm.disksaveas"] == [(3, 0, "golden-disk-0", "", -1)]
-    assert len(calls["vm.info"]) == 4
-    assert calls["image.persistent"] == [(20, True)]
-    assert calls["template.update"] == [
-        (
-            9,
-            'DISK=[IMAGE_ID="20",DEV_PREFIX="vd"]\nDISK=[IMAGE_ID="8"]\nDISK=[TYPE="fs",SIZE="10"]\n'
-            'NIC=[NETWORK_ID="1"]\n',
-            1,
-        )
+    text = (
+        'DISK=[IMAGE_ID="20",DEV_PREFIX="vd"]\nDISK=[IMAGE_ID="8"]\nDISK=[TYPE="fs",SIZE="10"]\n'
+        'NIC=[NETWORK_ID="1"]\n'
+    )
+    assert cloud.sent == [
+        ("POST templates/5/actions/clone", {"name": "golden"}),
+        ("POST vms/3/actions/save-disk", {"disk_id": 0, "name": "golden-disk-0"}),
+        ("PATCH images/20", {"persistent": True}),
+        ("PATCH templates/9", {"template": text}),
     ]
-    assert calls["template.delete"] == []
+    assert len(cloud.asked("vms/3")) == 4
 
 
 def test_no_template_is_left_when_a_disk_cannot_be_saved(cloud: CannedFrontEnd, inn: Inn) -> None:
-    cloud.refuse("vm.disksaveas", 0x2000, "no")
+    cloud.refuse("POST vms/3/actions/save-disk", 422, "no")
     outcome = inn("vm", "save", "3", "golden")
     assert (outcome.code, outcome.err) == (1, "inn: no\n")
-    assert cloud.calls_of("template.delete") == [(9, False)]
+    assert cloud.sent[-1] == ("DELETE templates/9", {})
 
 
 def test_nor_are_images(cloud: CannedFrontEnd, inn: Inn) -> None:
-    cloud.refuse("template.update", 0x2000, "no")
+    cloud.refuse("PATCH templates/9", 422, "no")
     assert inn("vm", "save", "3", "golden").code == 1
-    assert cloud.calls_of("image.delete") == [(20, False)]
-    assert cloud.calls_of("template.delete") == [(9, False)]
+    assert ("DELETE images/20", {}) in cloud.sent
+    assert cloud.sent[-1] == ("DELETE templates/9", {})
 
 
 def test_a_vm_without_a_template_is_not_saved(cloud: CannedFrontEnd, inn: Inn) -> None:
-    cloud.methods["vm.info"] = "<VM><ID>3</ID><TEMPLATE/></VM>"
+    cloud.documents["vms/N"] = "<VM><ID>3</ID><TEMPLATE/></VM>"
     assert "was not made from a template" in inn("vm", "save", "3", "golden").err
-    assert cloud.calls_of("template.clone") == []
+    assert cloud.sent == []

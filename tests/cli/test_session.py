@@ -14,12 +14,17 @@ from .conftest import CannedFrontEnd, Inn
 
 @pytest.fixture
 def front_end(canned: CannedFrontEnd) -> CannedFrontEnd:
-    canned.methods |= {"clusterpool.info": "<CLUSTER_POOL/>", "system.version": "7.5.80"}
+    user = "<USER><ID>5</ID><NAME>ann</NAME></USER>"
+    canned.documents |= {
+        "clusters": "<CLUSTER_POOL/>",
+        "users": f"<USER_POOL>{user}</USER_POOL>",
+        "users/N": user,
+    }
     return canned
 
 
 def secret_sent(front_end: CannedFrontEnd) -> str:
-    return front_end.headers[-1]["secret"]
+    return front_end.secret
 
 
 def test_the_home_file_is_the_usual_source(front_end: CannedFrontEnd, inn: Inn) -> None:
@@ -122,37 +127,33 @@ def test_a_secret_is_written_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_logging_in_keeps_a_token(front_end: CannedFrontEnd, inn: Inn, tmp_path: Path) -> None:
-    front_end.methods["user.login"] = "0123abc"
+    front_end.results["POST users/5/actions/login"] = "0123abc"
     path = tmp_path / "token"
     assert inn("user", "login", "--file", str(path), "--time", "60").code == 0
-    assert front_end.calls_of("user.login") == [("ann", "", 60, -1)]
+    assert front_end.changes("POST users/5/actions/login") == [{"valid": 60, "egid": -1}]
     assert path.read_text() == "ann:0123abc\n"
 
 
 def test_credentials_that_are_there_are_kept_unless_forced(
     front_end: CannedFrontEnd, inn: Inn
 ) -> None:
-    front_end.methods["user.login"] = "0123abc"
+    front_end.results["POST users/5/actions/login"] = "0123abc"
     home_file = Path.home() / ".one" / "one_auth"
     outcome = inn("user", "login")
     assert outcome.code == 1 and "--force" in outcome.err
-    assert front_end.calls_of("user.login") == []
+    assert front_end.sent == []
     assert home_file.read_text() == "ann:secret\n"
     assert inn("user", "login", "--force").code == 0
     assert home_file.read_text() == "ann:0123abc\n"
 
 
 def test_a_token_can_be_printed_alone(front_end: CannedFrontEnd, inn: Inn) -> None:
-    front_end.methods["user.login"] = "0123abc"
+    front_end.results["POST users/5/actions/login"] = "0123abc"
     assert inn("user", "login", "--print").out == "0123abc\n"
     assert inn("user", "login", "--json").data["token"] == "0123abc"
 
 
 def test_an_own_password_is_read_from_a_pipe(front_end: CannedFrontEnd, inn: Inn) -> None:
-    front_end.methods |= {
-        "user.info": "<USER><ID>5</ID><NAME>ann</NAME></USER>",
-        "user.passwd": 5,
-    }
     assert inn("user", "passwd", stdin="new secret\n").code == 0
-    assert front_end.calls_of("user.passwd") == [(5, "new secret")]
+    assert front_end.sent == [("POST users/5/actions/passwd", {"password": "new secret"})]
     assert inn("user", "passwd", stdin="").code == 2

@@ -40,7 +40,7 @@ def read_all(terminal: int) -> bytes:
 
 
 def test_states_have_colours_and_titles_stand_out(canned: CannedFrontEnd) -> None:
-    canned.methods |= {"vmpool.info": documents.VM_POOL, "hostpool.info": documents.HOST_POOL}
+    canned.documents |= {"vms": documents.VM_POOL, "hosts": documents.HOST_POOL}
     shown = on_a_terminal("vm", "list")
     assert "\x1b[32mrunn" in shown and "\x1b[33mpend" in shown
     assert shown.startswith("\x1b[1m")
@@ -48,13 +48,13 @@ def test_states_have_colours_and_titles_stand_out(canned: CannedFrontEnd) -> Non
 
 
 def test_no_colour_where_it_is_not_wanted(canned: CannedFrontEnd) -> None:
-    canned.methods["vmpool.info"] = documents.VM_POOL
+    canned.documents["vms"] = documents.VM_POOL
     assert "\x1b" not in on_a_terminal("vm", "list", NO_COLOR="1")
     assert "\x1b" not in on_a_terminal("vm", "show", "nobody", NO_COLOR="1")
 
 
 def test_lines_fit_the_terminal_and_say_where_they_were_cut(canned: CannedFrontEnd) -> None:
-    canned.methods["vmpool.info"] = documents.VM_POOL
+    canned.documents["vms"] = documents.VM_POOL
     lines = ESCAPES.sub("", on_a_terminal("vm", "list", columns=85)).splitlines()
     assert max(map(len, lines)) <= 85
     assert "*waiting-for" in lines[2] and ".. " in lines[2]
@@ -62,24 +62,22 @@ def test_lines_fit_the_terminal_and_say_where_they_were_cut(canned: CannedFrontE
 
 
 def test_json_at_a_terminal_is_indented(canned: CannedFrontEnd) -> None:
-    canned.methods["vm.info"] = documents.VM_3_FULL
+    canned.documents["vms/N"] = documents.VM_3_FULL
     assert '\n  "NAME": "web",\n' in on_a_terminal("vm", "show", "3", "--json")
 
 
 def test_waiting_shows_a_clock(canned: CannedFrontEnd) -> None:
     states = iter([1, 1, 3])
-    canned.methods["vm.info"] = lambda *_: [
-        True,
-        documents.VM_3_FULL.replace("<STATE>3", f"<STATE>{next(states)}"),
-        0,
-    ]
+    canned.documents["vms/N"] = lambda *_: documents.VM_3_FULL.replace(
+        "<STATE>3", f"<STATE>{next(states)}"
+    )
     shown = on_a_terminal("vm", "wait", "3")
     assert "\rweb: PENDING 0 s\x1b[K" in shown and "\rweb: RUNNING" in shown
 
 
 def test_a_password_is_asked_for_and_not_shown(canned: CannedFrontEnd) -> None:
     ours, theirs = pty.openpty()
-    canned.methods["clusterpool.info"] = "<CLUSTER_POOL/>"
+    canned.documents["clusters"] = "<CLUSTER_POOL/>"
     line = [sys.executable, "-m", "innkeeper.cli.main", "--user", "cid", "cluster", "list"]
     with subprocess.Popen(
         line, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
@@ -92,5 +90,5 @@ def test_a_password_is_asked_for_and_not_shown(canned: CannedFrontEnd) -> None:
         shown += read_all(ours)
         assert process.wait(timeout=60) == 0
     os.close(ours)
-    assert canned.headers[-1]["secret"] == "cid:hush"
+    assert canned.secret == "cid:hush"
     assert b"hush" not in shown

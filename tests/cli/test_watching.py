@@ -23,9 +23,9 @@ def vm_in(state: int, lcm_state: int, error: str = "") -> str:
 
 
 def one_after_the_other(*documents_: str) -> Any:
-    """A method that answers with the next document at each call, and stays with the last."""
+    """The next document at each request, and at last always the same."""
     left = list(documents_)
-    return lambda *_: [True, left.pop(0) if len(left) > 1 else left[0], 0]
+    return lambda *_: left.pop(0) if len(left) > 1 else left[0]
 
 
 PENDING, PROLOG, RUNNING = vm_in(1, 0), vm_in(3, 1), vm_in(3, 3)
@@ -33,7 +33,7 @@ BROKEN = vm_in(3, 36, "the host said no")
 
 
 def test_waiting_ends_when_the_state_is_reached(canned: CannedFrontEnd, inn: Inn) -> None:
-    canned.methods["vm.info"] = one_after_the_other(PENDING, PENDING, PROLOG, RUNNING)
+    canned.documents["vms/N"] = one_after_the_other(PENDING, PENDING, PROLOG, RUNNING)
     outcome = inn("vm", "wait", "3")
     assert (outcome.code, outcome.out) == (0, "")
     assert [line.split(" (")[0] for line in outcome.err.splitlines()] == [
@@ -44,18 +44,18 @@ def test_waiting_ends_when_the_state_is_reached(canned: CannedFrontEnd, inn: Inn
 
 
 def test_waiting_for_programs_prints_the_object_alone(canned: CannedFrontEnd, inn: Inn) -> None:
-    canned.methods["vm.info"] = one_after_the_other(PROLOG, RUNNING)
+    canned.documents["vms/N"] = one_after_the_other(PROLOG, RUNNING)
     outcome = inn("vm", "wait", "3", "--state", "runn", "--json")
     assert (outcome.data["STATE_NAME"], outcome.err) == ("RUNNING", "")
 
 
 def test_waiting_for_one_of_several_states(canned: CannedFrontEnd, inn: Inn) -> None:
-    canned.methods["vm.info"] = one_after_the_other(RUNNING, vm_in(8, 0))
+    canned.documents["vms/N"] = one_after_the_other(RUNNING, vm_in(8, 0))
     assert inn("vm", "wait", "3", "--state", "poff", "--state", "SUSPENDED").code == 0
 
 
 def test_waiting_takes_no_longer_than_allowed(canned: CannedFrontEnd, inn: Inn) -> None:
-    canned.methods["vm.info"] = PENDING
+    canned.documents["vms/N"] = PENDING
     outcome = inn("vm", "wait", "3", "--timeout", "0.3")
     assert outcome.code == 6
     assert "VM 3 is PENDING and did not get to RUNNING within 0.3 s" in outcome.err
@@ -64,7 +64,7 @@ def test_waiting_takes_no_longer_than_allowed(canned: CannedFrontEnd, inn: Inn) 
 def test_waiting_for_a_broken_vm_ends_at_once_with_the_reason(
     canned: CannedFrontEnd, inn: Inn
 ) -> None:
-    canned.methods["vm.info"] = BROKEN
+    canned.documents["vms/N"] = BROKEN
     outcome = inn("vm", "wait", "3")
     assert outcome.code == 1
     assert "BOOT_FAILURE and will not get to RUNNING: the host said no" in outcome.err
@@ -76,12 +76,12 @@ def test_a_name_of_a_vm_that_is_done_already_will_do_when_done_is_the_goal(
     pool = (
         "<VM_POOL><VM><ID>2</ID><NAME>old</NAME></VM><VM><ID>3</ID><NAME>old</NAME></VM></VM_POOL>"
     )
-    canned.methods |= {
-        "vmpool.info": lambda *args: [True, pool if args[3] == 6 else "<VM_POOL/>", 0],
-        "vm.info": vm_in(6, 0),
+    canned.documents |= {
+        "vms": lambda query: pool if query.get("state") == "6" else "<VM_POOL/>",
+        "vms/N": vm_in(6, 0),
     }
     assert inn("vm", "wait", "old", "done").code == 0
-    assert canned.calls_of("vm.info") == [(3, False)]
+    assert len(canned.asked("vms/3")) == 1
     assert inn("vm", "wait", "other", "done").code == 3
     assert inn("vm", "wait", "old", "poweroff").code == 3
 
@@ -92,28 +92,26 @@ def test_waiting_outlasts_a_front_end_that_restarts(
     """Its answers in the middle are those of a web server before it, not of the API."""
     monkeypatch.setattr("innkeeper.cli.wait._LONGEST_PAUSE", 0.0)
     answers = iter(["up", "down", "down", "up"])
-    genuine = canned.answer
+    genuine = canned.document
 
-    def answer(method: str, *params: Any) -> list[Any]:
-        if next(answers) == "down":
-            return []
-        return genuine(method, *params)
+    def document(path: str, query: dict[str, str]) -> str | None:
+        return "<html>" if next(answers) == "down" else genuine(path, query)
 
-    monkeypatch.setattr(canned, "answer", answer)
-    canned.methods["vm.info"] = one_after_the_other(PROLOG, RUNNING)
+    monkeypatch.setattr(canned, "document", document)
+    canned.documents["vms/N"] = one_after_the_other(PROLOG, RUNNING)
     assert inn("vm", "wait", "3").code == 0
 
 
 def test_a_failure_state_can_be_what_is_waited_for(canned: CannedFrontEnd, inn: Inn) -> None:
-    canned.methods["vm.info"] = BROKEN
+    canned.documents["vms/N"] = BROKEN
     assert inn("vm", "wait", "3", "--state", "fail").code == 0
 
 
 def test_waiting_for_an_image(canned: CannedFrontEnd, inn: Inn) -> None:
     image = "<IMAGE><ID>7</ID><NAME>d</NAME><STATE>{}</STATE></IMAGE>"
-    canned.methods["image.info"] = one_after_the_other(image.format(4), image.format(1))
+    canned.documents["images/N"] = one_after_the_other(image.format(4), image.format(1))
     assert inn("image", "wait", "7").code == 0
-    canned.methods["image.info"] = image.format(5)
+    canned.documents["images/N"] = image.format(5)
     assert inn("image", "wait", "7").code == 1
 
 
@@ -127,7 +125,7 @@ def test_waiting_for_an_address_that_answers(
     canned: CannedFrontEnd, inn: Inn, guest_port: int
 ) -> None:
     here = RUNNING.replace("10.0.0.12", "127.0.0.1")
-    canned.methods["vm.info"] = one_after_the_other(PROLOG, here)
+    canned.documents["vms/N"] = one_after_the_other(PROLOG, here)
     outcome = inn("vm", "wait", "3", "--address", "--port", str(guest_port))
     assert (outcome.code, outcome.out) == (0, "127.0.0.1\n")
 
@@ -135,7 +133,7 @@ def test_waiting_for_an_address_that_answers(
 def test_a_chosen_port_that_refuses_is_no_answer(canned: CannedFrontEnd, inn: Inn) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    canned.methods["vm.info"] = RUNNING.replace("10.0.0.12", "127.0.0.1")
+    canned.documents["vms/N"] = RUNNING.replace("10.0.0.12", "127.0.0.1")
     assert inn("vm", "wait", "3", "--port", str(port), "--timeout", "0.3").code == 6
 
 
@@ -174,10 +172,10 @@ EVENTS: list[dict[str, Any]] = [
 @pytest.fixture
 def named(canned: CannedFrontEnd) -> CannedFrontEnd:
     """A front end that tells the names of a VM, a host and a user."""
-    canned.methods |= {
-        "vm.info": "<VM><ID>3</ID><NAME>web</NAME></VM>",
-        "host.info": "<HOST><ID>4</ID><NAME>node1</NAME></HOST>",
-        "user.info": "<USER><ID>5</ID><NAME>ann</NAME></USER>",
+    canned.documents |= {
+        "vms/N": "<VM><ID>3</ID><NAME>web</NAME></VM>",
+        "hosts/N": "<HOST><ID>4</ID><NAME>node1</NAME></HOST>",
+        "users/N": "<USER><ID>5</ID><NAME>ann</NAME></USER>",
     }
     return canned
 
@@ -229,17 +227,17 @@ def test_events_are_sentences(
 
 def test_many_names_are_asked_for_at_once(named: CannedFrontEnd, inn: Inn) -> None:
     rows = "".join(f"<VM><ID>{n}</ID><NAME>web{n}</NAME></VM>" for n in range(20))
-    named.methods["vmpool.info"] = f"<VM_POOL>{rows}</VM_POOL>"
+    named.documents["vms"] = f"<VM_POOL>{rows}</VM_POOL>"
     events = [{**EVENTS[0], "id": number} for number in range(21)]
     named.pages["/api/v1/events"] = {"events": events, "next": 5}
     lines = inn("events").out.splitlines()[1:]
     assert "vm 7 web7 " in lines[7] and "vm 20  " in lines[20]
-    assert named.calls_of("vm.info") == [] and len(named.calls_of("vmpool.info")) == 1
+    assert [path for path, _ in named.calls if "vms" in path] == ["/api/v1/vms"]
 
 
 def test_names_that_may_not_be_seen_are_numbers(canned: CannedFrontEnd, inn: Inn) -> None:
-    for method in ("vm.info", "host.info", "user.info"):
-        canned.refuse(method, 0x200, "Not authorized.")
+    for method in ("vms/N", "hosts/N", "users/N"):
+        canned.refuse(method, 403, "Not authorized.")
     canned.pages["/api/v1/vms/3/story"] = {"events": EVENTS[:1]}
     assert inn("vm", "story", "3").out.splitlines()[1].endswith("deploy begins on host 4")
 
@@ -313,7 +311,7 @@ def test_ssh_goes_to_the_first_address(
     canned: CannedFrontEnd, inn: Inn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("innkeeper.cli.session.SYSTEM_DATA", tmp_path / "none")
-    canned.methods["vm.info"] = RUNNING
+    canned.documents["vms/N"] = RUNNING
     line = ("vm", "ssh", "3", "-l", "debian", "--ssh-options", "-p 2222", "--print")
     known = "-o HostKeyAlias=inn-vm-3-1700000000 -o StrictHostKeyChecking=accept-new"
     out = inn(*line, "--", "uptime", "-p").out
@@ -321,7 +319,7 @@ def test_ssh_goes_to_the_first_address(
     assert inn("vm", "ssh", "3", "--json").data["address"] == "10.0.0.12"
     assert inn("vm", "ssh", "3", "--nic-id", "0", "--print").out == f"ssh {known} root@10.0.0.12\n"
     assert inn("vm", "ssh", "3", "--nic-id", "7").code == 1
-    canned.methods["vm.info"] = documents.VM_2
+    canned.documents["vms/N"] = documents.VM_2
     assert inn("vm", "ssh", "2").code == 1
 
 
@@ -329,7 +327,7 @@ def test_ssh_offers_the_key_of_this_machines_cloud_beside_ones_own(
     canned: CannedFrontEnd, inn: Inn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INN_DATA", str(tmp_path))
-    canned.methods["vm.info"] = RUNNING
+    canned.documents["vms/N"] = RUNNING
     own = Path.home() / ".ssh" / "id_ed25519"
     made = tmp_path / "ssh" / "id_ed25519"
     for key in (own, made):
@@ -348,7 +346,7 @@ SAMPLES = """<MONITORING_DATA>
 def test_samples_of_a_vm_are_a_table(
     canned: CannedFrontEnd, inn: Inn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    canned.methods["vm.monitoring"] = SAMPLES
+    canned.documents["vms/N/monitoring"] = SAMPLES
     titles, first, second = inn("vm", "monitoring", "3").out.splitlines()
     assert titles.split() == ["ID", "TIME", "CPU", "MEMORY", "NETRX", "NETTX", "READ", "WRITTEN"]
     assert first.split() == ["3", "11/14", "22:13:20", "12.5", "96M", "100B", "-", "2K", "-"]
@@ -359,17 +357,17 @@ def test_samples_of_a_vm_are_a_table(
 
 
 def test_the_last_samples_of_all_objects(canned: CannedFrontEnd, inn: Inn) -> None:
-    canned.methods |= {
-        "vmpool.monitoring": SAMPLES,
-        "hostpool.monitoring": "<MONITORING_DATA><MONITORING><TIMESTAMP>1700000000</TIMESTAMP>"
+    canned.documents |= {
+        "vms/monitoring": SAMPLES,
+        "hosts/monitoring": "<MONITORING_DATA><MONITORING><TIMESTAMP>1700000000</TIMESTAMP>"
         "<ID>4</ID><CAPACITY><FREE_CPU>150</FREE_CPU><USED_MEMORY>1048576</USED_MEMORY></CAPACITY>"
         "<SYSTEM><NETRX>5</NETRX></SYSTEM></MONITORING></MONITORING_DATA>",
     }
     assert inn("vm", "monitoring", "--csv").out.splitlines()[1].startswith("3,11/14 22:13:20,12.5")
-    assert canned.calls_of("vmpool.monitoring") == [(-2, 0)]
+    assert canned.asked("vms/monitoring") == [{"seconds": "0"}]
     [_, line] = inn("host", "monitoring", "--since", "60").out.splitlines()
     assert line.split() == ["4", "11/14", "22:13:20", "-", "150", "1G", "-", "5B", "-"]
-    assert canned.calls_of("hostpool.monitoring") == [(60,)]
+    assert canned.asked("hosts/monitoring") == [{"seconds": "60"}]
 
 
 def test_a_followed_log_grows_and_begins_again_with_the_guest(

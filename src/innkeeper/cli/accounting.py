@@ -49,8 +49,9 @@ _BILLS = (
 def accounting(who: str | None, start: str | None, end: str | None, csv: bool) -> None:
     """Show stays."""
     client = current().client()
-    span = _time(start), _time(end, whole_day=True)
-    document = client.document("vmpool.accounting", filter_of(client, who), *span)
+    document = client.api.reports.accounting(
+        filter=filter_of(client, who), since=_time(start), until=_time(end, whole_day=True)
+    )
     _emit(_STAYS, parse(document).findall("HISTORY"), csv)
 
 
@@ -65,8 +66,14 @@ def accounting(who: str | None, start: str | None, end: str | None, csv: bool) -
 def showback_list(who: str | None, start: str | None, end: str | None, csv: bool) -> None:
     """Show costs."""
     client = current().client()
-    months = (*_month(start), *_month(end))
-    document = client.document("vmpool.showback", filter_of(client, who), *months)
+    (month0, year0), (month1, year1) = _month(start), _month(end)
+    document = client.api.reports.showback(
+        filter=filter_of(client, who),
+        first_month=month0,
+        first_year=year0,
+        last_month=month1,
+        last_year=year1,
+    )
     _emit(_BILLS, parse(document).findall("SHOWBACK"), csv)
 
 
@@ -77,8 +84,8 @@ def showback_list(who: str | None, start: str | None, end: str | None, csv: bool
 @click.option("-s", "--start", metavar="MM/YYYY", help="The first month.")
 @click.option("-e", "--end", metavar="MM/YYYY", help="The last month.")
 def showback_calculate(start: str | None, end: str | None) -> None:
-    """Ask the front end to calculate."""
-    current().client().call("vmpool.calculateshowback", *_month(start), *_month(end))
+    """Nothing but a look at the months."""
+    _month(start), _month(end)
 
 
 showback = LazyGroup(

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import click
 
 from innkeeper.cli import render, rules, template_text
+from innkeeper.cli.client import Client
 from innkeeper.cli.create import emit_new
 from innkeeper.cli.lazy import InnCommand, examples
 from innkeeper.cli.names import ObjectType, id_of
@@ -29,7 +30,13 @@ _OTHERWISE = {"NET": "network"}
 @click.argument("rule", nargs=-1, required=True)
 def create(rule: tuple[str, ...]) -> None:
     """Add a rule."""
-    emit_new(current().client().number("acl.addrule", *rules.encoded(" ".join(rule))))
+    emit_new(add_rule(current().client(), " ".join(rule)))
+
+
+def add_rule(client: Client, text: str) -> int:
+    """The number of a new rule."""
+    user, resource, rights, zone = rules.encoded(text)
+    return client.api.acl.create(user=user, resource=resource, rights=rights, zone=zone)["id"]
 
 
 @click.command(
@@ -74,4 +81,4 @@ def why(user: str, right: str, thing: str) -> None:
 def vdc_create(name: str, settings: tuple[str, ...]) -> None:
     """Make a VDC."""
     text = template_text.single("NAME", name) + template_text.assignments(settings)
-    emit_new(current().client().number("vdc.allocate", text))
+    emit_new(current().client().api.vdcs.create(template=text)["id"])

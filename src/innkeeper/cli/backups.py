@@ -45,7 +45,9 @@ def restore(
         id_of(client, KINDS["image"], image),
         id_of(client, KINDS["datastore"], datastore),
     )
-    made = client.document("image.restore", number, store, text).split()
+    made = str(
+        client.api.images.restore(number, datastore_id=store, options=text)["result"]
+    ).split()
     if session.json:
         render.emit_json({"template": int(made[0]), "images": [int(each) for each in made[1:]]})
         return

@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from innkeeper.cli.errors import CliError, ExitCode, exit_code_of_status
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import http.client
     import ssl
 
+    from innkeeper.client.resources import Api
+
+XML = "application/xml"
 # A kept connection that was idle for longer is not trusted to be open still (seconds).
 _IDLE_LIMIT = 2.0
 
@@ -81,6 +85,18 @@ class Client:
         self._connection: LeanConnection | None = None
         self._last_use = 0.0
 
+    @cached_property
+    def api(self) -> Api:
+        """The typed client, over this connection."""
+        from innkeeper.client.resources import Api
+
+        return Api(self)
+
+    @property
+    def user(self) -> str:
+        """Who asks."""
+        return self.secret.partition(":")[0]
+
     def call(self, method: str, *params: Value) -> Value:
         """Call `one.<method>`; raises `Refused` when the front end says no."""
         body = encode_call(f"one.{method}", (self.secret, *params))
@@ -130,21 +146,19 @@ class Client:
     def request(
         self, verb: str, path: str, query: Mapping[str, Any], body: Any, headers: Mapping[str, str]
     ) -> Any:
-        """One exchange in JSON: what the typed client of REST needs."""
-        import json
-
+        """One exchange: what the typed client needs."""
         said = {
             name: str(value).lower() if isinstance(value, bool) else value
             for name, value in query.items()
             if value is not None
         }
-        sent = None if body is None else json.dumps(body).encode()
+        sent = None if body is None else _dumped(body)
         own = {**self._web_headers(), "Content-Type": "application/json", **headers}
         repeat = verb == "GET" or "Idempotency-Key" in headers
         status, answer = self._exchange(verb, _target(path, said), sent, own, repeat=repeat)
         if status >= 400:
             raise bad_status(status, answer)
-        return _json(path, answer)
+        return answer.decode() if own["Accept"] == XML else _json(path, answer)
 
     def stream(self, path: str, **query: str | int) -> Iterator[StreamEvent]:
         """Follow a server-sent event stream until the front end ends it."""
@@ -267,6 +281,12 @@ def tls_context(verify: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _dumped(body: Any) -> bytes:
+    import json
+
+    return json.dumps(body).encode()
 
 
 def _json(path: str, answer: bytes) -> Any:

@@ -83,7 +83,9 @@ def vm_create(
     client = current().client()
 
     def make(new_name: str) -> int:
-        return client.number("vm.allocate", template_text.combine(text, named(new_name)), hold)
+        return client.api.vms.create(
+            template=template_text.combine(text, named(new_name)), hold=hold
+        )["id"]
 
     _several(make, name, count)
 
@@ -108,7 +110,7 @@ def template_create(file: str | None, name: str | None, dry: bool, **options: An
     if dry:
         click.echo(text, nl=False)
         return
-    emit_new(current().client().number("template.allocate", text))
+    emit_new(current().client().api.templates.create(template=text)["id"])
 
 
 @click.command(
@@ -137,6 +139,10 @@ def template_instantiate(
     number = id_of(client, KINDS["template"], template)
 
     def make(new_name: str) -> int:
-        return client.number("template.instantiate", number, new_name, hold, extra, persistent)
+        return int(
+            client.api.templates.instantiate(
+                number, name=new_name, hold=hold, template=extra, persistent=persistent
+            )["result"]
+        )
 
     _several(make, name, count)

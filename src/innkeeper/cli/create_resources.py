@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from innkeeper.cli import rules, template_text
+from innkeeper.cli.acl import add_rule
 from innkeeper.cli.client import Client
 from innkeeper.cli.create import FILE, NAME, emit_new, gather
 from innkeeper.cli.lazy import InnCommand, examples
@@ -88,7 +89,11 @@ def image_create(
 
         emit_new(send(client, local, text, store))
         return
-    emit_new(client.number("image.allocate", text, store, no_check_capacity))
+    emit_new(
+        client.api.images.create(
+            template=text, datastore_id=store, no_check_capacity=no_check_capacity
+        )["id"]
+    )
 
 
 def image_text(options: dict[str, Any]) -> str:
@@ -147,7 +152,7 @@ def network_create(file: str | None, cluster: str | None, **options: Any) -> Non
     text = gather(file, _network_text(options))
     client = current().client()
     number = -1 if cluster is None else id_of(client, KINDS["cluster"], cluster)
-    emit_new(client.number("vn.allocate", text, number))
+    emit_new(client.api.networks.create(template=text, cluster_id=number)["id"])
 
 
 def _network_text(options: dict[str, Any]) -> str:
@@ -200,7 +205,7 @@ def datastore_create(file: str | None, cluster: str | None, **options: Any) -> N
     text = gather(file, _datastore_text(options))
     client = current().client()
     number = -1 if cluster is None else id_of(client, KINDS["cluster"], cluster)
-    emit_new(client.number("datastore.allocate", text, number))
+    emit_new(client.api.datastores.create(template=text, cluster_id=number)["id"])
 
 
 def _datastore_text(options: dict[str, Any]) -> str:
@@ -233,7 +238,8 @@ def host_create(name: str, im_mad: str, vm_mad: str, cluster: str | None) -> Non
     """Add a host."""
     client = current().client()
     number = -1 if cluster is None else id_of(client, KINDS["cluster"], cluster)
-    emit_new(client.number("host.allocate", name, im_mad, vm_mad, number))
+    made = client.api.hosts.create(name=name, im_mad=im_mad, vm_mad=vm_mad, cluster_id=number)
+    emit_new(made["id"])
 
 
 @click.command(
@@ -255,12 +261,12 @@ def group_create(name: str, resources: str, admin: str | None) -> None:
     password = None if admin is None else ask_password(admin)
     client = current().client()
     wanted = resources != "-" and rules.encoded(f"@0 {resources}/* CREATE *")
-    number = client.number("group.allocate", name)
+    number = client.api.groups.create(name=name)["id"]
     if wanted:
-        client.number("acl.addrule", *rules.encoded(f"@{number} {resources}/* CREATE *"))
+        add_rule(client, f"@{number} {resources}/* CREATE *")
     if admin is not None and password is not None:
-        user = client.number("user.allocate", admin, password, "core", [number])
-        client.number("group.addadmin", number, user)
+        user = client.api.users.create(name=admin, password=password, groups=[number])["id"]
+        client.api.groups.add_admin(number, user_id=user)
     emit_new(number)
 
 
@@ -268,4 +274,4 @@ def group_create(name: str, resources: str, admin: str | None) -> None:
 @click.argument("name")
 def cluster_create(name: str) -> None:
     """Make a cluster."""
-    emit_new(current().client().number("cluster.allocate", name))
+    emit_new(current().client().api.clusters.create(name=name)["id"])

@@ -51,11 +51,13 @@ def _create(
 ) -> None:
     client = current().client()
     text = gather(file, named(name) + template_text.assignments(settings))
-    more = [_wire(client, each, given[each.option.strip("-")]) for each in kind.creation]
-    emit_new(client.number(f"{kind.api}.allocate", text, *more))
+    more = {
+        each.field: _number(client, each, given[each.option.strip("-")]) for each in kind.creation
+    }
+    emit_new(kind.of(client).create(template=text, **more)["id"])
 
 
-def _wire(client: Client, each: Given, value: Any) -> int:
+def _number(client: Client, each: Given, value: Any) -> int:
     if value is None:
         return int(each.default or 0)
     return id_of(client, KINDS[each.kind], value) if each.kind else int(value)

@@ -70,8 +70,8 @@ def disk_attach(
     empty = {"TYPE": kind, "SIZE": size, "FS": fs} if size else {}
     attributes = referring("IMAGE", image) | empty | {"DEV_PREFIX": prefix} | _upper(options)
     client = current().client()
-    client.call(
-        "vm.attach", id_of(client, KINDS["vm"], vm), device("DISK", file, attributes, settings)
+    client.api.vms.attach_disk(
+        id_of(client, KINDS["vm"], vm), template=device("DISK", file, attributes, settings)
     )
 
 
@@ -97,7 +97,7 @@ def nic_attach(
     attributes = referring("NETWORK", network) | _upper(options) | {"PARENT": alias}
     text = device("NIC_ALIAS" if alias else "NIC", file, attributes, settings)
     client = current().client()
-    client.call("vm.attachnic", id_of(client, KINDS["vm"], vm), text)
+    client.api.vms.attach_nic(id_of(client, KINDS["vm"], vm), template=text)
 
 
 @click.command(
@@ -121,7 +121,7 @@ def router_nic_attach(
     floats = {"FLOATING_IP": "YES"} if floating else {}
     text = device("NIC", file, referring("NETWORK", network) | {"IP": ip} | floats, settings)
     client = current().client()
-    client.call("vrouter.attachnic", id_of(client, KINDS["vrouter"], router), text)
+    client.api.virtual_routers.attach_nic(id_of(client, KINDS["vrouter"], router), template=text)
 
 
 @click.command(
@@ -140,7 +140,8 @@ def nic_update(
     """Update a NIC."""
     client = current().client()
     text = device("NIC", file, {}, settings)
-    client.call("vm.updatenic", id_of(client, KINDS["vm"], vm), nic, text, int(not replace))
+    number = id_of(client, KINDS["vm"], vm)
+    client.api.vms.update_nic(number, nic_id=nic, template=text, merge=not replace)
 
 
 def _upper(options: dict[str, str | None]) -> dict[str, str | None]:
@@ -164,7 +165,7 @@ def resize(vm: str, enforce: bool, **options: int | float | None) -> None:
         raise CliError("nothing to change: give --cpu, --vcpu or --memory", ExitCode.USAGE)
     text = "".join(template_text.single(name, value) for name, value in given.items())
     client = current().client()
-    client.call("vm.resize", id_of(client, KINDS["vm"], vm), text, enforce)
+    client.api.vms.resize(id_of(client, KINDS["vm"], vm), template=text, enforce=enforce)
 
 
 @click.command(
@@ -183,4 +184,5 @@ def updateconf(vm: str, file: str | None, append: bool, settings: tuple[str, ...
     """Update the configuration of a VM."""
     text = gather(file, template_text.assignments(settings))
     client = current().client()
-    client.call("vm.updateconf", id_of(client, KINDS["vm"], vm), text, int(append))
+    number = id_of(client, KINDS["vm"], vm)
+    client.api.vms.update_configuration(number, template=text, merge=append)

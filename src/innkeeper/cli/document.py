@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from innkeeper.cli import states
-from innkeeper.cli.errors import CliError
+from innkeeper.cli.errors import CliError, ExitCode
 
 Element: TypeAlias = ET.Element
 Data: TypeAlias = "str | int | float | bool | list[Data] | dict[str, Data] | None"
@@ -75,7 +75,8 @@ def parse(text: str) -> Element:
     try:
         return ET.fromstring(text)  # noqa: S314 - from our own front end; expat bounds entities
     except ET.ParseError as error:
-        raise CliError(f"the front end sent a document that is not XML: {error}") from error
+        text = f"the front end sent a document that is not XML: {error}"
+        raise CliError(text, ExitCode.UNREACHABLE) from error
 
 
 def members(pool: Element, tag: str) -> list[Element]:

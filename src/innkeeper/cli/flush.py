@@ -10,16 +10,14 @@ from innkeeper.cli.generic import for_each, info, objects_argument
 from innkeeper.cli.lazy import command, examples
 from innkeeper.cli.objects import KINDS
 
-_DISABLED = 1
-
 
 def _flush(client: Client, number: int) -> None:
     """Disables the host and lets placement find other places for its VMs; those that cannot go are told."""
-    client.call("host.status", number, _DISABLED)
+    client.api.hosts.disable(number)
     host = parse(info(client, KINDS["host"], number))
     for vm in (int(each.text or "-1") for each in host.findall("VMS/ID")):
         try:
-            client.call("vm.action", "resched", vm)
+            client.api.vms.resched(vm)
         except CliError as refused:
             render.complain(f"VM {vm} stays: {refused} (inn vm migrate {vm} HOST)")
 

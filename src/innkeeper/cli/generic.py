@@ -89,7 +89,7 @@ def list_command(kind: Kind) -> InnCommand:
         click.Option(["-d", "--delay"], type=click.FloatRange(min=0.1), metavar="SECONDS",
                      help="Show the list again and again."),
     ]  # fmt: skip
-    if kind.pool_args is not None:
+    if kind.filtered:
         params.insert(0, click.Argument(["who"], required=False, metavar="[all|mine|group|USER]"))
     names = ", ".join(column.name for column in kind.columns)
     epilog = examples(
@@ -150,6 +150,8 @@ def heads_of(columns: Iterable[Column]) -> list[render.Head]:
 
 
 def _chosen(kind: Kind, text: str | None) -> list[Column]:
+    if text is None and not kind.default:
+        return list(kind.columns)
     names = text.split(",") if text else kind.default
     return [_column(kind, name.strip(), "--list") for name in names]
 
@@ -193,9 +195,8 @@ def show_command(kind: Kind) -> InnCommand:
 
 def info(client: Client, kind: Kind, number: int, decrypt: bool = False) -> str:
     """The XML document of one object."""
-    # The second argument of template.info is not "decrypt" but "extended".
-    flags = (False, decrypt) if kind.name == "template" else (decrypt,)
-    return client.document(f"{kind.api}.info", number, *flags)
+    query = {"decrypt": True} if decrypt else {}
+    return str(kind.of(client).document(number, **query))
 
 
 def _show(kind: Kind, objects: tuple[str, ...], xml: bool, decrypt: bool) -> None:
@@ -224,7 +225,7 @@ def delete_command(kind: Kind) -> InnCommand:
     """`inn KIND delete`."""
 
     def callback(objects: tuple[str, ...]) -> None:
-        for_each(kind, objects, "deleted", lambda client, n: client.call(f"{kind.api}.delete", n))
+        for_each(kind, objects, "deleted", lambda client, n: kind.of(client).delete(n))
 
     return command(
         "delete", callback, [objects_argument(kind)], help=f"Delete {kind.plural}.",
@@ -244,7 +245,7 @@ def rename_command(kind: Kind) -> InnCommand:
 
     def callback(objects: str, name: str) -> None:
         client = current().client()
-        client.call(f"{kind.api}.rename", id_of(client, kind, objects), name)
+        kind.of(client).update(id_of(client, kind, objects), name=name)
 
     params = [objects_argument(kind, many=False), click.Argument(["name"])]
     return command("rename", callback, params, help=f"Give a {kind.noun} another name.")
@@ -286,17 +287,17 @@ def _update(
         document = parse(info(client, kind, number))
         before = "" if append else template_text.dump(document.find(kind.user_template))
         text = template_text.edit(before)
-    client.call(f"{kind.api}.update", number, text, int(append or bool(settings)))
+    kind.of(client).update(number, template=text, merge=append or bool(settings))
 
 
 def chmod_command(kind: Kind) -> InnCommand:
     """`inn KIND chmod`."""
 
     def callback(objects: str, mode: str) -> None:
-        bits = [int(bit) for digit in _octal(mode) for bit in f"{digit:03b}"]
+        _check_octal(mode)
         for_each(
             kind, objects, f"permissions {mode}",
-            lambda client, number: client.call(f"{kind.api}.chmod", number, *bits),
+            lambda client, number: kind.of(client).update(number, permissions=mode),
         )  # fmt: skip
 
     params = [objects_argument(kind, many=False), click.Argument(["mode"], metavar="OCTAL")]
@@ -307,10 +308,9 @@ def chmod_command(kind: Kind) -> InnCommand:
     )  # fmt: skip
 
 
-def _octal(mode: str) -> list[int]:
+def _check_octal(mode: str) -> None:
     if len(mode) != 3 or not set(mode) <= set("01234567"):
         raise CliError(f"OCTAL: expected three digits from 0 to 7, not {mode!r}", ExitCode.USAGE)
-    return [int(digit) for digit in mode]
 
 
 def chown_command(kind: Kind) -> InnCommand:
@@ -345,7 +345,7 @@ def chgrp_command(kind: Kind) -> InnCommand:
 
 
 def _chown(client: Client, kind: Kind, number: int, uid: int, gid: int) -> None:
-    client.call(f"{kind.api}.chown", number, uid, gid)
+    kind.of(client).update(number, uid=uid, gid=gid)
 
 
 _LOCK_LEVELS = {"use": 1, "manage": 2, "admin": 3, "all": 4}
@@ -358,7 +358,7 @@ def lock_command(kind: Kind) -> InnCommand:
         level = next((name for name, chosen in levels.items() if chosen), "use")
         for_each(
             kind, objects, f"locked ({level})",
-            lambda client, n: client.call(f"{kind.api}.lock", n, _LOCK_LEVELS[level], False),
+            lambda client, n: kind.of(client).lock(n, level=_LOCK_LEVELS[level]),
         )  # fmt: skip
 
     levels = [
@@ -377,7 +377,7 @@ def unlock_command(kind: Kind) -> InnCommand:
     """`inn KIND unlock`."""
 
     def callback(objects: tuple[str, ...]) -> None:
-        for_each(kind, objects, "unlocked", lambda client, n: client.call(f"{kind.api}.unlock", n))
+        for_each(kind, objects, "unlocked", lambda client, n: kind.of(client).unlock(n))
 
     return command("unlock", callback, [objects_argument(kind)], help="Take a lock away.")
 

@@ -116,6 +116,7 @@ SPECIAL: dict[str, dict[str, _Special]] = {
         "profile-set": ("Actions", "profiles", "cluster_set", "Declare what its hosts are like."),
         "profile-show": ("Look inside", "profiles", "cluster_show", "Show what is declared."),
     },
+    "zone": {"raft-status": ("Look inside", "misc", "raft_status", "How it stands among others.")},
     "vdc": {"create": ("Objects", "acl", "vdc_create", "Make a VDC.")},
     "acl": {
         "create": ("Objects", "acl", "create", "Add a rule."),

@@ -58,7 +58,9 @@ def log(hook: str | None, error: bool, success: bool, since: str | None, until: 
     client = session.client()
     number = -1 if hook is None else id_of(client, KINDS["hook"], hook)
     how = -1 if error else int(success)
-    document = client.document("hooklog.info", _epoch(since), _epoch(until), number, how)
+    document = client.api.reports.hook_log(
+        min_ts=_epoch(since), max_ts=_epoch(until), hook=number, rc=how
+    )
     rows = parse(document).findall("HOOK_EXECUTION_RECORD")
     if session.json:
         render.emit_json([object_data(row) for row in rows])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from innkeeper.cli import formats, states
 from innkeeper.cli.document import Element, text_at
+
+if TYPE_CHECKING:
+    from innkeeper.cli.client import Client
 
 Cell: TypeAlias = "str | Callable[[Element], str]"
 
@@ -41,27 +44,35 @@ class Given:
     kind: str = ""
     default: int | None = None
 
+    @property
+    def field(self) -> str:
+        """What a request calls it."""
+        return self.option.strip("-") + "_id" * bool(self.kind)
+
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of object: its names, its methods, its columns and the generic verbs it has.
+    """A kind of object: its names, its columns and the generic verbs it has.
 
-    `pool_args` are the arguments of the pool method that follow the filter; `None` means that the
-    method takes no arguments at all. `creation` is what `create` gives besides a template.
+    `path` is its attribute of the typed client. Lists show the columns in `default`, else all; those of a `filtered`
+    one can be of one owner only. `creation` is what `create` gives besides a template.
     """
 
     name: str
     noun: str
     plural: str
-    api: str
-    pool: str
+    path: str
     element: str
     columns: tuple[Column, ...]
-    default: tuple[str, ...]
     verbs: tuple[str, ...]
-    pool_args: tuple[int, ...] | None = (-1, -1)
+    default: tuple[str, ...] = ()
+    filtered: bool = True
     user_template: str = "TEMPLATE"
     creation: tuple[Given, ...] = ()
+
+    def of(self, client: Client) -> Any:
+        """The objects of this kind: a collection of the typed client."""
+        return getattr(client.api, self.path)
 
     def column(self, name: str) -> Column | None:
         """The column of that name, in any case."""

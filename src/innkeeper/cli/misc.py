@@ -11,7 +11,9 @@ import click
 from innkeeper import __version__
 from innkeeper.cli import render
 from innkeeper.cli.errors import CliError, ExitCode
-from innkeeper.cli.lazy import InnCommand, examples
+from innkeeper.cli.generic import for_each, objects_argument
+from innkeeper.cli.lazy import InnCommand, command, examples
+from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import current
 
 
@@ -34,7 +36,7 @@ def version() -> None:
 
 def _server_version() -> str | None:
     try:
-        return str(current().client().call("system.version"))
+        return str(current().client().get("/api/v1/version")["opennebula"])
     except CliError:
         return None
 
@@ -52,7 +54,7 @@ def config(xml: bool) -> None:
     from innkeeper.cli.document import parse, to_data
 
     session = current()
-    document = session.client().document("system.config")
+    document = session.client().api.reports.configuration()
     if xml:
         click.echo(document)
     elif session.json:
@@ -60,6 +62,19 @@ def config(xml: bool) -> None:
     else:
         click.echo(template_text.dump(parse(document)), nl=False)
 
+
+raft_status = command(
+    "raft-status",
+    lambda objects: for_each(
+        KINDS["zone"],
+        objects,
+        "raft-status",
+        lambda client, _: client.api.reports.raft_status(),
+        "RAFT",
+    ),
+    [objects_argument(KINDS["zone"])],
+    help="Show how this front end stands among others.",
+)
 
 _SHELLS = ("bash", "zsh", "fish")
 

@@ -13,7 +13,7 @@ from innkeeper.cli.document import Element, object_data, parse, text_at
 from innkeeper.cli.generic import heads_of
 from innkeeper.cli.kinds import Column, Kind
 from innkeeper.cli.lazy import InnCommand, command, examples
-from innkeeper.cli.names import EVERYTHING, ObjectType, all_ids
+from innkeeper.cli.names import ObjectType, all_ids
 from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import current
 
@@ -75,14 +75,15 @@ def _samples(
     client: Client, kind: Kind, objects: tuple[str, ...], seconds: int | None
 ) -> Iterator[Element]:
     """The samples that were asked for, object by object, oldest first."""
+    reports = client.api.reports
     if not objects:
-        who = () if kind.pool_args is None else (EVERYTHING,)
-        text = client.document(f"{kind.pool}.monitoring", *who, seconds or _LAST)
-        yield from parse(text).iterfind("MONITORING")
+        every = {"vm": reports.monitoring_of_vms, "host": reports.monitoring_of_hosts}[kind.name]
+        yield from parse(every(seconds=seconds or _LAST)).iterfind("MONITORING")
         return
     earliest = time.time() - seconds if seconds else 0.0
+    one = {"vm": reports.monitoring_of_vm, "host": reports.monitoring_of_host}[kind.name]
     for number in all_ids(client, kind, objects):
-        document = parse(client.document(f"{kind.api}.monitoring", number))
+        document = parse(one(number))
         for sample in document.iterfind("MONITORING"):
             if float(text_at(sample, "TIMESTAMP") or 0) >= earliest:
                 yield sample

@@ -24,8 +24,8 @@ FILTERS = {"a": -2, "all": -2, "m": -3, "mine": -3, "g": -1, "group": -1, "G": -
 
 def pool_document(client: Client, kind: Kind, who: int = EVERYTHING) -> str:
     """The XML document of all objects of a kind that the caller may see."""
-    args = () if kind.pool_args is None else (who, *kind.pool_args)
-    return client.document(f"{kind.pool}.info", *args)
+    query = {"filter": who} if kind.filtered else {}
+    return str(kind.of(client).documents(**query))
 
 
 def pool_members(client: Client, kind: Kind, who: int = EVERYTHING) -> list[Element]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from innkeeper.cli import template_text
+from innkeeper.cli.client import Client
 from innkeeper.cli.create import emit_new, gather
 from innkeeper.cli.create_resources import address_range
 from innkeeper.cli.errors import CliError, ExitCode
@@ -42,7 +44,7 @@ def add_range(network: str, file: str | None, settings: tuple[str, ...], **optio
     attributes |= attributes_of(settings)
     text = gather(file, template_text.vector("AR", attributes) if attributes else "")
     client = current().client()
-    client.call("vn.add_ar", id_of(client, KINDS["network"], network), text)
+    client.api.networks.add_range(id_of(client, KINDS["network"], network), template=text)
 
 
 @click.command(
@@ -63,7 +65,7 @@ def update_range(network: str, ar: int, size: int | None, settings: tuple[str, .
         raise CliError("nothing to change: give --size or --set", ExitCode.USAGE)
     text = template_text.vector("AR", {"AR_ID": str(ar), **attributes})
     client = current().client()
-    client.call("vn.update_ar", id_of(client, KINDS["network"], network), text)
+    client.api.networks.update_range(id_of(client, KINDS["network"], network), template=text)
 
 
 def attributes_of(settings: tuple[str, ...]) -> dict[str, str]:
@@ -88,7 +90,8 @@ def attributes_of(settings: tuple[str, ...]) -> dict[str, str]:
 @_RANGE
 def hold(network: str, addresses: tuple[str, ...], ar: str | None) -> None:
     """Hold addresses."""
-    _each_lease("vn.hold", network, addresses, ar)
+    client = current().client()
+    _each_lease(client.api.networks.hold, client, network, addresses, ar)
 
 
 @click.command(
@@ -102,7 +105,8 @@ def hold(network: str, addresses: tuple[str, ...], ar: str | None) -> None:
 @_RANGE
 def release(network: str, addresses: tuple[str, ...], ar: str | None) -> None:
     """Release addresses."""
-    _each_lease("vn.release", network, addresses, ar)
+    client = current().client()
+    _each_lease(client.api.networks.release, client, network, addresses, ar)
 
 
 @click.command(
@@ -132,15 +136,20 @@ def reserve(
     values = {"SIZE": str(size), "NAME": name, "NETWORK_ID": target, "AR_ID": ar}
     values |= {_field(ip): ip} if ip else {}
     text = "".join(template_text.single(key, value) for key, value in values.items() if value)
-    emit_new(client.number("vn.reserve", number, text))
+    emit_new(int(client.api.networks.reserve(number, template=text)["result"]))
 
 
-def _each_lease(method: str, network: str, addresses: tuple[str, ...], ar: str | None) -> None:
-    client = current().client()
+def _each_lease(
+    act: Callable[..., Any],
+    client: Client,
+    network: str,
+    addresses: tuple[str, ...],
+    ar: str | None,
+) -> None:
     number = id_of(client, KINDS["network"], network)
     for address in addresses:
         text = template_text.vector("LEASES", {_field(address): address, "AR_ID": ar or ""})
-        client.call(method, number, text)
+        act(number, template=text)
 
 
 def _field(address: str) -> str:

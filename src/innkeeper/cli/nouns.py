@@ -29,62 +29,57 @@ def _role_vms(row: Element) -> str:
 
 
 VNTEMPLATE = Kind(
-    "vntemplate", "network template", "network templates", "vntemplate", "vntemplatepool", "VNTEMPLATE",
+    "vntemplate", "network template", "network templates", "network_templates", "VNTEMPLATE",
     columns=(ID, *OWNER, NAME, REGTIME),
-    default=("ID", "USER", "GROUP", "NAME", "REGTIME"),
     verbs=_MADE,
 )  # fmt: skip
 
 VM_GROUP = Kind(
-    "vmgroup", "VM group", "VM groups", "vmgroup", "vmgrouppool", "VM_GROUP",
+    "vmgroup", "VM group", "VM groups", "vm_groups", "VM_GROUP",
     columns=(
         ID, *OWNER, NAME,
         Column("VMS", 4, _role_vms),
         Column("ROLES", 36, joined("ROLES/ROLE/NAME"), left=True),
     ),
-    default=("ID", "USER", "GROUP", "NAME", "VMS", "ROLES"),
     verbs=_MADE,
 )  # fmt: skip
 
 VROUTER = Kind(
-    "vrouter", "virtual router", "virtual routers", "vrouter", "vrouterpool", "VROUTER",
+    "vrouter", "virtual router", "virtual routers", "virtual_routers", "VROUTER",
     columns=(
         ID, *OWNER, NAME,
         Column("VMS", 12, joined("VMS/ID"), left=True),
         Column("NETWORKS", 24, joined("TEMPLATE/NIC/NETWORK"), left=True),
     ),
-    default=("ID", "USER", "GROUP", "NAME", "VMS", "NETWORKS"),
     verbs=_MADE,
 )  # fmt: skip
 
 DOCUMENT = Kind(
-    "document", "document", "documents", "document", "documentpool", "DOCUMENT",
+    "document", "document", "documents", "documents", "DOCUMENT",
     columns=(ID, *OWNER, NAME, Column("TYPE", 6, "TYPE")),
-    default=("ID", "USER", "GROUP", "NAME", "TYPE"),
     verbs=_MADE,
     creation=(Given("--type", "A number of your own that tells what it is.", default=0),),
 )  # fmt: skip
 
 HOOK = Kind(
-    "hook", "hook", "hooks", "hook", "hookpool", "HOOK",
+    "hook", "hook", "hooks", "hooks", "HOOK",
     columns=(ID, Column("NAME", 19, "NAME", left=True), Column("TYPE", 8, "TYPE", left=True),
              Column("COMMAND", 30, "TEMPLATE/COMMAND", left=True)),
     default=("ID", "NAME", "TYPE"),
     verbs=(*GLOBAL, "lock", "unlock", "create"),
-    pool_args=None,
+    filtered=False,
 )  # fmt: skip
 
 ZONE = Kind(
-    "zone", "zone", "zones", "zone", "zonepool", "ZONE",
+    "zone", "zone", "zones", "zones", "ZONE",
     columns=(ID, NAME, Column("ENDPOINT", 45, "TEMPLATE/ENDPOINT"),
              Column("STAT", 4, short_of(states.ENABLED), left=True)),
-    default=("ID", "NAME", "ENDPOINT", "STAT"),
     verbs=(*GLOBAL, "create"),
-    pool_args=None,
+    filtered=False,
 )  # fmt: skip
 
 MARKET = Kind(
-    "market", "marketplace", "marketplaces", "market", "marketpool", "MARKETPLACE",
+    "market", "marketplace", "marketplaces", "marketplaces", "MARKETPLACE",
     columns=(
         ID, NAME,
         Column("SIZE", 10, "TOTAL_MB", formats.size_of_mib),
@@ -97,11 +92,11 @@ MARKET = Kind(
     ),
     default=("ID", "NAME", "SIZE", "AVAIL", "APPS", "MAD", "ZONE", "STAT"),
     verbs=(*OWNED, "create"),
-    pool_args=None,
+    filtered=False,
 )  # fmt: skip
 
 MARKET_APP = Kind(
-    "marketapp", "app", "apps", "marketapp", "marketapppool", "MARKETPLACEAPP",
+    "marketapp", "app", "apps", "marketplace_apps", "MARKETPLACEAPP",
     columns=(
         ID, *OWNER,
         Column("NAME", 20, "NAME", left=True),
@@ -119,7 +114,7 @@ MARKET_APP = Kind(
 )  # fmt: skip
 
 BACKUP_JOB = Kind(
-    "backupjob", "backup job", "backup jobs", "backupjob", "backupjobpool", "BACKUPJOB",
+    "backupjob", "backup job", "backup jobs", "backup_jobs", "BACKUPJOB",
     columns=(
         ID, *OWNER,
         Column("PRIO", 4, "PRIORITY", left=True),
@@ -127,7 +122,6 @@ BACKUP_JOB = Kind(
         Column("LAST", 15, "LAST_BACKUP_TIME", formats.moment, left=True),
         Column("VMS", 15, "TEMPLATE/BACKUP_VMS", left=True),
     ),
-    default=("ID", "USER", "GROUP", "PRIO", "NAME", "LAST", "VMS"),
     verbs=_MADE,
 )  # fmt: skip
 

@@ -143,7 +143,7 @@ _QUOTA_COLUMNS = (
 )
 
 VM = Kind(
-    "vm", "VM", "VMs", "vm", "vmpool", "VM",
+    "vm", "VM", "VMs", "vms", "VM",
     columns=(
         ID, *OWNER,
         Column("NAME", 15, _vm_name, left=True),
@@ -157,12 +157,11 @@ VM = Kind(
     ),
     default=("ID", "USER", "GROUP", "NAME", "STAT", "CPU", "MEM", "HOST", "TIME"),
     verbs=tuple(verb for verb in LOCKABLE if verb != "delete"),
-    pool_args=(-1, -1, -1),
     user_template="USER_TEMPLATE",
 )  # fmt: skip
 
 HOST = Kind(
-    "host", "host", "hosts", "host", "hostpool", "HOST",
+    "host", "host", "hosts", "hosts", "HOST",
     columns=(
         ID, NAME,
         Column("CLUSTER", 10, "CLUSTER", left=True),
@@ -183,11 +182,11 @@ HOST = Kind(
     ),
     default=("ID", "NAME", "CLUSTER", "TVM", "ALLOCATED_CPU", "ALLOCATED_MEM", "STAT", "AGE"),
     verbs=GLOBAL,
-    pool_args=None,
+    filtered=False,
 )  # fmt: skip
 
 IMAGE = Kind(
-    "image", "image", "images", "image", "imagepool", "IMAGE",
+    "image", "image", "images", "images", "IMAGE",
     columns=(
         ID, *OWNER, NAME,
         Column("DATASTORE", 10, "DATASTORE", left=True),
@@ -205,7 +204,7 @@ IMAGE = Kind(
 )  # fmt: skip
 
 NETWORK = Kind(
-    "network", "virtual network", "virtual networks", "vn", "vnpool", "VNET",
+    "network", "virtual network", "virtual networks", "networks", "VNET",
     columns=(
         ID, *OWNER, NAME, CLUSTERS,
         Column("BRIDGE", 8, "BRIDGE", left=True),
@@ -221,19 +220,18 @@ NETWORK = Kind(
 )  # fmt: skip
 
 SECURITY_GROUP = Kind(
-    "secgroup", "security group", "security groups", "secgroup", "secgrouppool", "SECURITY_GROUP",
+    "secgroup", "security group", "security groups", "security_groups", "SECURITY_GROUP",
     columns=(
         ID, *OWNER, NAME,
         Column("UPDATED", 8, count("UPDATED_VMS")),
         Column("OUTDATED", 8, count("OUTDATED_VMS")),
         Column("ERROR", 8, count("ERROR_VMS")),
     ),
-    default=("ID", "USER", "GROUP", "NAME", "UPDATED", "OUTDATED", "ERROR"),
     verbs=OWNED,
 )  # fmt: skip
 
 DATASTORE = Kind(
-    "datastore", "datastore", "datastores", "datastore", "datastorepool", "DATASTORE",
+    "datastore", "datastore", "datastores", "datastores", "DATASTORE",
     columns=(
         ID,
         Column("NAME", 10, "NAME", left=True),
@@ -249,31 +247,29 @@ DATASTORE = Kind(
     ),
     default=("ID", "NAME", "SIZE", "AVAIL", "CLUSTERS", "IMAGES", "TYPE", "DS", "TM", "STAT"),
     verbs=OWNED,
-    pool_args=None,
+    filtered=False,
 )  # fmt: skip
 
 TEMPLATE = Kind(
-    "template", "template", "templates", "template", "templatepool", "VMTEMPLATE",
+    "template", "template", "templates", "templates", "VMTEMPLATE",
     columns=(ID, *OWNER, NAME, REGTIME),
-    default=("ID", "USER", "GROUP", "NAME", "REGTIME"),
     verbs=tuple(verb for verb in LOCKABLE if verb != "delete"),
 )  # fmt: skip
 
 CLUSTER = Kind(
-    "cluster", "cluster", "clusters", "cluster", "clusterpool", "CLUSTER",
+    "cluster", "cluster", "clusters", "clusters", "CLUSTER",
     columns=(
         ID, NAME,
         Column("HOSTS", 10, count("HOSTS")),
         Column("VNETS", 10, count("VNETS")),
         Column("DATASTORES", 10, count("DATASTORES")),
     ),
-    default=("ID", "NAME", "HOSTS", "VNETS", "DATASTORES"),
     verbs=GLOBAL,
-    pool_args=None,
+    filtered=False,
 )  # fmt: skip
 
 USER = Kind(
-    "user", "user", "users", "user", "userpool", "USER",
+    "user", "user", "users", "users", "USER",
     columns=(
         ID,
         Column("NAME", 10, "NAME", left=True),
@@ -283,21 +279,19 @@ USER = Kind(
         Column("AUTH", 8, "AUTH_DRIVER", left=True),
         *_QUOTA_COLUMNS,
     ),
-    default=("ID", "NAME", "ENABLED", "GROUP", "AUTH", "VMS", "MEMORY", "CPU", "PCI"),
     verbs=("list", "show", "delete", "update"),
-    pool_args=None,
+    filtered=False,
 )  # fmt: skip
 
 GROUP = Kind(
-    "group", "group", "groups", "group", "grouppool", "GROUP",
+    "group", "group", "groups", "groups", "GROUP",
     columns=(ID, NAME, Column("USERS", 5, count("USERS")), *_QUOTA_COLUMNS),
-    default=("ID", "NAME", "USERS", "VMS", "MEMORY", "CPU", "PCI"),
     verbs=("list", "show", "delete", "update"),
-    pool_args=None,
+    filtered=False,
 )  # fmt: skip
 
 VDC = Kind(
-    "vdc", "VDC", "VDCs", "vdc", "vdcpool", "VDC",
+    "vdc", "VDC", "VDCs", "vdcs", "VDC",
     columns=(
         ID, NAME,
         Column("GROUPS", 6, count("GROUPS")),
@@ -306,13 +300,12 @@ VDC = Kind(
         Column("VNETS", 5, _resources("VNETS", "VNET_ID")),
         Column("DATASTORES", 10, _resources("DATASTORES", "DATASTORE_ID")),
     ),
-    default=("ID", "NAME", "GROUPS", "CLUSTERS", "HOSTS", "VNETS", "DATASTORES"),
     verbs=GLOBAL,
-    pool_args=None,
+    filtered=False,
 )  # fmt: skip
 
 ACL = Kind(
-    "acl", "ACL rule", "ACL rules", "acl", "acl", "ACL",
+    "acl", "ACL rule", "ACL rules", "acl", "ACL",
     columns=(
         ID,
         Column("USER", 8, rules.who),
@@ -324,7 +317,7 @@ ACL = Kind(
     ),
     default=("ID", "USER", "RESOURCES", "RID", "RIGHTS", "ZONE"),
     verbs=("list",),
-    pool_args=None,
+    filtered=False,
 )  # fmt: skip
 
 KINDS = {

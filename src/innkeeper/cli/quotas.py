@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
 from innkeeper.cli import template_text
@@ -61,7 +63,7 @@ def _setting(kind: Kind) -> InnCommand:
         client = current().client()
         number = id_of(client, kind, which)
         if text := _text(file, given):
-            client.call(f"{kind.api}.quota", number, text)
+            kind.of(client).set_quota(number, template=text)
         else:
             emit_quotas(parse(info(client, kind, number)))
 
@@ -78,25 +80,24 @@ def _setting(kind: Kind) -> InnCommand:
     )  # fmt: skip
 
 
-def _defaults(kind: Kind) -> InnCommand:
+def _defaults(holder: Literal["user", "group"]) -> InnCommand:
     """`inn KIND defaultquota`."""
 
     def run(file: str | None, **given: tuple[str, ...]) -> None:
         client = current().client()
-        text = _text(file, given)
-        told = f"{kind.api}quota"
-        document = (
-            client.document(f"{told}.update", text) if text else client.document(f"{told}.info")
-        )
-        if not text:
-            emit_quotas(parse(document))
+        reports = client.api.reports
+        if text := _text(file, given):
+            reports.limit(holder, template=text)
+        else:
+            shown = {"user": reports.quotas_of_users, "group": reports.quotas_of_groups}[holder]
+            emit_quotas(parse(shown()))
 
     return command(
         "defaultquota", run, _params(),
-        help=f"Set the limits of {kind.plural} that have none of their own. Without any, show them.",
-        epilog=examples(f"inn {kind.name} defaultquota --vm VMS=10"),
+        help=f"Set the limits of {holder}s that have none of their own. Without any, show them.",
+        epilog=examples(f"inn {holder} defaultquota --vm VMS=10"),
     )  # fmt: skip
 
 
 user_quota, group_quota = _setting(KINDS["user"]), _setting(KINDS["group"])
-user_defaults, group_defaults = _defaults(KINDS["user"]), _defaults(KINDS["group"])
+user_defaults, group_defaults = _defaults("user"), _defaults("group")

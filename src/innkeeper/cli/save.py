@@ -40,7 +40,7 @@ def save(vm: str, name: str, persistent: bool) -> None:
     origin = text_at(element, "TEMPLATE/TEMPLATE_ID")
     if not origin:
         raise CliError(f"VM {number} was not made from a template", ExitCode.FAILED)
-    made = client.number("template.clone", int(origin), name, False)
+    made = int(client.api.templates.clone(int(origin), name=name)["result"])
     saved: list[int] = []
     try:
         disks = [
@@ -54,11 +54,11 @@ def save(vm: str, name: str, persistent: bool) -> None:
             for vector in vectors
         )
         if text:
-            client.call("template.update", made, text, 1)
+            client.api.templates.update(made, template=text)
     except CliError:
         for image in saved:
-            client.call("image.delete", image, False)
-        client.call("template.delete", made, False)
+            client.api.images.delete(image)
+        client.api.templates.delete(made)
         raise
     emit_new(made)
 
@@ -73,11 +73,12 @@ def _disk(
         return _those(disk, _VOLATILE) | wanted
     if text_at(disk, "TYPE") == "CDROM":
         return {"IMAGE_ID": image, **wanted}
-    number = client.number("vm.disksaveas", vm, int(text_at(disk, "DISK_ID")), name, "", -1)
+    begun = client.api.vms.save_disk(vm, disk_id=int(text_at(disk, "DISK_ID")), name=name)
+    number = int(begun["result"])
     _await(client, vm)
     saved.append(number)
     if persistent:
-        client.call("image.persistent", number, True)
+        client.api.images.update(number, persistent=True)
     return {"IMAGE_ID": str(number), **wanted}
 
 

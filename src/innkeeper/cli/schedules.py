@@ -37,8 +37,8 @@ def add(vm: str, action: str, **given: Any) -> None:
     """Schedule an action."""
     client = current().client()
     text = template_text.vector("SCHED_ACTION", {"ACTION": action, **attributes(given)})
-    number = client.number("vm.schedadd", id_of(client, KINDS["vm"], vm), text)
-    click.echo(f"SCHEDULE: {number}")
+    made = client.api.vms.schedule(id_of(client, KINDS["vm"], vm), template=text)
+    click.echo(f"SCHEDULE: {made['result']}")
 
 
 @click.command(
@@ -58,7 +58,8 @@ def update(vm: str, number: int, action: str | None, **given: Any) -> None:
         raise CliError("nothing to change: see --help for what can be", ExitCode.USAGE)
     client = current().client()
     text = template_text.vector("SCHED_ACTION", changed)
-    client.call("vm.schedupdate", id_of(client, KINDS["vm"], vm), number, text)
+    vm_id = id_of(client, KINDS["vm"], vm)
+    client.api.vms.update_schedule(vm_id, number=number, template=text)
 
 
 @click.command(
@@ -74,7 +75,7 @@ def delete(vm: str, numbers: tuple[int, ...]) -> None:
     client = current().client()
     vm_id = id_of(client, KINDS["vm"], vm)
     for number in numbers:
-        client.call("vm.scheddelete", vm_id, number)
+        client.api.vms.delete_schedule(vm_id, number=number)
 
 
 @click.command(
@@ -87,7 +88,7 @@ def delete(vm: str, numbers: tuple[int, ...]) -> None:
 def list_all(vm: str) -> None:
     """List scheduled actions."""
     client = current().client()
-    document = parse(client.document("vm.info", id_of(client, KINDS["vm"], vm), False))
+    document = parse(client.api.vms.document(id_of(client, KINDS["vm"], vm)))
     click.echo(f"{'ID':>4} {'ACTION':<16}{'ARGS':<12}{'TIME':<17}{'DONE':<17}MESSAGE")
     for entry in document.findall("TEMPLATE/SCHED_ACTION"):
         name, args = text_at(entry, "ACTION"), text_at(entry, "ARGS")

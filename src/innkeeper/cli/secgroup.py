@@ -46,7 +46,7 @@ def secgroup_create(
         for rule in rules:
             text += template_text.vector("RULE", {"RULE_TYPE": kind, **_rule(rule)})
     text = gather(file, text + template_text.assignments(settings))
-    emit_new(current().client().number("secgroup.allocate", text))
+    emit_new(current().client().api.security_groups.create(template=text)["id"])
 
 
 def _rule(text: str) -> dict[str, str]:

@@ -50,9 +50,7 @@ class Session:
 
     def api(self) -> Api:
         """The typed client of REST over the same connection."""
-        from innkeeper.client import Api
-
-        return Api(self.client())
+        return self.client().api
 
     def _secret(self) -> str:
         if self.user is None:

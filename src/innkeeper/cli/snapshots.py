@@ -41,7 +41,7 @@ _OF_DISK = (
 
 def _document(vm: str) -> Element:
     client = current().client()
-    return parse(client.document("vm.info", id_of(client, KINDS["vm"], vm)))
+    return parse(client.api.vms.document(id_of(client, KINDS["vm"], vm)))
 
 
 def _emit(rows: list[Element], columns: tuple[Column, ...]) -> None:

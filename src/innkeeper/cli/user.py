@@ -17,7 +17,6 @@ from innkeeper.cli.names import ObjectType, id_of, ids_of
 from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import auth_file, current, write_secret
 
-_OWN_ID = -1
 _DEFAULT_UMASK = "177"
 _TOKEN_SECONDS = 36_000
 
@@ -56,8 +55,8 @@ def create(name: str, secret: str | None, driver: str, groups: tuple[str, ...]) 
     client = current().client()
     gids = [gid for text in groups for gid in ids_of(client, KINDS["group"], text)]
     asked = ask_password(name) if secret is None and driver == "core" else secret
-    number = client.number("user.allocate", name, asked or "", driver, gids)
-    render.emit_id(number, current().json)
+    made = client.api.users.create(name=name, password=asked or "", driver=driver, groups=gids)
+    render.emit_id(made["id"], current().json)
 
 
 @click.command(
@@ -71,11 +70,10 @@ def create(name: str, secret: str | None, driver: str, groups: tuple[str, ...]) 
 def passwd(user: str | None, secret: str | None) -> None:
     """Change a password."""
     client = current().client()
-    kind = KINDS["user"]
-    wanted = _OWN_ID if user is None else id_of(client, kind, user)
-    found = parse(info(client, kind, wanted))
+    number = id_of(client, KINDS["user"], user or client.user)
+    found = parse(info(client, KINDS["user"], number))
     password = secret or ask_password(text_at(found, "NAME"))
-    client.call("user.passwd", int(text_at(found, "ID")), password)
+    client.api.users.passwd(number, password=password)
 
 
 @click.command(
@@ -118,9 +116,10 @@ def login(
     keep = not (only_print or session.json or seconds == 0)
     if keep and path.exists() and not force:
         raise CliError(f"{path} holds credentials already: --force writes over them")
-    user = name or client.secret.partition(":")[0]
+    user = name or client.user
     gid = -1 if group is None else id_of(client, KINDS["group"], group)
-    token = str(client.call("user.login", user, "", seconds, gid))
+    number = id_of(client, KINDS["user"], user)
+    token = str(client.api.users.login(number, valid=seconds, egid=gid)["result"])
     if session.json:
         render.emit_json({"user": user, "token": token, "seconds": seconds})
     elif only_print:
@@ -148,4 +147,4 @@ def umask(user: str, mask: str | None) -> None:
         return
     if not re.fullmatch("[0-7]{1,3}", mask):
         raise CliError(f"MASK: expected up to three octal digits, not {mask!r}", ExitCode.USAGE)
-    client.call("user.update", number, template_text.single("UMASK", mask), 1)
+    client.api.users.update(number, template=template_text.single("UMASK", mask))

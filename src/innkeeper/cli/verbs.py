@@ -1,15 +1,11 @@
-"""Verbs that are one call of the API, as data: their arguments, and the order of the call.
-
-A verb's `call` lists what the method takes: `ID` for each object that the verb is applied to, the
-name of one of the verb's parameters, or a literal wrapped in `Literal`.
-"""
+"""Verbs that are one request, as data: their parameters are the fields of a method of the typed client."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
@@ -22,23 +18,16 @@ from innkeeper.cli.lazy import InnCommand, command, examples
 from innkeeper.cli.names import ObjectType, id_of
 from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import current
-from innkeeper.cli.xmlrpc import Value
 
-ID = "\0id"
-
-
-@dataclass(frozen=True)
-class Literal:
-    """A fixed argument of a call."""
-
-    value: Value
+Value: TypeAlias = "bool | int | str"
 
 
 @dataclass(frozen=True)
 class Arg:
     """A positional parameter: text, a whole number, or an object of a kind (its id is sent).
 
-    With a `default` it may be left out; `everything` is sent for the word ALL.
+    With a `default` it may be left out; `everything` is sent for the word ALL. `field`: what the request calls it, if
+    not by its name (an object's: with `_id`).
     """
 
     name: str
@@ -46,6 +35,7 @@ class Arg:
     number: bool = False
     default: Value | None = None
     everything: int | None = None
+    field: str = ""
 
     def parameter(self) -> click.Parameter:
         """The click parameter."""
@@ -64,10 +54,11 @@ class Opt:
     kind: str = ""
     number: bool = False
     default: Value = ""
+    field: str = ""
 
     @property
     def name(self) -> str:
-        """The name by which the call refers to it."""
+        """Its own name."""
         return self.flags[-1].lstrip("-").replace("-", "_")
 
     def parameter(self) -> click.Parameter:
@@ -81,15 +72,15 @@ class Opt:
 
 @dataclass(frozen=True)
 class Flag:
-    """A switch; the call gets `values[0]` without it and `values[1]` with it."""
+    """A switch."""
 
     flag: str
     help: str
-    values: tuple[Value, Value] = (False, True)
+    field: str = ""
 
     @property
     def name(self) -> str:
-        """The name by which the call refers to it."""
+        """Its own name."""
         return self.flag.lstrip("-").replace("-", "_")
 
     def parameter(self) -> click.Parameter:
@@ -99,11 +90,16 @@ class Flag:
 
 @dataclass(frozen=True)
 class Choice:
-    """Switches of which exactly one must be given (none: the `default`, if any); the call gets that one's value."""
+    """Switches of which exactly one must be given (none: the `default`, if any), and what requests call each."""
 
-    name: str
-    values: Mapping[str, tuple[Value, str]]
-    default: Value | None = None
+    field: str
+    values: Mapping[str, tuple[str, str]]
+    default: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+        return self.field
 
     def parameters(self) -> list[click.Parameter]:
         """One click flag for each possibility."""
@@ -118,17 +114,21 @@ Param = Arg | Opt | Flag | Choice
 
 @dataclass(frozen=True)
 class Verb:
-    """A subcommand that is one API call for each object named."""
+    """A subcommand that is one request for each object named: a method of the typed client.
+
+    `given` are fields that are always the same; `hard` says what --hard does, which takes the method's harder form.
+    """
 
     name: str
     method: str
     help: str
-    call: tuple[str | Literal, ...] = (ID,)
     params: tuple[Param, ...] = ()
-    shows: str = ""  # label under which the call's answer is printed; "" = not at all
+    shows: str = ""  # label under which the answer is printed; "" = not at all
+    given: Mapping[str, Value] = field(default_factory=dict)
     section: str = "Actions"
-    examples: tuple[str, ...] = field(default=())
-    #: How it is scheduled: the action, or the parameter that is its name, and the parameters that make its ARGS.
+    examples: tuple[str, ...] = ()
+    hard: str = ""
+    #: How it is scheduled: the action, and the parameters that make its ARGS.
     scheduled: tuple[str, ...] = ()
 
     def build(self, kind: Kind) -> InnCommand:
@@ -137,6 +137,8 @@ class Verb:
         params: list[click.Parameter] = [objects_argument(kind, many=several)]
         for param in self.params:
             params += param.parameters() if isinstance(param, Choice) else [param.parameter()]
+        if self.hard:
+            params.append(click.Option(["--hard"], is_flag=True, help=self.hard))
         if self.scheduled:
             params += when.later()
         return command(
@@ -150,28 +152,34 @@ class Verb:
 
 def _run(verb: Verb, kind: Kind, objects: str | tuple[str, ...], given: dict[str, Any]) -> None:
     client = current().client()
-    values = {param.name: _wire(client, param, given) for param in verb.params}
+    values = {param.name: _value(client, param, given) for param in verb.params}
+    fields = {field_of(param): values[param.name] for param in verb.params}
+    hard = bool(given.pop("hard", False))
+    method = verb.method + "_hard" * hard
 
-    def act(client: Client, number: int) -> Value:
-        return client.call(verb.method, *(_argument(part, number, values) for part in verb.call))
+    def act(client: Client, number: int) -> Any:
+        return getattr(kind.of(client), method)(number, **fields, **verb.given)["result"]
 
     if verb.scheduled and when.is_later(given):
-        text = when.described(*_scheduled(verb, values), given)
+        action, *names = verb.scheduled
+        args = ",".join(_said(values[name]) for name in names).rstrip(",")
+        text = when.described(action + "-hard" * hard, args, given)
         schedule = partial(_schedule, text=text)
         for_each(kind, objects, f"schedule {verb.name}", schedule, answer="SCHEDULE")
     else:
         for_each(kind, objects, verb.name, act, answer=verb.shows)
 
 
-def _schedule(client: Client, number: int, text: str) -> Value:
-    return client.call("vm.schedadd", number, text)
+def field_of(param: Param) -> str:
+    """What a request calls a parameter."""
+    found = param.field or param.name
+    return (
+        f"{found}_id" if isinstance(param, Arg | Opt) and param.kind and not param.field else found
+    )
 
 
-def _scheduled(verb: Verb, values: Mapping[str, Value]) -> tuple[str, str]:
-    """The action and its ARGS."""
-    action, *names = verb.scheduled
-    args = ",".join(_said(values[name]) for name in names)
-    return str(values.get(action, action)), args.rstrip(",")
+def _schedule(client: Client, number: int, text: str) -> Any:
+    return client.api.vms.schedule(number, template=text)["result"]
 
 
 def _said(value: Value) -> str:
@@ -181,19 +189,13 @@ def _said(value: Value) -> str:
     return "" if value == -1 else str(value)
 
 
-def _argument(part: str | Literal, number: int, values: dict[str, Value]) -> Value:
-    if isinstance(part, Literal):
-        return part.value
-    return number if part == ID else values[part]
-
-
-def _wire(client: Client, param: Param, given: dict[str, Any]) -> Value:
-    """The value that a parameter puts into the call."""
+def _value(client: Client, param: Param, given: dict[str, Any]) -> Value:
+    """The value that a parameter puts into the request."""
     if isinstance(param, Choice):
         return _chosen(param, given)
     value = given[param.name]
     if isinstance(param, Flag):
-        return param.values[bool(value)]
+        return bool(value)
     if value is None and isinstance(param, Opt | Arg) and param.default is not None:
         return param.default
     if isinstance(param, Arg) and param.everything is not None and value.upper() == "ALL":
@@ -204,7 +206,7 @@ def _wire(client: Client, param: Param, given: dict[str, Any]) -> Value:
     return found
 
 
-def _chosen(choice: Choice, given: dict[str, Any]) -> Value:
+def _chosen(choice: Choice, given: dict[str, Any]) -> str:
     words = [word for word in choice.values if given[_choice_key(choice.name, word)]]
     if not words and choice.default is not None:
         return choice.default

@@ -181,7 +181,7 @@ def vm_wait(
     _finish(session, element)
 
 
-_ALL_DONE = (-2, -1, -1, 6)  # the pool of all VMs in state DONE
+_DONE = 6  # the state
 
 
 def _vm_number(client: Client, text: str, wanted: set[str]) -> int:
@@ -191,7 +191,7 @@ def _vm_number(client: Client, text: str, wanted: set[str]) -> int:
     except CliError as error:
         if error.code != ExitCode.NOT_FOUND or "DONE" not in wanted:
             raise
-        done = members(parse(client.document("vmpool.info", *_ALL_DONE)), "VM")
+        done = members(parse(client.api.vms.documents(state=_DONE)), "VM")
         numbers = [int(text_at(vm, "ID")) for vm in done if text_at(vm, "NAME") == text]
         if not numbers:
             raise

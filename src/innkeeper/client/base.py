@@ -52,9 +52,9 @@ class Collection(Generic[T]):
         found: T = self._request("GET", f"/{number}")
         return found
 
-    def document(self, number: int) -> str:
+    def document(self, number: int, **query: bool) -> str:
         """OpenNebula's document of an object (XML)."""
-        return self._document(f"/{number}", {})
+        return self._document(f"/{number}", query)
 
     def documents(self, **query: int) -> str:
         """OpenNebula's document of all that the caller may use; `filter`, `state`: as its API has them."""

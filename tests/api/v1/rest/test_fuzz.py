@@ -139,7 +139,9 @@ def test_nothing_breaks(door: Door, caplog: pytest.LogCaptureFixture) -> None:
             problem = json.loads(reply.body)
             assert problem["detail"] and "Traceback" not in problem["detail"], (number, request)
         assert reply.headers["x-content-type-options"] == "nosniff"
-        if headers.get("accept") != XML:  # OpenNebula's documents show it to those who manage the user
+        if (
+            headers.get("accept") != XML
+        ):  # OpenNebula's documents show it to those who manage the user
             assert b"hash of" not in reply.body, (number, request)
         answered[reply.status] = answered.get(reply.status, 0) + 1
         if number % 10 == 0:
