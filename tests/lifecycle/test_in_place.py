@@ -15,6 +15,7 @@ from innkeeper.commands import (
     snapshots,
 )
 from innkeeper.lifecycle.messages import BRING, SIMULATED, HostUp
+from innkeeper.model.accounting import amounts
 from innkeeper.model.errors import Refusal
 from innkeeper.model.states import ImageState, VmAction
 from innkeeper.model.world import Transaction
@@ -306,6 +307,7 @@ def test_a_disk_grows(bench: Bench) -> None:
     disk = bench.vm().disks[0]
     assert (bench.phase(), disk["SIZE"], "RESIZE" in disk) == ("RUNNING", "20", False)
     assert bench.vm().history[0].action == VmAction.DISK_RESIZE
+    assert [amounts(bench.vm(), stay)[2] for stay in bench.vm().history] == [9, 20]
     off(bench)
     bench.do(lambda tx: disks.resize(tx, ADMIN, 0, 0, "30"))
     assert bench.phase() == "DISK_RESIZE_POWEROFF"
@@ -320,6 +322,7 @@ def test_cpu_and_memory_of_a_guest_that_runs(bench: Bench) -> None:
     assert bench.world.occupancy.of(0).cpu == 100
     bench.finish()
     assert (bench.phase(), bench.vm().cpu) == ("RUNNING", 0.5)
+    assert [amounts(bench.vm(), stay)[0] for stay in bench.vm().history] == [1.0, 0.5]
     assert bench.world.occupancy.of(0).cpu == 50
     bench.do(lambda tx: capacity.resize(tx, ADMIN, 0, "CPU=2", True))
     assert bench.world.occupancy.of(0).cpu == 200
@@ -336,6 +339,7 @@ def test_capacity_of_a_vm_that_is_off_needs_nobody(bench: Bench) -> None:
     vm = bench.vm()
     assert (bench.phase(), bench.sent, vm.cpu, vm.memory) == ("POWEROFF", [], 2.0, 256)
     assert vm.history[-2].action == VmAction.RESIZE
+    assert [amounts(vm, stay)[:2] for stay in vm.history] == [(1.0, 128), (2.0, 256)]
     before = bench.vm()
     with pytest.raises(Refusal, match="does not fit on host 0 any more: cpu: needed"):
         bench.do(lambda tx: capacity.resize(tx, ADMIN, 0, "CPU=9", True))

@@ -1,5 +1,7 @@
 """Costs and stays, from histories."""
 
+import msgspec
+
 from innkeeper.model import accounting
 from innkeeper.model.accounting import Month
 from innkeeper.model.objects import History, Vm
@@ -27,6 +29,18 @@ def test_a_month_of_ten_hours() -> None:
     assert (bill.month, bill.hours, bill.running) == (NOVEMBER, 10, 9)
     assert (bill.cpu, bill.memory, bill.disk) == (30.0, 100.0, 5.0)
     assert bill.total == 135.0
+
+
+def test_a_stay_costs_what_the_vm_had_then() -> None:
+    grown = vm((START, START + 10 * HOUR), (START + 10 * HOUR, START + 20 * HOUR))
+    small = msgspec.structs.replace(grown.history[0], cpu=1.0, memory=50, disk=50)
+    (bill,) = accounting.bills(
+        msgspec.structs.replace(grown, history=(small, grown.history[1])),
+        None,
+        None,
+        START + 99 * HOUR,
+    )
+    assert (bill.cpu, bill.memory, bill.disk) == (15.0 + 30.0, 50.0 + 100.0, 10.0)
 
 
 def test_stays_are_shared_out_to_months() -> None:

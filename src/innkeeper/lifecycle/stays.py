@@ -7,6 +7,7 @@ import msgspec
 from innkeeper.model import hypervisors
 from innkeeper.model.objects import Datastore, History, Host, Vm
 from innkeeper.model.permissions import Caller
+from innkeeper.model.quotas import space
 from innkeeper.model.states import VmAction
 from innkeeper.model.world import Transaction
 
@@ -28,7 +29,13 @@ def closed(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> tuple[H
         action=action,
         uid=caller.uid,
         gid=caller.gid,
+        **_sizes(vm),
     )
+
+
+def _sizes(vm: Vm) -> dict[str, Any]:
+    """What it has: when it is resized later, that does not change what it had."""
+    return {"cpu": vm.cpu, "memory": vm.memory, "disk": sum(map(space, vm.disks))}
 
 
 def opened(
@@ -80,7 +87,8 @@ def moved(
 def returned(tx: Transaction, vm: Vm, host_id: int) -> tuple[History, ...]:
     """Closes the open record of a move that failed; the VM is back where it came from, in a copy of that record."""
     origin = next(r for r in reversed(vm.history[:-1]) if r.host_id == host_id)
-    history = stamped(vm, etime=tx.second, petime=vm.history[-1].petime or tx.second)
+    ended = vm.history[-1].petime or tx.second
+    history = stamped(vm, etime=tx.second, petime=ended, **_sizes(vm))
     return (
         *history,
         msgspec.structs.replace(

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from .objects import History, Vm
-from .template import as_float, as_int
+from .quotas import space
+from .template import as_float
 
 HOUR = 3600.0
 
@@ -68,25 +69,34 @@ def bills(vm: Vm, first: Month | None, last: Month | None, now: int) -> Iterator
     end = min(last or Month(9999, 12), month_of(vm.history[-1].etime or now))
     while month <= end:
         span = month.start(), min(month.following().start(), now)
-        hours = sum(_overlap(stay.stime, stay.etime or now, span) for stay in vm.history) / HOUR
-        if hours > 0:
+        hours = [_overlap(stay.stime, stay.etime or now, span) for stay in vm.history]
+        if any(hours):
             yield _bill(vm, month, hours, span, now)
         month = month.following()
 
 
-def _bill(vm: Vm, month: Month, hours: float, span: tuple[int, int], now: int) -> Bill:
+def _bill(vm: Vm, month: Month, hours: list[float], span: tuple[int, int], now: int) -> Bill:
     running = sum(
         _overlap(stay.rstime, stay.retime or stay.etime or now, span)
         for stay in vm.history
         if stay.rstime
     )
-    size = sum(as_int(disk.get("SIZE")) or 0 for disk in vm.disks)
+    had = [amounts(vm, stay) for stay in vm.history]
     cpu, memory, disk = (
-        (as_float(vm.template.get(f"{name}_COST")) or 0.0) * amount * hours
-        for name, amount in (("CPU", vm.cpu), ("MEMORY", vm.memory), ("DISK", size))
+        (as_float(vm.template.get(f"{name}_COST")) or 0.0)
+        * sum(each[at] * time for each, time in zip(had, hours, strict=True))
+        for at, name in enumerate(("CPU", "MEMORY", "DISK"))
     )
-    return Bill(vm, month, hours, running / HOUR, cpu, memory, disk)
+    return Bill(vm, month, sum(hours), running, cpu, memory, disk)
 
 
-def _overlap(start: int, end: int, span: tuple[int, int]) -> int:
-    return max(0, min(end, span[1]) - max(start, span[0]))
+def amounts(vm: Vm, stay: History) -> tuple[float, int, int]:
+    """Cores, MiB of memory and MiB of disks that a VM had in a stay."""
+    if stay.memory >= 0:
+        return stay.cpu, stay.memory, stay.disk
+    return vm.cpu, vm.memory, sum(map(space, vm.disks))
+
+
+def _overlap(start: int, end: int, span: tuple[int, int]) -> float:
+    """Hours in both."""
+    return max(0, min(end, span[1]) - max(start, span[0])) / HOUR

@@ -361,7 +361,10 @@ class VmTemplate(Lockable, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One stay of a VM on a host; the last one is open while `etime` is 0."""
+    """One stay of a VM on a host; the last one is open while `etime` is 0.
+
+    `cpu` (cores), `memory` and `disk` (MiB) are what the VM had in a stay that has ended (-1: what it has now).
+    """
 
     seq: int
     host_id: int
@@ -382,6 +385,9 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     uid: int = -1
     gid: int = -1
     request_id: str = "-1"
+    cpu: float = -1.0
+    memory: int = -1
+    disk: int = -1
 
 
 class DiskSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -91,7 +91,7 @@ def _of_vm(vm: Vm) -> Iterator[tuple[Key, int]]:
         if "IMAGE_ID" in disk:
             yield ("IMAGE", disk["IMAGE_ID"], "RVMS"), 1
             if _target(disk) == "SELF":
-                yield ("DATASTORE", disk.get("DATASTORE_ID", ""), "SIZE"), _size(disk)
+                yield ("DATASTORE", disk.get("DATASTORE_ID", ""), "SIZE"), space(disk)
     for nic in (*vm.nics, *vm.aliases):
         if "NETWORK_ID" in nic:
             yield ("NETWORK", nic["NETWORK_ID"], "LEASES"), 1
@@ -111,13 +111,14 @@ def _target(disk: Vector) -> str:
     return disk.get("CLONE_TARGET", "SYSTEM") if copied else disk.get("LN_TARGET", "NONE")
 
 
-def _size(disk: Vector) -> int:
+def space(disk: Vector) -> int:
+    """MiB that a disk and its snapshots take at most."""
     sizes = (disk.get("SIZE", "0"), disk.get("DISK_SNAPSHOT_TOTAL_SIZE", "0"))
     return sum(as_int(size) or 0 for size in sizes)
 
 
 def _on_hosts(disk: Vector) -> int:
-    return _size(disk) if "IMAGE_ID" not in disk or _target(disk) == "SYSTEM" else 0
+    return space(disk) if "IMAGE_ID" not in disk or _target(disk) == "SYSTEM" else 0
 
 
 def _of_image(image: Image) -> Iterator[tuple[Key, int]]:

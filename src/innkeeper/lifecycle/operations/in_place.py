@@ -133,9 +133,8 @@ def context(world: World, operation: Operation) -> Instruction | None:
 
 def finish(tx: Transaction, operation: Operation) -> None:
     """The VM is as it was asked for."""
-    vm = vm_of(tx.world, operation)
     caller = Caller(operation.uid, operation.gid, "", ())
-    history = _recorded(tx, vm, VmAction(operation.args["action"]), caller)
+    history = _recorded(tx, before(tx.world, operation), VmAction(operation.args["action"]), caller)
     _rest(tx, operation, _unpacked(operation.args["after"]), history=history)
 
 

@@ -2,22 +2,33 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from innkeeper.api.xmlrpc.documents.elements import owners, text
 from innkeeper.api.xmlrpc.documents.view import View
 from innkeeper.api.xmlrpc.documents.vms import history_record, without_history
 from innkeeper.api.xmlrpc.wire import escape
-from innkeeper.model.accounting import Bill
+from innkeeper.model.accounting import Bill, amounts
 from innkeeper.model.objects import History, Vm
 from innkeeper.model.permissions import Caller
+from innkeeper.model.template import number
 
 _END = "</HISTORY>"
 
 
 def record(view: View, caller: Caller, vm: Vm, stay: History) -> Iterable[bytes]:
-    """A stay, with the VM in it."""
+    """A stay, with the VM in it as large as it was then."""
     yield escape(history_record(vm.id, stay).removesuffix(_END))
-    yield from without_history(view, caller, vm)
+    yield from without_history(view, caller, _then(vm, stay))
     yield escape(_END)
+
+
+def _then(vm: Vm, stay: History) -> Vm:
+    cpu, memory, _ = amounts(vm, stay)
+    if (cpu, memory) == (vm.cpu, vm.memory):
+        return vm
+    sized = vm.template.with_("CPU", number(cpu)).with_("MEMORY", str(memory))
+    return msgspec.structs.replace(vm, template=sized)
 
 
 def bill(view: View, bill: Bill) -> Iterable[bytes]:
