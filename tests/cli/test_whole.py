@@ -105,7 +105,7 @@ def test_a_list_imports_little(canned: CannedFrontEnd) -> None:
             f"innkeeper.cli.{name}"
             for name in (
                 "client", "document", "errors", "formats", "freshness", "generic", "groups", "kinds", "lazy",
-                "lean_http", "main", "names", "nouns", "objects", "render", "rules", "session", "states", "xmlrpc",
+                "lean_http", "main", "names", "nouns", "objects", "render", "rules", "session", "states",
             )
         ),
         *(f"innkeeper.client{name}" for name in ("", ".base", ".resources", ".web")),

@@ -1,4 +1,4 @@
-"""The connection to a front end: XML-RPC calls, JSON requests and the event stream.
+"""The connection to a front end: requests, and the event stream.
 
 One connection is kept and reused. A call that only reads is repeated once when the front end closed
 the kept connection meanwhile; a call that changes something never is, since it may have been done.
@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from innkeeper.cli.errors import CliError, ExitCode, exit_code_of_status
+from innkeeper.cli.errors import CliError, ExitCode, Refused, exit_code_of_status
 from innkeeper.cli.lean_http import LeanConnection
-from innkeeper.cli.xmlrpc import Value, decode_reply, encode_call
 
 if TYPE_CHECKING:
     import http.client
@@ -96,27 +95,6 @@ class Client:
     def user(self) -> str:
         """Who asks."""
         return self.secret.partition(":")[0]
-
-    def call(self, method: str, *params: Value) -> Value:
-        """Call `one.<method>`; raises `Refused` when the front end says no."""
-        body = encode_call(f"one.{method}", (self.secret, *params))
-        headers = {"Content-Type": "text/xml"}
-        reads = method.endswith(("info", "version", "config", "monitoring"))
-        status, answer = self._exchange("POST", self.endpoint.path, body, headers, repeat=reads)
-        if status != 200:
-            raise bad_status(status, answer)
-        return decode_reply(answer)
-
-    def document(self, method: str, *params: Value) -> str:
-        """Call a method that returns an XML document."""
-        return str(self.call(method, *params))
-
-    def number(self, method: str, *params: Value) -> int:
-        """Call a method that returns an id."""
-        value = self.call(method, *params)
-        if not isinstance(value, int):
-            raise CliError(f"{method} answered {value!r} where a number was expected")
-        return value
 
     def get(self, path: str, **query: str | int) -> Any:
         """GET a JSON answer."""
@@ -256,9 +234,9 @@ class Client:
         )
 
 
-def bad_status(status: int, answer: bytes) -> CliError:
+def bad_status(status: int, answer: bytes) -> Refused:
     """What an answer that is a refusal says."""
-    return CliError(_message_of(answer) or f"HTTP status {status}", exit_code_of_status(status))
+    return Refused(_message_of(answer) or f"HTTP status {status}", exit_code_of_status(status))
 
 
 def tls_context(verify: bool) -> ssl.SSLContext:

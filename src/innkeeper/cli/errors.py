@@ -26,12 +26,9 @@ class CliError(Exception):
         self.code = code
 
 
-# Error codes of the XML-RPC contract (third item of a reply) that say more than "failed".
-_SERVER_CODES = {
-    0x0100: ExitCode.NOT_ALLOWED,
-    0x0200: ExitCode.NOT_ALLOWED,
-    0x0400: ExitCode.NOT_FOUND,
-}
+class Refused(CliError):
+    """The front end said no."""
+
 
 _HTTP_STATUS = {
     401: ExitCode.NOT_ALLOWED,
@@ -42,11 +39,6 @@ _HTTP_STATUS = {
     503: ExitCode.UNREACHABLE,
     504: ExitCode.TIMED_OUT,
 }
-
-
-def exit_code_of_reply(code: int) -> ExitCode:
-    """The exit code for an error code of an XML-RPC reply."""
-    return _SERVER_CODES.get(code, ExitCode.FAILED)
 
 
 def exit_code_of_status(status: int) -> ExitCode:

@@ -8,16 +8,15 @@ from typing import NamedTuple
 from innkeeper.cli import document
 from innkeeper.cli.client import Client
 from innkeeper.cli.document import Element, text_at
-from innkeeper.cli.errors import CliError
+from innkeeper.cli.errors import CliError, Refused
 from innkeeper.cli.local import objects
 from innkeeper.cli.local.progress import Progress
-from innkeeper.cli.xmlrpc import Refused
+from innkeeper.cli.names import pool_members
 
 BOOT_SECONDS = 600
 _SETTLE_SECONDS = 120
 _POWEROFF_SECONDS = 60
 # The recover operation of the API that repeats the step that failed.
-_RECOVER_BY_RETRY = 2
 
 RESUMABLE = frozenset({"POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"})
 # States in which nothing of the VM runs on a host.
@@ -63,7 +62,7 @@ def look(client: Client, number: int) -> Guest:
 
 def on_host(client: Client, host: str) -> list[Guest]:
     """The VMs that have something running on a host, or are just about to."""
-    listed = (Guest.read(vm) for vm in objects.all_of(client, objects.VM))
+    listed = (Guest.read(vm) for vm in pool_members(client, objects.VM))
     here = [guest for guest in listed if guest.host == host]
     return [guest for guest in here if guest.state not in _QUIET and not guest.failed]
 
@@ -72,10 +71,10 @@ def resume(client: Client, guest: Guest, progress: Progress) -> bool:
     """Start the VM again if it is off, and try again what failed before; whether it was so."""
     if guest.state in RESUMABLE:
         progress.say(f"{guest}: {guest.state}, resuming it")
-        client.call("vm.action", "resume", guest.number)
+        client.api.vms.resume(guest.number)
     elif guest.failed:
         progress.say(f"{guest}: {guest.state}, trying again")
-        client.call("vm.recover", guest.number, _RECOVER_BY_RETRY)
+        client.api.vms.recover(guest.number, operation="retry")
     else:
         return False
     return True
@@ -138,11 +137,11 @@ def power_off_all(client: Client, host: str, progress: Progress) -> list[int]:
     """
     guests = _settled(client, host, progress)
     for guest in guests:
-        _act(client, guest, "poweroff", progress)
+        _power_off(client, guest, progress)
     _wait_quiet(client, host, guests, progress)
     stubborn = on_host(client, host)
     for guest in stubborn:
-        _act(client, guest, "poweroff-hard", progress)
+        _power_off(client, guest, progress, hard=True)
     _wait_quiet(client, host, stubborn, progress)
     return [guest.number for guest in guests]
 
@@ -163,10 +162,11 @@ def _settled(client: Client, host: str, progress: Progress) -> list[Guest]:
         return on_host(client, host)
 
 
-def _act(client: Client, guest: Guest, action: str, progress: Progress) -> None:
-    progress.say(f"{guest}: {action}")
+def _power_off(client: Client, guest: Guest, progress: Progress, *, hard: bool = False) -> None:
+    progress.say(f"{guest}: poweroff{'-hard' * hard}")
     try:
-        client.call("vm.action", action, guest.number)
+        act = client.api.vms.poweroff_hard if hard else client.api.vms.poweroff
+        act(guest.number)
     except Refused as refusal:
         progress.say(f"{guest}: {refusal}")
 

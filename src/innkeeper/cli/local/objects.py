@@ -6,55 +6,37 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from innkeeper.cli import document
 from innkeeper.cli.client import Client
 from innkeeper.cli.document import Element, text_at
 from innkeeper.cli.errors import CliError
+from innkeeper.cli.generic import info
+from innkeeper.cli.kinds import Kind
 from innkeeper.cli.local.folder import DataFolder
 from innkeeper.cli.local.progress import Progress
+from innkeeper.cli.names import id_of, pool_members
+from innkeeper.cli.objects import KINDS
 
 IMAGE_DATASTORE = 1
 BRIDGE = "innbr0"
 GUEST_NAME = "first-light"
 
-_ALL = -2
-_EVERYTHING = (_ALL, -1, -1)
-_NOT_DONE = -1
 _READY_SECONDS = 120
 
-
-class Kind(NamedTuple):
-    """How objects of one kind are listed and shown."""
-
-    tag: str
-    pool: str
-    info: str
-    listing: tuple[int, ...]
-
-
-HOST = Kind("HOST", "hostpool.info", "host.info", ())
-NETWORK = Kind("VNET", "vnpool.info", "vn.info", _EVERYTHING)
-IMAGE = Kind("IMAGE", "imagepool.info", "image.info", _EVERYTHING)
-TEMPLATE = Kind("VMTEMPLATE", "templatepool.info", "template.info", _EVERYTHING)
-VM = Kind("VM", "vmpool.info", "vm.info", (*_EVERYTHING, _NOT_DONE))
-
-
-def all_of(client: Client, kind: Kind) -> list[Element]:
-    """All objects of a kind that this user may see."""
-    pool = document.parse(client.document(kind.pool, *kind.listing))
-    return document.members(pool, kind.tag)
+HOST, NETWORK, IMAGE, TEMPLATE, VM = (
+    KINDS[name] for name in ("host", "network", "image", "template", "vm")
+)
 
 
 def show(client: Client, kind: Kind, number: int) -> Element:
     """One object's document."""
-    return document.parse(client.document(kind.info, number))
+    return document.parse(info(client, kind, number))
 
 
 def number_named(client: Client, kind: Kind, name: str) -> int | None:
     """The id of the object with this name, or None."""
-    for element in all_of(client, kind):
+    for element in pool_members(client, kind):
         if text_at(element, "NAME") == name:
             return int(text_at(element, "ID"))
     return None
@@ -72,23 +54,21 @@ def wait_ready(client: Client, kind: Kind, number: int, good: set[str], progress
     def probe() -> bool | None:
         element = show(client, kind, number)
         state = document.state_name(element)
-        progress.say(f"{kind.tag.lower()} {text_at(element, 'NAME')}: {state}")
+        progress.say(f"{kind.element.lower()} {text_at(element, 'NAME')}: {state}")
         if state in good:
             return True
         if state in ("ERROR", "MONITORING_ERROR"):
             reason = text_at(element, "TEMPLATE/ERROR") or "no reason given"
-            raise CliError(f"{kind.tag.lower()} {text_at(element, 'NAME')} failed: {reason}")
+            raise CliError(f"{kind.element.lower()} {text_at(element, 'NAME')} failed: {reason}")
         return None
 
-    progress.wait(f"{kind.tag.lower()} {number} to be ready", probe, _READY_SECONDS)
+    progress.wait(f"{kind.element.lower()} {number} to be ready", probe, _READY_SECONDS)
 
 
 def ensure_host(client: Client, progress: Progress) -> int:
     """This machine as a host that is monitored."""
     name = socket.gethostname()
-    number = ensure(
-        client, HOST, name, lambda: client.number("host.allocate", name, "kvm", "kvm", -1)
-    )
+    number = ensure(client, HOST, name, lambda: client.api.hosts.create(name=name)["id"])
     wait_ready(client, HOST, number, {"MONITORED", "MONITORING_MONITORED"}, progress)
     host = show(client, HOST, number)
     qemu, libvirt, accelerator, reason = (
@@ -105,7 +85,9 @@ def ensure_network(client: Client, progress: Progress) -> int:
         client,
         NETWORK,
         "default",
-        lambda: client.number("vn.allocate", network_template(free_subnet(), name_servers()), -1),
+        lambda: client.api.networks.create(
+            template=network_template(free_subnet(), name_servers())
+        )["id"],
     )
     wait_ready(client, NETWORK, number, {"READY"}, progress)
     return number
@@ -176,7 +158,7 @@ def ensure_image(client: Client, folder: DataFolder, progress: Progress) -> int:
         client,
         IMAGE,
         "tiny",
-        lambda: client.number("image.allocate", template, IMAGE_DATASTORE, False),
+        lambda: client.api.images.create(template=template, datastore_id=IMAGE_DATASTORE)["id"],
     )
     wait_ready(client, IMAGE, number, {"READY", "USED"}, progress)
     return number
@@ -193,15 +175,17 @@ NIC=[NETWORK_ID="{network}"]
 GRAPHICS=[TYPE="vnc"]
 CONTEXT=[NETWORK="YES", SET_HOSTNAME="$NAME", SSH_PUBLIC_KEY="$USER[SSH_PUBLIC_KEY]"]
 """
-    return ensure(client, TEMPLATE, "tiny", lambda: client.number("template.allocate", text))
+    return ensure(
+        client, TEMPLATE, "tiny", lambda: client.api.templates.create(template=text)["id"]
+    )
 
 
 def ensure_user_key(client: Client, public_key: str) -> None:
     """Give the calling user the key, unless it has one of its own."""
-    user = document.parse(client.document("user.info", -1))
+    user = show(client, KINDS["user"], id_of(client, KINDS["user"], client.user))
     if not text_at(user, "TEMPLATE/SSH_PUBLIC_KEY"):
         number = int(text_at(user, "ID"))
-        client.call("user.update", number, f'SSH_PUBLIC_KEY="{public_key}"\n', 1)
+        client.api.users.update(number, template=f'SSH_PUBLIC_KEY="{public_key}"\n')
 
 
 def ensure_guest(client: Client, template: int) -> int:
@@ -210,5 +194,5 @@ def ensure_guest(client: Client, template: int) -> int:
         client,
         VM,
         GUEST_NAME,
-        lambda: client.number("template.instantiate", template, GUEST_NAME, False, "", False),
+        lambda: int(client.api.templates.instantiate(template, name=GUEST_NAME)["result"]),
     )

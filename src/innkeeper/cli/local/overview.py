@@ -13,6 +13,7 @@ from innkeeper.cli.client import Client
 from innkeeper.cli.document import text_at
 from innkeeper.cli.local import objects, process
 from innkeeper.cli.local.folder import DataFolder, size_in_bytes
+from innkeeper.cli.names import pool_members
 
 _TOOLS = {
     "qemu": ["qemu-system-x86_64", "--version"],
@@ -48,18 +49,18 @@ def _hosts(client: Client) -> list[dict[str, Any]]:
             "vms": int(text_at(host, "HOST_SHARE/RUNNING_VMS") or 0),
             "error": text_at(host, "TEMPLATE/ERROR"),
         }
-        for host in objects.all_of(client, objects.HOST)
+        for host in pool_members(client, objects.HOST)
     ]
 
 
 def _vms(client: Client) -> dict[str, int]:
-    return dict(Counter(document.state_name(vm) for vm in objects.all_of(client, objects.VM)))
+    return dict(Counter(document.state_name(vm) for vm in pool_members(client, objects.VM)))
 
 
 def _versions(client: Client | None) -> dict[str, str]:
     versions = {"innkeeper": __version__}
     if client is not None:
-        versions["opennebula_api"] = str(client.call("system.version"))
+        versions["opennebula_api"] = str(client.get("/api/v1/version")["opennebula"])
     for name, command in _TOOLS.items():
         if shutil.which(command[0]):
             done = subprocess.run(command, capture_output=True, text=True)
