@@ -171,7 +171,7 @@ def a_new_front_end_forgets_what_was_under_way(patch: Patch) -> None:
     patch.setattr(engine, "resume", lambda tx: None)
 
 
-@mutation("all operations end|runs without its networks|its machine has")
+@mutation("all operations and commands end|runs without its networks|its machine has")
 def any_reply_will_do(patch: Patch) -> None:
     def reply(tx: Transaction, message: engine.Reply) -> None:
         operation = tx.world.operations.get(message.operation)
@@ -220,7 +220,7 @@ def hosts_are_never_declared_down(patch: Patch) -> None:
     patch.setattr(Station, "_start_grace", lambda self: None)
 
 
-@mutation("all operations end")
+@mutation("all operations and commands end")
 def replies_are_dropped_now_and_then(patch: Patch) -> None:
     carry = Fleet._outcome
 

@@ -327,13 +327,14 @@ class Zone:
             raise self.defect
 
     async def until(self, holds: Callable[[], bool], limit: float, what: str) -> None:
-        """Waits for a condition; AssertionError after `limit` seconds."""
-        ends = self.loop.time() + limit
+        """Waits for a condition, looked at ever less often in the end; AssertionError after `limit` seconds."""
+        began = self.loop.time()
         while not holds():
             self.check_alive()
-            if self.loop.time() > ends:
+            waited = self.loop.time() - began
+            if waited > limit:
                 raise AssertionError(f"not within {limit:g} s: {what}")
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(max(1.0, waited / 100))
         self.check_alive()
 
     def idle(self) -> bool:
