@@ -23,7 +23,7 @@ from innkeeper.model.errors import Refusal, StoreFailed
 from innkeeper.model.world import Transaction, World
 from innkeeper.store.journal import AuditRow, Batch, EventRow, Journal
 
-from . import quotas
+from . import hooks, quotas, zones
 
 T = TypeVar("T")
 Follower = Callable[[tuple[EventRow, ...]], None]
@@ -209,8 +209,16 @@ class Core:
         return True
 
     async def run(self, change: Callable[[Transaction], T], by: int = -1) -> T:
-        """Makes a change that a user asks for, and waits until it is durable."""
-        result, ticket = self.transact(change, by=by, asked=audit.current())
+        """Makes a change that a user asks for (`by`), and waits until it is durable."""
+
+        def whole(tx: Transaction) -> T:
+            result = change(tx)
+            if by >= 0:
+                zones.check_enabled(tx)
+                hooks.done(tx, result)
+            return result
+
+        result, ticket = self.transact(whole, by=by, asked=audit.current())
         await self.durable(ticket)
         return result
 

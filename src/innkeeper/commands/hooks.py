@@ -10,6 +10,9 @@ it came, so it is logged as failed, and can be retried on request.
 
 import base64
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 from innkeeper.model import hooks
 from innkeeper.model.errors import Code, Refusal, invalid
@@ -156,6 +159,34 @@ def called(tx: Transaction, method: str, info: Callable[[], str]) -> None:
     """Records the executions of hooks on a method that succeeded; `info` is the document of the call."""
     for hook in on_method(tx.world, method):
         _record(tx, hook, encoded(info()), -1)
+
+
+#: What is asked for: methods, and what hooks on them are given.
+Told = list[tuple[str, Callable[[Any], str]]]
+_asked: ContextVar[Told | None] = ContextVar("asked", default=None)
+
+
+@contextmanager
+def asked(told: Told) -> Iterator[None]:
+    """Within it, the next change that a user makes is what these methods do, whichever protocol it came by."""
+    token = _asked.set(told)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def done(tx: Transaction, result: object) -> None:
+    """What was asked for is done, with this result: hooks on it have their executions, in the same transaction."""
+    told = _asked.get() or []
+    while told:
+        method, info = told.pop(0)
+        called(tx, method, lambda info=info: info(result))  # type: ignore[misc]
+
+
+def repeated() -> None:
+    """What was asked for had been done before, and calls for nothing."""
+    (_asked.get() or []).clear()
 
 
 def on_method(world: World, method: str) -> list[Hook]:

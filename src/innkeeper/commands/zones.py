@@ -4,7 +4,7 @@ from innkeeper.model.catalogue import Enabled, Zone
 from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template
-from innkeeper.model.world import Transaction, World
+from innkeeper.model.world import Transaction
 
 from . import common
 from .common import check_create, need, parse
@@ -52,10 +52,12 @@ def enable(tx: Transaction, caller: Caller, zone_id: int, wanted: bool) -> int:
     return zone_id
 
 
-def check_enabled(world: World) -> None:
-    """Refuses changes while the own zone is disabled."""
-    zone = world.table(Zone).get(OWN)
-    if zone is not None and zone.state is Enabled.DISABLED:
+def check_enabled(tx: Transaction) -> None:
+    """Refuses changes of anything but zones while the own zone is disabled."""
+    zone = tx.world.table(Zone).get(OWN)
+    if zone is None or zone.state is Enabled.ENABLED:
+        return
+    if any(kind != Zone.KIND for kind, _ in tx.writes):
         raise invalid("zone disabled")
 
 

@@ -10,7 +10,8 @@ import re
 
 from innkeeper.api.messages import Headers, HttpError, Request, Response
 from innkeeper.api.routing import Route
-from innkeeper.commands import contents
+from innkeeper.api.xmlrpc.hook_bodies import call_info
+from innkeeper.commands import contents, hooks
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.core import Core
 from innkeeper.model.objects import Image
@@ -112,10 +113,12 @@ class ImageContents:
         return answer({"id": made}, 201)
 
     async def _make(self, caller: Caller, text: str, datastore: int, path: str) -> int:
-        folder = self.contents.folder
-        return await self.core.run(
-            lambda tx: contents.upload(tx, caller, text, datastore, path, folder)
-        )
+        folder, name = self.contents.folder, "one.image.allocate"
+        given = [("template", text), ("datastore", datastore)]
+        with hooks.asked([(name, lambda made: call_info(name, given, made))]):
+            return await self.core.run(
+                lambda tx: contents.upload(tx, caller, text, datastore, path, folder), caller.uid
+            )
 
 
 def _plain(name: str) -> str:

@@ -73,13 +73,13 @@ class Profiles:
     ) -> Response:
         caller = await caller_of(request, self.authenticator)
         said = _json(await request.body(LONGEST))
-        await self.core.run(lambda tx: profiles.declare(tx, caller, kind, which, said))
+        await self.core.run(lambda tx: profiles.declare(tx, caller, kind, which, said), caller.uid)
         return answer({"id": which})
 
     async def repair(self, request: Request) -> Response:
         """Lets a host put right what is not as declared."""
         caller, which = await caller_of(request, self.authenticator), number(request, "host")
-        await self.core.run(lambda tx: profiles.start_repair(tx, caller, which))
+        await self.core.run(lambda tx: profiles.start_repair(tx, caller, which), caller.uid)
         return answer({"id": which}, 202)
 
 

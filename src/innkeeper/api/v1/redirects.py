@@ -70,7 +70,8 @@ class Redirects:
             made = await self.core.run(
                 lambda tx, avoid=avoid: redirects.add(  # type: ignore[misc]
                     tx, caller, vm_id, wish, self.limits, avoid
-                )
+                ),
+                caller.uid,
             )
             why = self.doors.problem(made.id)
             if not why:
@@ -87,7 +88,7 @@ class Redirects:
         """Ends a redirect."""
         caller = await caller_of(request, self.authenticator)
         vm_id, redirect = number(request, "vm"), number(request, "redirect")
-        await self.core.run(lambda tx: redirects.remove(tx, caller, vm_id, redirect))
+        await self.core.run(lambda tx: redirects.remove(tx, caller, vm_id, redirect), caller.uid)
         return answer({})
 
 

@@ -1,17 +1,16 @@
 """What hooks are given: the document of an object, and that of a call (spec: xml-documents.md section 7.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from innkeeper.api.xmlrpc.documents import hosts, images, networks, vms
 from innkeeper.api.xmlrpc.documents.elements import cdata
 from innkeeper.api.xmlrpc.documents.view import View
-from innkeeper.api.xmlrpc.methods import Answer, Method
-from innkeeper.api.xmlrpc.wire import Raw, XmlRpcValue, plain
+from innkeeper.api.xmlrpc.wire import plain
 from innkeeper.model.objects import Host, Image, Network, Record, Vm
 from innkeeper.model.permissions import SYSTEM
 
 #: Parameters that no hook gets to know.
-SECRET = frozenset({"password", "token"})
+SECRET = frozenset({"password", "password_hash", "stored", "token"})
 MASK = "****"
 
 
@@ -32,17 +31,12 @@ def body(view: View, record: Record) -> str:
     return plain(b"".join(parts)).decode()
 
 
-def call(method: Method, params: Sequence[XmlRpcValue], answer: Answer) -> str:
-    """CALL_INFO of a call that succeeded; secrets are masked."""
-    given = [MASK]
-    for place, value in enumerate(params[1:]):
-        name = method.params[place].name if place < len(method.params) else ""
-        given.append(MASK if name in SECRET else _shown(value))
-    result = MASK if method.name == "one.user.login" else _shown(answer)
-    listed = [_parameter(n, "IN", value) for n, value in enumerate(given, 1)]
-    listed += [
-        _parameter(len(given) + n, "OUT", value) for n, value in enumerate(("true", result, "0"), 1)
-    ]
+def call_info(name: str, given: Iterable[tuple[str, object]], result: object) -> str:
+    """CALL_INFO of a call of this name that succeeded, given parameters by name; secrets are masked."""
+    said = [MASK, *(MASK if each in SECRET else _shown(value) for each, value in given)]
+    answered = ("true", MASK if name == "one.user.login" else _shown(result), "0")
+    listed = [_parameter(n, "IN", value) for n, value in enumerate(said, 1)]
+    listed += [_parameter(len(said) + n, "OUT", value) for n, value in enumerate(answered, 1)]
     return (
         f"<CALL_INFO><RESULT>1</RESULT><PARAMETERS>{''.join(listed)}</PARAMETERS>"
         "<EXTRA></EXTRA></CALL_INFO>"
@@ -56,4 +50,4 @@ def _parameter(position: int, kind: str, value: str) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "" if isinstance(value, Raw) else str(value)
+    return str(value)

@@ -11,7 +11,7 @@ from typing import Final
 
 from innkeeper.api.latencies import Latencies
 from innkeeper.api.xmlrpc import introspection
-from innkeeper.api.xmlrpc.hook_bodies import body, call
+from innkeeper.api.xmlrpc.hook_bodies import body, call_info
 from innkeeper.api.xmlrpc.methods import (
     Answer,
     Desk,
@@ -23,7 +23,7 @@ from innkeeper.api.xmlrpc.methods import (
 from innkeeper.api.xmlrpc.monitoring import Monitoring
 from innkeeper.api.xmlrpc.nouns import CHANGES, METHODS
 from innkeeper.api.xmlrpc.wire import CallError, XmlRpcValue, failure, stream, success
-from innkeeper.commands import audit, hooks, zones
+from innkeeper.commands import audit, hooks
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.core import Core
 from innkeeper.model.errors import Code, Refusal
@@ -67,7 +67,6 @@ class XmlRpc:
         try:
             with self.latencies.timed(method):
                 answer = await self._carry_out(found, params)
-            await self._tell_hooks(found, params, answer)
         except Refusal as refusal:
             self.desk.core.refused(refusal)
             log.info("%s refused: %d %r", method, refusal.code, refusal.text)
@@ -86,15 +85,11 @@ class XmlRpc:
             call.via, call.what, call.reads = "xmlrpc", method.name, method.name not in CHANGES
             call.arguments = zip((param.name for param in method.params), params[1:], strict=False)
         caller = await self.desk.authenticator.caller(session)
-        if method.name in CHANGES and method.name != "one.zone.enable":
-            zones.check_enabled(self.desk.world)
-        return await method.work(self.desk, caller, *method.arguments(params[1:]))
-
-    async def _tell_hooks(self, method: Method, params: list[XmlRpcValue], answer: Answer) -> None:
-        if hooks.on_method(self.desk.world, method.name):
-            await self.desk.core.run(
-                lambda tx: hooks.called(tx, method.name, lambda: call(method, params, answer))
-            )
+        arguments = method.arguments(params[1:])
+        names = [*(param.name for param in method.params), *[""] * len(params)]
+        given = list(zip(names, params[1:], strict=False))
+        with hooks.asked([(method.name, lambda result: call_info(method.name, given, result))]):
+            return await method.work(self.desk, caller, *arguments)
 
     async def _whole(self, method: str, params: list[XmlRpcValue]) -> bytes:
         document = await self(method, params)

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from innkeeper.api.v1.rest.documents import REPORTS, method_of, query_of
+from innkeeper.api.v1.rest.documents import REPORTS, document_method, query_of
 from innkeeper.api.v1.rest.resources import RESOURCES
 from innkeeper.api.v1.rest.table import Resource
 from innkeeper.api.xmlrpc.methods import LONG_POOL
@@ -23,10 +23,12 @@ def document(door: Door, path: str, session: str = ADMIN) -> str:
 
 
 @pytest.mark.parametrize(
-    "resource", [each for each in RESOURCES if method_of(each, many=True)], ids=lambda r: r.path
+    "resource",
+    [each for each in RESOURCES if document_method(each, many=True)],
+    ids=lambda r: r.path,
 )
 def test_lists_and_objects_are_shown_as_xml_rpc_shows_them(door: Door, resource: Resource) -> None:
-    pool, one = method_of(resource, many=True), method_of(resource, many=False)
+    pool, one = document_method(resource, many=True), document_method(resource, many=False)
     assert pool is not None
     number = EXAMPLES[one.name](door)[0] if one is not None else 0
     asked = [{"filter": -2, "query": ""}.get(param.name, -1) for param in pool.params]

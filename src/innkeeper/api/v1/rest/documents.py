@@ -15,13 +15,15 @@ from innkeeper.api.messages import Request, Response
 from innkeeper.api.routing import Route
 from innkeeper.api.v1.access import answer, caller_of, number
 from innkeeper.api.xmlrpc import methods
+from innkeeper.api.xmlrpc.hook_bodies import call_info
 from innkeeper.api.xmlrpc.methods import Method, Needed, Param, Pieces
 from innkeeper.api.xmlrpc.nouns import METHODS
 from innkeeper.api.xmlrpc.wire import Raw, gathered, plain
-from innkeeper.commands import quotas
+from innkeeper.commands import hooks, quotas
 from innkeeper.model.permissions import Caller
 
 from . import bodies, listing
+from .names import NOUNS
 from .requests import Integer, text_of
 from .shapes import Attributes
 from .table import ROOT, Resource
@@ -52,9 +54,9 @@ def accepted(request: Request) -> bool:
     return XML in request.headers.get("accept", "")
 
 
-def method_of(resource: Resource, many: bool) -> Method | None:
+def document_method(resource: Resource, many: bool) -> Method | None:
     """The method that answers with the document of an object, or of many."""
-    noun = {"network": "vn"}.get(resource.kind.KIND, resource.kind.KIND)
+    noun = NOUNS.get(resource.kind.KIND, resource.kind.KIND)
     one = METHODS.get(f"one.{noun}.info")
     whole = one is not None and not one.params
     return (
@@ -121,9 +123,11 @@ class Documents:
         said = bodies.decoded(await bodies.of(request), LimitsSaid)["template"]
         bodies.note({"holder": holder, "template": said})
         text = said if isinstance(said, str) else text_of(said)
-        await self.desk.core.run(
-            lambda tx: quotas.set_default(tx, caller, holder, text), caller.uid
-        )
+        name = f"one.{holder}quota.update"
+        with hooks.asked([(name, lambda _: call_info(name, [("template", text)], ""))]):
+            await self.desk.core.run(
+                lambda tx: quotas.set_default(tx, caller, holder, text), caller.uid
+            )
         return answer({})
 
 

@@ -9,7 +9,7 @@ import msgspec
 from innkeeper import __version__
 from innkeeper.api.routing import Route, SocketRoute
 
-from .documents import method_of
+from .documents import document_method
 from .listing import filters
 from .shapes import structure
 from .table import ROOT, Action, Resource
@@ -192,7 +192,7 @@ def _describe(resource: Resource, paths: dict[str, Any]) -> None:
     more = [_WAIT] if resource.past else []
     one["get"] = _operation(resource, "get", f"One {resource.label}.", title, [_KNOWN, *more])
     for shown, several in ((many, True), (one, False)):
-        if method_of(resource, several):
+        if document_method(resource, several):
             shown["get"]["responses"]["200"]["content"]["application/xml"] = {}
     if resource.create:
         many["post"] = _change(resource, resource.create, f"{title}Create", [_KEY], "201")

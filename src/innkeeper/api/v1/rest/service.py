@@ -19,8 +19,8 @@ from innkeeper.api.problems import Problem
 from innkeeper.api.routing import Route, SocketRoute
 from innkeeper.api.v1.access import caller_of
 from innkeeper.api.v1.waiting import LONGEST_WAIT
-from innkeeper.commands import replays, zones
-from innkeeper.model.catalogue import Zone
+from innkeeper.api.xmlrpc.hook_bodies import call_info
+from innkeeper.commands import hooks, replays
 from innkeeper.model.errors import not_found
 from innkeeper.model.objects import Operation, Record
 from innkeeper.model.permissions import Caller
@@ -29,7 +29,8 @@ from innkeeper.model.world import Transaction
 
 from . import bodies, listing
 from .bodies import JSON
-from .documents import Documents, accepted, method_of
+from .documents import Documents, accepted, document_method
+from .names import method_of
 from .openapi import document
 from .resources import RESOURCES
 from .table import ROOT, Action, Desk, Resource
@@ -96,7 +97,7 @@ class Rest:
     # ---- reading
 
     async def _list(self, resource: Resource, request: Request, caller: Caller) -> Response:
-        if accepted(request) and (method := method_of(resource, many=True)):
+        if accepted(request) and (method := document_method(resource, many=True)):
             return await self.documents.document(method, request, caller)
         query = listing.asked(listing.filters(resource), request.query)
         world = self.desk.world
@@ -107,7 +108,7 @@ class Rest:
 
     async def _one(self, resource: Resource, request: Request, caller: Caller) -> Response:
         number = _id(request, resource)
-        if accepted(request) and (method := method_of(resource, many=False)):
+        if accepted(request) and (method := document_method(resource, many=False)):
             return await self.documents.document(method, request, caller)
         known = {"wait": int} if resource.past else {}
         seconds = listing.asked(known, request.query).get("wait", 0)
@@ -181,14 +182,18 @@ class Rest:
             text = "what has secrets is not kept: no Idempotency-Key is taken here"
             raise Problem(422, text, field="Idempotency-Key", expected="nothing", found="a key")
         change = partial(call.command, caller=caller, **arguments)
-        return await self._change(resource, change, request, caller, body)
+        with hooks.asked([_told(resource, action, arguments)]):
+            return await self._change(resource, change, request, caller, body)
 
     async def _patch(self, resource: Resource, request: Request, caller: Caller) -> Response:
         body, number = await bodies.of(request), _id(request, resource)
         said = bodies.decoded(body, resource.patch)
         bodies.note(said)
         changes = [
-            (change.call, change.call.arguments(said) | {change.call.target: number})
+            (
+                change,
+                {**change.call.given, change.call.target: number, **change.call.arguments(said)},
+            )
             for change in resource.changes
             if any(field.name in said for field in change.fields)
         ]
@@ -197,11 +202,12 @@ class Rest:
             raise listing.wrong("body", f"one or more of {listed}", "nothing")
 
         def change(tx: Transaction) -> int:
-            for call, arguments in changes:
-                call.command(tx, caller, **call.given, **arguments)
+            for each, arguments in changes:
+                each.call.command(tx, caller, **arguments)
             return number
 
-        return await self._change(resource, change, request, caller, body)
+        with hooks.asked([_told(resource, *each) for each in changes]):
+            return await self._change(resource, change, request, caller, body)
 
     async def _change(
         self, resource: Resource, change: Change, request: Request, caller: Caller, body: bytes
@@ -211,9 +217,8 @@ class Rest:
         def transaction(tx: Transaction) -> Replay:
             kept = replays.find(tx.world, caller, key, asked, tx.now) if key else None
             if kept is not None:
+                hooks.repeated()
                 return kept
-            if resource.kind is not Zone:
-                zones.check_enabled(tx.world)
             self._check_condition(tx, resource, request, caller)
             answer = self._answered(tx, resource, change, request, caller)
             answer = msgspec.structs.replace(answer, name=key, request=asked)
@@ -264,6 +269,17 @@ class Rest:
             id=-1, name="", uid=caller.uid, gid=caller.gid, request="", at=tx.second, status=status,
             headers=headers, body=msgspec.json.encode(body).decode(),
         )  # fmt: skip
+
+
+def _told(
+    resource: Resource, action: Action, arguments: dict[str, Any]
+) -> tuple[str, Callable[[Replay], str]]:
+    """The method of XML-RPC that does the same, and what hooks on it are given."""
+    name = method_of(resource, action)
+    target = action.call.target
+    first = [(target, arguments[target])] if target else []
+    given = [*first, *((field.parameter, arguments[field.parameter]) for field in action.fields)]
+    return name, lambda answer: call_info(name, given, msgspec.json.decode(answer.body)["result"])
 
 
 OPERATIONS: Final = next(each for each in RESOURCES if each.kind is Operation)

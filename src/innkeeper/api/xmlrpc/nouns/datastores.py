@@ -13,7 +13,9 @@ from innkeeper.model.permissions import Caller
 async def allocate(desk: Desk, caller: Caller, text: str, cluster_id: int) -> Answer:
     """Creates a datastore below the front end's datastore folder."""
     root = desk.settings.datastore_root
-    return await desk.core.run(lambda tx: datastores.allocate(tx, caller, text, cluster_id, root))
+    return await desk.core.run(
+        lambda tx: datastores.allocate(tx, caller, text, cluster_id, root), caller.uid
+    )
 
 
 METHODS: Final = Noun(

@@ -18,7 +18,8 @@ async def allocate(
     return await desk.core.run(
         lambda tx: images.allocate(
             tx, caller, text, datastore_id, no_check_capacity, folders, networks
-        )
+        ),
+        caller.uid,
     )
 
 

@@ -24,7 +24,7 @@ def _of(holder: str) -> Iterator[Method]:
         return document(desk)
 
     async def update(desk: Desk, caller: Caller, text: str) -> Answer:
-        await desk.core.run(lambda tx: quotas.set_default(tx, caller, holder, text))
+        await desk.core.run(lambda tx: quotas.set_default(tx, caller, holder, text), caller.uid)
         return document(desk)
 
     text = (s("template"),)

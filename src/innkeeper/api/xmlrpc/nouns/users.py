@@ -33,21 +33,25 @@ async def allocate(
     """Creates a user. Only those who may are worth the work of hashing the password."""
     check_create(desk.world, caller, User)
     stored = await desk.authenticator.stored(driver, password)
-    return await desk.core.run(lambda tx: users.allocate(tx, caller, name, stored, driver, gids))
+    return await desk.core.run(
+        lambda tx: users.allocate(tx, caller, name, stored, driver, gids), caller.uid
+    )
 
 
 async def chauth(desk: Desk, caller: Caller, user_id: int, driver: str, password: str) -> Answer:
     """Sets how a user is authenticated."""
     need(desk.world, User, user_id, caller, Right.ADMIN)
     stored = await desk.authenticator.stored(driver, password)
-    return await desk.core.run(lambda tx: users.chauth(tx, caller, user_id, driver, stored))
+    return await desk.core.run(
+        lambda tx: users.chauth(tx, caller, user_id, driver, stored), caller.uid
+    )
 
 
 async def passwd(desk: Desk, caller: Caller, user_id: int, password: str) -> Answer:
     """Sets a password."""
     user = need(desk.world, User, user_id, caller, Right.MANAGE)
     stored = await desk.authenticator.stored(user.driver, password)
-    return await desk.core.run(lambda tx: users.passwd(tx, caller, user_id, stored))
+    return await desk.core.run(lambda tx: users.passwd(tx, caller, user_id, stored), caller.uid)
 
 
 def info(desk: Desk, caller: Caller, user_id: int, _decrypt: bool) -> Answer:
