@@ -130,6 +130,7 @@ def test_restored_to_new_images_and_a_template(stored: Realm) -> None:
     assert text.vectors("DISK") == ({"IMAGE_ID": str(disk), "DEV_PREFIX": "sd", "TARGET": "sda"},)
     assert set(text.vector("NIC") or {}) == {"NETWORK", "NETWORK_ID", "NAME", "IP"}
     assert "VMID" not in text and "UUID" not in (text.vector("OS") or {})
+    assert text.vector("CONTEXT") == {"NETWORK": "YES"}, "others have other addresses"
     alone = stored.do(lambda tx: backups.restore_image(tx, ADMIN, image.id, 1, "DISK_ID=0"))
     assert alone.startswith("-1 ")
 

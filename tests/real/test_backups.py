@@ -108,6 +108,12 @@ def test_a_backup_becomes_images_and_a_template(lab: Lab, backup: int, tmp_path:
         "96",
         False,
     )
+    vm = lab.api.template.instantiate(template, "again", True, "")
+    lab.api.vm.deploy(vm, lab.hosts["h2"].number, True)
+    lab.running(vm)
+    assert lab.tell(vm, "cat /root/point") == f"point-{MADE - 1}"
+    lab.api.vm.action("terminate-hard", vm)
+    lab.wait_phase(vm, 6)
     lab.api.template.delete(template, True)
 
 

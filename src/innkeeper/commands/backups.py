@@ -16,7 +16,7 @@ from innkeeper.model.template import Template, Vector, as_bool, as_int
 from innkeeper.model.world import Transaction, World
 
 from . import schedules
-from .building.backup import USERS
+from .building.backup import of_another
 from .common import check_create, check_free_name, creation_bits, need, parse, usable
 from .vm_rights import check_operation
 
@@ -264,9 +264,11 @@ def _restored_template(
     template = was.without(*_OF_THE_VM).with_("DISK", *disks)
     if nics:
         template = template.with_("NIC", *[_those(nic, kept) for nic in nics])
-    for vector, parts in (("OS", ("UUID",)), ("CONTEXT", USERS), ("GRAPHICS", ("PORT",))):
+    for vector, part in (("OS", "UUID"), ("GRAPHICS", "PORT")):
         if found := was.vector(vector):
-            template = template.with_(vector, {k: v for k, v in found.items() if k not in parts})
+            template = template.with_(vector, {k: v for k, v in found.items() if k != part})
+    if context := was.vector("CONTEXT"):
+        template = template.with_("CONTEXT", of_another(context))
     number = tx.new_id(VmTemplate)
     record = VmTemplate(
         id=number, name=name, uid=caller.uid, gid=caller.gid, permissions=creation_bits(tx.world, caller),

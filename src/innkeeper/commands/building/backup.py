@@ -1,12 +1,16 @@
 """BACKUP_CONFIG: how a VM's backups are made (spec: templates.md section 4.8). It is no part of the VM's template."""
 
+import re
+
 from innkeeper.model.template import Vector, as_bool, as_int
 
 from .draft import Draft, problem
 
 NAME = "BACKUP_CONFIG"
 #: Parts of CONTEXT that belong to one VM alone, and are made anew for another.
-USERS = ("DISK_ID", "TARGET", "VMID")
+_OF_ONE_VM = re.compile(r"DISK_ID|TARGET|VMID")
+#: What NETWORK=YES has generated for its NICs.
+_OF_NICS = re.compile(r"ETH\d+_.*")
 _WORDS = {
     "MODE": ("FULL", "INCREMENT"),
     "FS_FREEZE": ("NONE", "AGENT", "SUSPEND"),
@@ -20,6 +24,14 @@ _OURS = (
 )  # fmt: skip
 #: What must be the same for a chain to go on.
 _OF_A_CHAIN = ("MODE", "DISK_IDS", "BACKUP_VOLATILE")
+
+
+def of_another(context: Vector) -> Vector:
+    """A VM's CONTEXT, for a template from which others are made."""
+    kept = {name: value for name, value in context.items() if not _OF_ONE_VM.fullmatch(name)}
+    if not as_bool(context.get("NETWORK")):
+        return kept
+    return {name: value for name, value in kept.items() if not _OF_NICS.fullmatch(name)}
 
 
 def fill(draft: Draft) -> None:
