@@ -199,7 +199,7 @@ class Vms(Collection["Vm"]):
         return self._change("POST", f"/{which}/actions/retry-execute", {}, key, etag)
 
     def cancel_execute(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Vm]:
-        """Gives up the command that a guest is carrying out; in the guest it may go on."""
+        """Ends the command that a guest is carrying out, with all that it has started."""
         return self._change("POST", f"/{which}/actions/cancel-execute", {}, key, etag)
 
     def join_group(self, which: int, /, *, group_id: int, role: str, key: str = "", etag: str = "") -> Outcome[Vm]:

@@ -134,6 +134,7 @@ class Vm(TypedDict):
     history: list[History]
     decision: dict[str, Any]
     processor: str
+    executing: float
     schedule: list[ScheduledAction]
     redirects: list[Redirect]
     phase: str

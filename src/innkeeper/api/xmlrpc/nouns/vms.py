@@ -204,7 +204,7 @@ METHODS: Final = VM.methods(
     Method("one.vm.exec", (ID, s("command"), s("stdin", "")), change(executing.execute),
            "Has a guest carry out a command by its agent: QEMU_GA_EXEC tells what came of it."),
     Method("one.vm.retryexec", (ID,), change(executing.retry), "Has the last command carried out once more."),
-    Method("one.vm.cancelexec", (ID,), change(executing.cancel), "Gives up the command that is carried out."),
+    Method("one.vm.cancelexec", (ID,), change(executing.cancel), "Ends the command that is carried out."),
     Method("one.vm.schedadd", (ID, s("template")), change(schedules.add), "Schedules an action; its number."),
     Method("one.vm.schedupdate", (ID, i("schedule"), s("template")), change(schedules.update),
            "Changes a scheduled action."),
