@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.x509.oid import NameOID
 
-from innkeeper.commands import auth, users
+from innkeeper.commands import audit, auth, users
 from innkeeper.commands.auth import Authenticator, Trust
 from innkeeper.commands.proofs import distinguished_name
-from innkeeper.commands.throttle import FREE, LONGEST
+from innkeeper.commands.throttle import FREE, FREE_THERE, LONGEST, LONGEST_THERE, origin
 from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.permissions import Caller
 from tests.commands.realm import ADMIN, ALICE, Realm
@@ -294,6 +294,49 @@ def test_guessing_becomes_slow(realm: Realm, who: str) -> None:
         door.shut(f"{who}:again")
         door.shut(f"{who}:at once")
     assert door.asked == looked + 10
+
+
+def at(door: Door, address: str, session: str) -> bool:
+    """Is somebody at an address let in?"""
+    with audit.answering(audit.Call("rest", address, "GET /api/v1/vms", True)):
+        try:
+            return bool(door.caller(session).name)
+        except Refusal:
+            return False
+
+
+def test_guessing_a_little_at_each_of_many_names_becomes_slow_too(realm: Realm) -> None:
+    """It is counted by address as well; others, and who is in already, are not held up."""
+    realm.do(lambda tx: users.passwd(tx, ADMIN, ALICE.uid, "hash of secret"))
+    door = Door(realm)
+    assert at(door, "192.0.2.7:1", "alice:secret")
+    for number in range(FREE_THERE):
+        assert not at(door, f"192.0.2.7:{number}", f"user{number}:guess")
+    looked = door.asked
+    for number in range(100):
+        assert not at(door, f"192.0.2.7:{number}", f"other{number}:guess")
+    assert door.asked == looked
+    assert not at(door, "192.0.2.7:5", "oneadmin:secret-of-oneadmin")
+    assert at(door, "192.0.2.7:6", "alice:secret")
+    assert not at(door, "192.0.2.8:1", "bob:guess") and door.asked == looked + 1
+    realm.clock.now += LONGEST_THERE
+    assert not at(door, "192.0.2.7:7", "last:guess") and door.asked == looked + 2
+
+
+@pytest.mark.parametrize(
+    ("peer", "found"),
+    [
+        ("192.0.2.7:4711", "192.0.2.7/32"),
+        ("2001:db8:1:2:3::4:4711", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7:4711", "192.0.2.7/32"),
+        ("127.0.0.1:1", ""),
+        ("::1:4711", ""),
+        ("-", ""),
+        ("", ""),
+    ],
+)
+def test_whose_guesses_are_counted_together(peer: str, found: str) -> None:
+    assert origin(peer) == found
 
 
 def test_who_is_in_stays_in_while_others_guess(realm: Realm) -> None:

@@ -23,7 +23,7 @@ from innkeeper.model.world import Transaction, World
 
 from . import audit, hashes, proofs
 from .common import check_right
-from .throttle import Throttle
+from .throttle import FREE_THERE, LONGEST_THERE, Throttle, origin
 
 #: The driver whose users have a password here. What others keep there (a public key, a name) is no secret.
 CORE = "core"
@@ -88,6 +88,12 @@ class Trust(msgspec.Struct, frozen=True):
     directory: Callable[[str, str], bool] | None = None
 
 
+def _there() -> str:
+    """Where the call that is being answered comes from."""
+    call = audit.current()
+    return origin(call.address) if call is not None else ""
+
+
 class Authenticator:
     """Turns session strings into callers. `keep` is told a user, and a better hash of his password."""
 
@@ -107,6 +113,7 @@ class Authenticator:
         self.keep: Callable[[User, str], None] = lambda user, stored: None
         self._sessions: dict[str, Session] = {}
         self._throttle = Throttle(clock)
+        self._throttle_there = Throttle(clock, FREE_THERE, LONGEST_THERE)
         self._checks = asyncio.Semaphore(2)
         self._nobody = ""
 
@@ -128,11 +135,12 @@ class Authenticator:
                 return known.caller
             del self._sessions[key]
         name = session.partition(":")[0]
-        if not self._throttle.open(name):
+        if not self._throttle.open(name) or not self._may_guess():
             raise denied()
         found = await self._check(session)
         if found is None:
             self._throttle.wrong(name)
+            self._guessed()
             raise denied()
         self._throttle.right(name)
         if len(self._sessions) >= MAX_SESSIONS:
@@ -146,7 +154,17 @@ class Authenticator:
         for user in self.world.users:
             if any(hmac.compare_digest(token.digest, wanted) for token in user.tokens):
                 return await self.caller(f"{user.name}:{secret}")
+        self._guessed()
         raise denied()
+
+    def _may_guess(self) -> bool:
+        """May somebody at the address that calls be heard now? That one was right there says nothing of the others."""
+        there = _there()
+        return not there or self._throttle_there.open(there)
+
+    def _guessed(self) -> None:
+        if there := _there():
+            self._throttle_there.wrong(there)
 
     def _holds(self, known: Session) -> bool:
         """Is nothing else now than when it was remembered?"""
