@@ -1,14 +1,15 @@
-"""How links are opened: simulated hosts in the process, this machine's agent as a child, others by SSH."""
+"""How links are opened: simulated hosts in the process, this machine's agents locally, others by SSH."""
 
 import asyncio
 import contextlib
 import functools
+import os
 import socket
 from pathlib import Path
 
 from innkeeper.fleet.keys import KnownHosts, ensure_key
 from innkeeper.fleet.link import Link, OnEvent
-from innkeeper.fleet.local import open_local
+from innkeeper.fleet.local import open_local, open_service
 from innkeeper.fleet.simulated import Guest, SimulatedHost, SimulatedLink
 from innkeeper.fleet.ssh import Door, open_ssh
 from innkeeper.host import pack
@@ -51,8 +52,10 @@ class Links:
         link: Link
         if place == SIMULATED or (host is not None and host.simulated):
             link = SimulatedLink(self._simulated(place, host), on_event, self._times)
-        elif place == FRONT_END or (host is not None and is_local(host.name)):
-            link = await open_local(await self._packed(), self._log("agent.log"), on_event)
+        elif place == FRONT_END:
+            link = await self._child(on_event)
+        elif host is not None and is_local(host.name):
+            link = await self._local(on_event)
         elif host is None:
             raise OSError("there is no such host")
         else:
@@ -61,6 +64,15 @@ class Links:
             log = self._log(f"agent-{host.name}.log")
             link = await open_ssh(door, await self._packed(), log, on_event)
         return link
+
+    async def _local(self, on_event: OnEvent) -> Link:
+        """This machine's agent works as root: only root can start it."""
+        if os.geteuid() == 0:
+            return await self._child(on_event)
+        return await open_service(self.data / "host" / "agent.sock", on_event)
+
+    async def _child(self, on_event: OnEvent) -> Link:
+        return await open_local(await self._packed(), self._log("agent.log"), on_event)
 
     def _log(self, name: str) -> Path:
         return self.data / "log" / name

@@ -170,7 +170,8 @@ class StreamLink:
         said = ""
         try:
             async for line in lines(self._reader):
-                self._take(line)
+                if line:
+                    self._take(line)
         except Exception as error:  # whatever the carrier's library calls it
             said = f" ({error or type(error).__name__})"
         self._end(await self._carrier.epitaph() + said)

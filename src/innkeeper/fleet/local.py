@@ -1,4 +1,8 @@
-"""The link to the agent on this machine: a child process."""
+"""Links to agents on this machine: a child process, or one that root's service starts for us.
+
+A front end that is root starts the agent itself. One that is not asks the service (`host/listener.py`) for the agent of
+its machine, by connecting to a socket; images it handles with a child all the same, which has no more rights than it.
+"""
 
 import asyncio
 import contextlib
@@ -6,6 +10,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .link import OnEvent, StreamLink
 from .transfer import copied
@@ -46,10 +51,63 @@ async def open_child(command: Sequence[str], log_file: Path, on_event: OnEvent) 
     return StreamLink(process.stdout, process.stdin, Child(process, log_file), on_event)
 
 
-class Child:
-    """The agent's process."""
+async def open_service(path: Path, on_event: OnEvent) -> StreamLink:
+    """Connects to the service that starts agents for us. Raises OSError when there is none."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(
+            f"the service that starts agents does not answer at {path}: {reason}"
+        ) from None
+    return Started(writer).link(reader, on_event)
+
+
+class OnThisMachine:
+    """An agent that has the front end's own files."""
 
     shares_files = True
+
+    async def upload(self, source: str, target: str, sha256: str) -> None:
+        """Nothing is brought to this machine: it has the front end's files."""
+        raise OSError(f"there is no {source}")
+
+    async def download(self, source: str, target: str, sha256: str) -> None:
+        """The host's files are ours: a copy will do."""
+        await asyncio.to_thread(copied, source, target, sha256)
+
+
+class Started(OnThisMachine):
+    """An agent at the other end of a socket; whoever started it says how it ended."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._why = "the agent ended, and the service that started it did not say how"
+
+    def link(self, reader: asyncio.StreamReader, on_event: OnEvent) -> StreamLink:
+        """The link; the service's own word is kept back."""
+
+        def hear(message: dict[str, Any]) -> None:
+            if message["event"] == "ended":
+                self._why = str(message.get("why"))
+            else:
+                on_event(message)
+
+        return StreamLink(reader, self._writer, self, hear)
+
+    async def epitaph(self) -> str:
+        """What the service said."""
+        return self._why
+
+    async def close(self) -> None:
+        """The agent ends at the end of its input; one that does not is ended by the next one."""
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+
+class Child(OnThisMachine):
+    """The agent's process."""
 
     def __init__(self, process: asyncio.subprocess.Process, log_file: Path) -> None:
         self._process = process
@@ -60,14 +118,6 @@ class Child:
         if not await self._ends_within(LAST_WORDS):
             return "the agent closed its output"
         return ended(self._process.returncode, last_line(tail(self._log_file)))
-
-    async def upload(self, source: str, target: str, sha256: str) -> None:
-        """Nothing is brought to this machine: it has the front end's files."""
-        raise OSError(f"there is no {source}")
-
-    async def download(self, source: str, target: str, sha256: str) -> None:
-        """The host's files are ours: a copy will do."""
-        await asyncio.to_thread(copied, source, target, sha256)
 
     async def close(self) -> None:
         """Closes the agent's input and waits for its end; kills it when it does not end by itself."""

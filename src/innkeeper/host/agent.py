@@ -7,7 +7,7 @@ import os
 import sys
 from typing import IO, Any
 
-from . import guest_commands, moves, reaching  # noqa: F401 - their verbs enter the table
+from . import bounds, guest_commands, moves, reaching  # noqa: F401 - verbs of the last three enter the table
 from .arguments import Arguments
 from .errors import AgentError, RefusedError, UnknownVerbError
 from .folders import Root
@@ -88,6 +88,7 @@ class Agent:
     def _hello(self, args: Arguments) -> Message:
         zone = args.text("zone")
         path = args.path("root") if "root" in args else DEFAULT_ROOT
+        bounds.check_root(path)
         hypervisor = args.choice("role", ("host", "store"), "host") == "host"
         service = self._service
         if service is not None and service.zone != zone:

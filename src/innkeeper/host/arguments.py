@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from . import bounds
 from .errors import BadArgsError
 
 _INTERFACE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
@@ -99,7 +100,13 @@ class Arguments:
         return value
 
     def path(self, key: str) -> str:
-        """An absolute path without ``..``."""
+        """An absolute path without ``..``, in a folder that the front end may name."""
+        path = self.absolute(key)
+        bounds.check_path(path)
+        return path
+
+    def absolute(self, key: str) -> str:
+        """An absolute path without ``..``, wherever it leads."""
         value = self.text(key)
         if not value.startswith("/") or ".." in value.split("/"):
             raise self.bad(key, "an absolute path without '..'")

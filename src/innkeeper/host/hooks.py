@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
+from . import bounds
 from .arguments import Arguments
 from .files import written_beside
 
@@ -22,8 +23,11 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def run(folder: Path, args: Arguments) -> dict[str, Any]:
-    """Runs a command, or the script that came with it, which is kept in ``folder``."""
-    command = _placed(folder, args) if "script" in args else args.path("command")
+    """Runs a command, or the script that came with it, which is kept in ``folder``.
+
+    A front end that is not root gets nothing run as root: it is run as its own user.
+    """
+    command = _placed(folder, args) if "script" in args else args.absolute("command")
     arguments = args.raw("arguments") or []
     if not isinstance(arguments, list) or not all(isinstance(each, str) for each in arguments):
         raise args.bad("arguments", "a list of texts")
@@ -31,7 +35,7 @@ def run(folder: Path, args: Arguments) -> dict[str, Any]:
     try:
         process = subprocess.Popen(
             [command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            cwd="/", env={"PATH": _PATH, "LANG": "C.UTF-8"}, start_new_session=True,
+            cwd="/", env={"PATH": _PATH, "LANG": "C.UTF-8"}, start_new_session=True, **bounds.front_end(),
         )  # fmt: skip
     except (OSError, ValueError) as error:
         return _told(_NOT_STARTED, b"", f"{command}: {error}".encode())
@@ -39,7 +43,8 @@ def run(folder: Path, args: Arguments) -> dict[str, Any]:
 
 
 def _placed(folder: Path, args: Arguments) -> str:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    folder.chmod(0o711)  # whoever runs a script there passes through
     path = folder / args.file_name("command")
     try:
         script = base64.b64decode(args.text("script", default=""), validate=True)
@@ -49,6 +54,7 @@ def _placed(folder: Path, args: Arguments) -> str:
         with written_beside(path) as part:
             part.write_bytes(script)
     path.chmod(0o700)
+    bounds.hand_over(path)
     return str(path)
 
 

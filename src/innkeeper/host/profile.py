@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from . import bounds
 from .arguments import Arguments
 from .errors import AgentError
 from .networks import bridge
@@ -137,11 +138,12 @@ def _member(
 
 
 def _folder(declared: Arguments) -> Iterator[Deviation]:
-    path = Path(declared.path("path"))
+    path = Path(declared.absolute("path"))
     what, wanted = f"folder {path}", declared.integer("free_mib", default=0)
     if not path.is_dir():
         other = path.exists() or path.is_symlink()
-        mend = None if other or declared.flag("mount") else lambda: path.mkdir(parents=True)
+        people = other or declared.flag("mount") or not bounds.may_make(path)
+        mend = None if people else lambda: path.mkdir(parents=True)
         yield Deviation(what, "a folder", "something else" if other else "missing", mend)
         return
     if declared.flag("mount") and not path.is_mount():
@@ -157,6 +159,7 @@ def _setting(name: str, value: str) -> Iterator[Deviation]:
     # Dots part the names, as sysctl(8) has it; with a slash in it, slashes do, and dots are part of names.
     parts = name.split("/") if "/" in name else name.split(".")
     file = _SETTINGS.joinpath(*parts)
+    mend = None if not bounds.may_set(parts) else lambda: _write(file, value)
     what = f"sysctl {name}"
     if ".." in parts:
         return
@@ -166,7 +169,7 @@ def _setting(name: str, value: str) -> Iterator[Deviation]:
         yield Deviation(what, value, f"not readable ({problem.strerror})")
         return
     if found != " ".join(value.split()):
-        yield Deviation(what, value, found, lambda: _write(file, value))
+        yield Deviation(what, value, found, mend)
 
 
 def _write(file: Path, value: str) -> None:

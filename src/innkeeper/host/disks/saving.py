@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .. import bounds
 from ..arguments import Arguments
 from ..errors import RefusedError
 from ..files import written_beside
@@ -34,6 +35,7 @@ def save(
     if not target.exists():
         with written_beside(target) as part, _resting(disk, tag, number) as shown:
             disk.place.copy(part, shown)
+    bounds.hand_over(target)
     found = qcow2.info(target, "qcow2")
     return {
         "path": str(target), "sha256": _hash(target), "bytes": target.stat().st_size,

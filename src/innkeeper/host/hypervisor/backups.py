@@ -30,6 +30,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .. import bounds
 from ..arguments import Arguments
 from ..disks import places, qcow2
 from ..errors import FailedError, RefusedError
@@ -76,6 +77,7 @@ def forget(hypervisor: Hypervisor, folder: VmFolder, keep: str | None) -> None:
 
 def _described(number: int, path: Path) -> dict[str, Any]:
     sync_file(path)
+    bounds.hand_over(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"disk": number, "path": str(path), "bytes": path.stat().st_size, "sha256": digest}

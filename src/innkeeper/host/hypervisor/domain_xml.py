@@ -15,6 +15,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .. import bounds
 from ..arguments import Arguments
 from ..disks.place import Source
 from ..errors import RefusedError
@@ -83,6 +84,7 @@ def domain_xml(domain: Arguments, setting: Setting) -> str:
         _leaf(root, f"on_{event}", action)
     _devices(root, domain, setting)
     if raw := domain.maybe_text("raw"):
+        bounds.check_raw()
         _merge(root, _parse_raw(raw, domain))
     return ET.tostring(root, encoding="unicode")
 

@@ -271,7 +271,7 @@ def _sent_xml(
     """The domain as it is to be there: in that host's folder, with this generation, on its own bases."""
     module = libvirt()
     flags = module.VIR_DOMAIN_XML_MIGRATABLE | module.VIR_DOMAIN_XML_SECURE
-    setting = hypervisor.setting(folder, generation, {}, Path(there.path("folder")))
+    setting = hypervisor.setting(folder, generation, {}, Path(there.absolute("folder")))
     root = parse(remarked(domain.XMLDesc(flags), setting))
     layers: Mapping[str, Any] = there.raw("layers") or {}
     for element in root.iterfind("devices/disk"):
