@@ -5,13 +5,16 @@
 # tests' cache). A copy of it becomes a machine of its own (namespaces of everything but the network,
 # over which packages come); with --systemd its first process is systemd. In it a clean clone runs
 # `make up`, again, `make down`, `make up` and `make down PURGE=1`; the times and what is left are
-# printed. Exit code 1 when anything that was promised did not hold. Needs root, and port 2633 free.
+# printed. Without systemd the clone lies in /root, which is closed to others; with it, in /opt, and the units of
+# packaging/ are tried last. Exit code 1 when anything that was promised did not hold. Needs root, and port 2633 free.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source_tree=$(git -C "$here" rev-parse --show-toplevel)
 cache=${INN_CACHE:-$source_tree/build/cache}
 systemd=no
 [ "${1:-}" = --systemd ] && systemd=yes
+clone=/root/innkeeper
+[ $systemd = yes ] && clone=/opt/innkeeper
 
 say() { printf 'fresh: %s\n' "$*"; }
 die() { printf 'fresh: %s\n' "$*" >&2; exit 1; }
@@ -44,22 +47,50 @@ ours() {
     ps -eo args= | grep -E 'qemu-system|libvirtd|virtlogd|inn(keeper)?[ .]|agent\.pyz' | grep -vE "grep|fresh\.sh|$debians" || true
 }
 
+rights() { # what the front end is and has that it must not
+    awk '/^Uid:/ && $2 == 0 || /^Cap(Prm|Eff|Bnd):/ && $2 !~ /^0+$/ || /^NoNewPrivs:/ && $2 != 1' "/proc/$1/status"
+}
+
+guests() { pgrep -c qemu-system || true; }
+
+under_systemd() {
+    cp packaging/innkeeper* /etc/systemd/system
+    systemctl daemon-reload
+    systemctl enable --quiet --now innkeeper-agent.socket innkeeper
+    seconds "make up under systemd" make up
+    local pid
+    pid=$(systemctl show --property=MainPID --value innkeeper)
+    say "as $(ps -o user= -p "$pid"): $(systemd-analyze security --no-pager innkeeper 2>/dev/null | tail -n 1)"
+    check "rights under systemd" rights "$pid"
+    check "a front end that systemd did not start" sh -c "pgrep -f 'inn daemon' | grep -vx $pid || true"
+    systemctl stop innkeeper innkeeper-agent.socket innkeeper-agent
+    check "guests that ended with the units" sh -c "[ $(guests) = 1 ] || echo $(guests) of 1"
+    systemctl start innkeeper-agent.socket innkeeper
+    seconds "make up, the units started again" make up
+    seconds "make down PURGE=1 under systemd" make down PURGE=1
+    systemctl disable --quiet --now innkeeper innkeeper-agent.socket innkeeper-agent 2>/dev/null
+    rm /etc/systemd/system/innkeeper*
+    systemctl daemon-reload
+}
+
 newcomer() {
     failed=0
     local interfaces
     interfaces=$(ip -o link | cut -d: -f2)
-    cd /root/innkeeper
+    cd "$source_tree"
     export DEBIAN_FRONTEND=noninteractive
     seconds "make up, nothing installed" make up
     .venv/bin/inn vm log first-light | grep -E 'Linux version|READY' || die "the guest's log shows no boot"
     .venv/bin/inn vm log first-light --qemu | grep -m1 -o 'qemu-system-[a-z0-9_]*' || die "no QEMU in its log"
     .venv/bin/inn host list
+    check "rights" rights "$(cat /var/lib/innkeeper/run/daemon.pid)"
     seconds "make up again" make up
     seconds "make down" make down
     check "processes after make down" ours
     touch /stamp
     seconds "make up, everything there" make up
     seconds "make down PURGE=1" make down PURGE=1
+    if [ -d /run/systemd/system ]; then under_systemd; fi
     check "processes" ours
     check "interfaces" diff <(echo "$interfaces") <(ip -o link | cut -d: -f2)
     check "rules" sh -c 'nft list tables | grep innkeeper || true'
@@ -150,7 +181,7 @@ run_newcomer() { # ROOT LABEL
     local unshare=(unshare --mount --uts --ipc --pid --cgroup --fork --kill-child=KILL)
     local here_again=(bash "$here/fresh.sh" machine "$1")
     if [ $systemd = no ]; then
-        "${unshare[@]}" "${here_again[@]}" bash /root/innkeeper/tests/real/fresh.sh newcomer
+        "${unshare[@]}" "${here_again[@]}" bash "$clone/tests/real/fresh.sh" newcomer
         return
     fi
     "${unshare[@]}" "${here_again[@]}" /sbin/init >"$1.console" 2>&1 </dev/null &
@@ -161,7 +192,7 @@ run_newcomer() { # ROOT LABEL
         sleep 0.2
     done
     nsenter --target "$first" --all --root --wd=/ env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-        bash /root/innkeeper/tests/real/fresh.sh newcomer || code=$?
+        bash "$clone/tests/real/fresh.sh" newcomer || code=$?
     kill -KILL "$outer"
     wait "$outer" 2>/dev/null || true
     return $code
@@ -177,7 +208,7 @@ trap 'remove_groups "$label"; rm -rf "$root" "$root.console"' EXIT
 chmod 755 "$root"
 tar -xf "$tar" -C "$root" --numeric-owner --exclude='./dev/*'
 give_registries "$root"
-git clone -q --no-local "$source_tree" "$root/root/innkeeper"
+git clone -q --no-local "$source_tree" "$root$clone"
 if [ $systemd = no ]; then # nobody is there to start services
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"

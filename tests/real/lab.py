@@ -134,6 +134,7 @@ class Lab(Zone):
     """A front end and its hosts h1, h2, ... with a network, an image and a template."""
 
     uplink = 'PHYDEV="eth1"'
+    rootless = False  # a test gives it other sources, which lie where its user could not read them
 
     def __init__(self, count: int = 3) -> None:
         super().__init__("inntest2", GUESTS_PREFIX)

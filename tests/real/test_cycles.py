@@ -118,7 +118,7 @@ def _commands() -> dict[int, str]:
             words = (entry / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        found[int(entry.name)] = b" ".join(words[:3]).decode(errors="replace").strip()
+        found[int(entry.name)] = b" ".join(words[:4]).decode(errors="replace").strip()
     return found
 
 
@@ -139,7 +139,7 @@ class Size:
 
 def sizes(zone: Zone) -> dict[str, Size]:
     """The sizes of the front end, and of the two agents: its own, for images, and the host's."""
-    served = str(zone.data / "run" / "agent.pyz")
+    served = (str(zone.data / "run" / "agent.pyz"), f"{zone.folder.agent_file} --front-end")
     agents = sorted(process for process, text in _commands().items() if text.endswith(served))
     assert len(agents) == 2
     found = {f"agent {number}": Size(process) for number, process in enumerate(agents)}

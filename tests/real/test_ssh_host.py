@@ -36,9 +36,11 @@ class FarZone(Zone):
         super().__init__("inntest1", "10.113.8")
         self.host_name, self.host_root = "node1", ELSEWHERE / "host"
         for folder in ("datastores", "sshd"):
-            (self.data / folder).mkdir()
+            (self.data / folder).mkdir(exist_ok=True)
         hidden = [self.data / "datastores"]
         self.sshd = Sshd(self.data / "sshd", self.data / "ssh", 22, hidden)
+        for file in (self.data / "ssh").iterdir():
+            os.chown(file, self.user.uid, self.user.gid)
 
     def host_document(self) -> ET.Element:
         """The host as any client sees it, read without pyone's own types."""

@@ -32,6 +32,7 @@ class XenZone(Zone):
     """A zone whose only host is `xen1`."""
 
     uplink = 'PHYDEV="eth1"'
+    rootless = False
 
     def __init__(self) -> None:
         super().__init__("innxen0", LANS["xenguests0"])

@@ -20,6 +20,9 @@ from typing import Any
 
 import pyone
 
+from innkeeper.cli.local import account, layout, service, view
+from innkeeper.cli.local.folder import DataFolder
+from innkeeper.cli.local.progress import Progress
 from innkeeper.host import pack
 from innkeeper.model.states import FAILURES
 
@@ -55,10 +58,13 @@ def wait_for(
 class Zone:
     """One front end: started, killed, started again; its data folder is removed at the end.
 
+    If `rootless`, it runs as a user of its own, as `inn up` has it; root's service starts this machine's agent for it.
+
     Its host is called `host_name` and keeps its things in `host_root`. `uplink` is how its network gets out.
     """
 
     uplink = 'NAT="YES"'
+    rootless = True
 
     def __init__(self, bridge: str = BRIDGE, prefix: str = NETWORK) -> None:
         self.data = Path(tempfile.mkdtemp(prefix="inn-real-", dir="/var/tmp"))
@@ -66,6 +72,10 @@ class Zone:
         (self.data / "innkeeper.toml").write_text(SETTINGS)
         self.agent = self.data / "agent.pyz"
         pack.build(self.agent)
+        self.folder, self.said = DataFolder(self.data), Progress()
+        if self.rootless:
+            self.user = account.ensure(self.said)
+            layout.prepare(self.folder, self.user)
         self.daemon: subprocess.Popen[bytes] | None = None
         self.api: Any = None
         self.image = self.data / "images" / "tiny.qcow2"
@@ -85,6 +95,7 @@ class Zone:
         """Starts the front end and waits until it answers."""
         log = (self.data / "daemon.log").open("ab")
         command = [
+            *(self.before() if self.rootless else []),
             sys.executable,
             "-m",
             "innkeeper.daemon",
@@ -108,6 +119,11 @@ class Zone:
         self.url = endpoint.read_text().strip()
         self.api = pyone.OneServer(f"{self.url}/RPC2", session=f"oneadmin:{PASSWORD}")
 
+    def before(self) -> list[str]:
+        """What makes the front end's process its user's; the service that it needs runs then."""
+        service.start(self.folder, self.user, self.said)
+        return [*view.command(self.user, self.folder.host / "view"), *self.user.command()]
+
     def log(self) -> str:
         return (self.data / "daemon.log").read_text()
 
@@ -122,7 +138,8 @@ class Zone:
         assert self.daemon.wait(30) == 0, self.log()
 
     def end(self) -> None:
-        """Ends the front end if a test that failed has left it running."""
+        """Ends the front end if a test that failed has left it running, and the service."""
+        service.stop(self.folder, self.said)
         if self.daemon is not None and self.daemon.poll() is None:
             self.daemon.kill()
             self.daemon.wait()

@@ -28,6 +28,11 @@ COMMANDS = {
     "up": Entry("Start and stop", "Start a cloud on this machine.", from_module("up", "up")),
     "down": Entry("Start and stop", "Stop it again.", from_module("up", "down")),
     "status": Entry("Start and stop", "Say what runs.", from_module("up", "status")),
+    "prepare": Entry(
+        "Start and stop",
+        "Make the front end's user and folders.",
+        from_module("prepare", "prepare"),
+    ),
     "daemon": Entry(
         "Start and stop", "Run the front end in the foreground.", from_module("misc", "daemon")
     ),

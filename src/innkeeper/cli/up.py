@@ -14,7 +14,18 @@ from innkeeper.cli import render
 from innkeeper.cli.client import Client, Endpoint
 from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.lazy import InnCommand, examples
-from innkeeper.cli.local import agent, cleanup, guests, image, objects, overview, process
+from innkeeper.cli.local import (
+    account,
+    agent,
+    cleanup,
+    guests,
+    image,
+    layout,
+    objects,
+    overview,
+    process,
+    service,
+)
 from innkeeper.cli.local.folder import DEFAULT_LISTEN, DataFolder
 from innkeeper.cli.local.guests import Guest
 from innkeeper.cli.local.progress import Progress, block
@@ -47,10 +58,14 @@ def up(data: str | None, listen: str | None) -> None:
     listen = _agreed_address(folder, listen)
     _need_root("start guests")
     progress = Progress()
+    user = account.ensure(progress)
+    process.give_up_root(folder, progress)
+    layout.prepare(folder, user)
     image.ensure_image(folder, progress)
-    public_key = image.ensure_ssh_key(folder)
+    public_key = image.ensure_ssh_key(folder, user)
     progress.say(f"libvirt: {agent.ensure_libvirt(folder)}")
-    process.start(folder, listen, progress)
+    service.start(folder, user, progress)
+    process.start(folder, listen, user, progress)
     guest = _furnish(_client(folder, listen), folder, public_key, progress)
     click.echo(_welcome(folder, listen, guest))
 
@@ -102,6 +117,7 @@ def down(data: str | None, purge: bool) -> None:
     _need_root("stop guests")
     stopped = _power_off(folder, progress)
     process.stop(folder, progress)
+    service.stop(folder, progress)
     traces = cleanup.clear(folder, purge, progress)
     left = cleanup.remains(folder, traces, progress)
     if purge:

@@ -101,7 +101,7 @@ class Started(OnThisMachine):
 
     async def close(self) -> None:
         """The agent ends at the end of its input; one that does not is ended by the next one."""
-        self._writer.close()
+        self._writer.transport.abort()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 

@@ -138,7 +138,9 @@ class Listener:
         """Serves one connection, beside the others, or closes it."""
         peer = peer_of(connection)
         if peer != self._uid:
-            _log.warning("refused: user %d is not the front end's (%d)", peer, self._uid)
+            # `inn up` looks as root whether somebody is here.
+            level = logging.WARNING if peer else logging.DEBUG
+            _log.log(level, "refused: user %d is not the front end's (%d)", peer, self._uid)
             connection.close()
         elif len(self._served) >= MOST:
             _say(connection, f"the service for agents has {MOST} connections already")

@@ -69,11 +69,24 @@ def test_who_holds_the_database_is_the_daemon_whatever_the_pid_file_says(
     folder: DataFolder,
 ) -> None:
     folder.lock_file.parent.mkdir()
-    folder.lock_file.write_text("4242\n")
+    folder.lock_file.write_text(f"{os.getpid()}\n")
     assert process.running_pid(folder) is None
     with folder.lock_file.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert process.running_pid(folder) == 4242
+        assert process.running_pid(folder) == os.getpid()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can give files away")
+def test_a_lock_of_the_front_ends_user_never_names_a_process_of_another(
+    folder: DataFolder,
+) -> None:
+    """Else root would end whatever process its number is written there."""
+    folder.lock_file.parent.mkdir()
+    folder.lock_file.write_text(f"{os.getpid()}\n")
+    os.chown(folder.lock_file, 65534, 65534)
+    with folder.lock_file.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert process.running_pid(folder) is None
 
 
 def test_a_process_that_ended_is_gone_even_before_its_parent_noticed(

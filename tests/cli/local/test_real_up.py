@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.host.client import wait_for
 
 pytestmark = [
     pytest.mark.real,
@@ -110,6 +115,84 @@ def test_up_again_changes_nothing(cloud: Cloud) -> None:
     boot = boot_id(cloud, address_in(cloud.inn("up")))
     assert boot_id(cloud, address_in(cloud.inn("up"))) == boot
     assert cloud.status()["vms"] == {"RUNNING": 1}
+
+
+def test_the_front_end_has_no_rights_and_its_agents_are_who_they_should_be(cloud: Cloud) -> None:
+    cloud.inn("up")
+    daemon = cloud.status()["daemon"]
+    assert isinstance(daemon, dict) and daemon["user"] == "innkeeper"
+    status = of_process(daemon["pid"])
+    user = pwd.getpwnam("innkeeper")
+    assert status["Uid"].split() == [str(user.pw_uid)] * 4 and user.pw_uid != 0
+    assert status["Groups"].split() == status["Gid"].split()[:1] == [str(user.pw_gid)]
+    assert {int(status[f"Cap{which}"], 16) for which in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {0}
+    assert status["NoNewPrivs"] == "1"
+    assert user.pw_shell.endswith("nologin") and not Path(user.pw_dir).exists()
+    images = of_process(process_with(str(cloud.data / "run" / "agent.pyz")))
+    assert images["Uid"] == status["Uid"] and images["CapEff"] == status["CapEff"]
+    for word in (service_of(cloud), "--front-end"):
+        assert of_process(process_with(word))["Uid"].split()[0] == "0"
+
+
+def test_a_killed_front_end_takes_its_agents_along_and_the_guest_does_not_notice(
+    cloud: Cloud,
+) -> None:
+    address = address_in(cloud.inn("up"))
+    boot = boot_id(cloud, address)
+    os.kill(process_with("daemon"), signal.SIGKILL)
+    wait_for(lambda: not processes_with("--front-end"), "the agent to end")
+    assert boot_id(cloud, address) == boot
+    assert address_in(cloud.inn("up")) == address
+    assert boot_id(cloud, address) == boot
+
+
+def test_an_agent_outlives_its_service_and_a_host_without_one_says_so(cloud: Cloud) -> None:
+    address = address_in(cloud.inn("up"))
+    boot = boot_id(cloud, address)
+    os.kill(process_with(service_of(cloud)), signal.SIGKILL)
+    agent = process_with("--front-end")
+    assert cloud.status()["vms"] == {"RUNNING": 1}
+    os.kill(agent, signal.SIGKILL)
+    said = f"the service that starts agents does not answer at {cloud.data}/host/agent.sock"
+    wait_for(lambda: said in host_error(cloud), "the host to say why it is away")
+    assert boot_id(cloud, address) == boot
+    cloud.inn("up")
+    wait_for(lambda: not host_error(cloud), "the host to be back")
+    assert boot_id(cloud, address) == boot
+    assert cloud.status()["vms"] == {"RUNNING": 1}
+
+
+def service_of(cloud: Cloud) -> str:
+    """A word of the command line that the service for agents alone has."""
+    return str(cloud.data / "host" / "agent.sock")
+
+
+def host_error(cloud: Cloud) -> str:
+    hosts = cloud.status()["hosts"]
+    assert isinstance(hosts, list)
+    return str(hosts[0]["error"])
+
+
+def of_process(pid: int) -> dict[str, str]:
+    """What the kernel says of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: text.strip() for name, _, text in (line.partition(":") for line in lines)}
+
+
+def process_with(word: str) -> int:
+    (pid,) = processes_with(word)
+    return pid
+
+
+def processes_with(word: str) -> list[int]:
+    """The processes of our own program that have this word on their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            if word in words and "python" in words[0]:
+                found.append(int(path.parent.name))
+    return found
 
 
 def boot_id(cloud: Cloud, address: str) -> str:

@@ -13,38 +13,46 @@ from innkeeper.cli.errors import CliError
 from innkeeper.cli.local.folder import DataFolder
 
 # The distribution's own Python: it is the one that has the libvirt bindings.
-_PYTHON = "/usr/bin/python3"
+PYTHON = "/usr/bin/python3"
 _SOURCES = Path(__file__).resolve().parents[3]
-_COMMAND = [_PYTHON, "-m", "innkeeper.host"]
+_COMMAND = [PYTHON, "-m", "innkeeper.host"]
+
+
+#: Agents find the host's tools, and read their output, the same everywhere.
+ENVIRONMENT = {"PATH": os.defpath + ":/usr/sbin:/sbin:/usr/local/sbin", "LC_ALL": "C.UTF-8"}
 
 
 def _environment() -> dict[str, str]:
-    search = os.defpath + ":/usr/sbin:/sbin:/usr/local/sbin"
-    return {"PATH": search, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(_SOURCES)}
+    return {**ENVIRONMENT, "PYTHONPATH": str(_SOURCES)}
+
+
+def install(folder: DataFolder) -> None:
+    """Puts the agent, as one file, where nobody but root can change it."""
+    _by_hand("--pack", folder.agent_file)
 
 
 def ensure_libvirt(folder: DataFolder) -> str:
     """Makes sure that libvirt answers here: `found`, `systemd` or `started` (by us)."""
-    return _by_hand("--libvirt-start", folder)
+    return _by_hand("--libvirt-start", folder.libvirt)
 
 
 def stop_libvirt(folder: DataFolder) -> None:
     """Stop the libvirt daemons that `ensure_libvirt` started for this folder, and no others."""
-    _by_hand("--libvirt-stop", folder)
+    _by_hand("--libvirt-stop", folder.libvirt)
 
 
-def _by_hand(option: str, folder: DataFolder) -> str:
-    command = [*_COMMAND, option, str(folder.libvirt)]
+def _by_hand(option: str, path: Path) -> str:
+    command = [*_COMMAND, option, str(path)]
     try:
         done = subprocess.run(
             command, env=_environment(), cwd="/", capture_output=True, text=True,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except OSError as error:
-        raise CliError(f"cannot run the agent with {_PYTHON}: {error.strerror}") from error
+        raise CliError(f"cannot run the agent with {PYTHON}: {error.strerror}") from error
     lines = done.stderr.strip().splitlines() or [""]
     if done.returncode != 0:
-        raise CliError(f"libvirt: {lines[-1]}")
+        raise CliError(f"the agent: {option}: {lines[-1]}")
     return lines[-1]
 
 

@@ -116,8 +116,9 @@ def _processes(folder: DataFolder) -> Iterator[str]:
 def _works_on(folder: DataFolder, words: list[str]) -> bool:
     """Whether a command line is the daemon, an agent, a guest or a libvirt of this data folder."""
     program = Path(words[0]).name
+    agents = (folder.root / "run" / "agent.pyz", folder.agent_file)
     ours = program.startswith(("qemu-system", "libvirtd", "virtlogd")) or bool(
-        {"daemon", str(folder.root / "run" / "agent.pyz")} & set(words)
+        {"daemon", *map(str, agents)} & set(words)
     )
     inside = f"{folder.root}/"
     return ours and any(inside in word or word == str(folder.root) for word in words)

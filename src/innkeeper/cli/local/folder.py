@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -74,6 +75,31 @@ class DataFolder(NamedTuple):
         """The libvirtd that the agent runs where the machine has none."""
         return self.root / "libvirt"
 
+    @property
+    def agent_file(self) -> Path:
+        """The agent of this machine, which nobody but root can change."""
+        return self.host / "agent.pyz"
+
+    @property
+    def agent_socket(self) -> Path:
+        """Where the front end asks root's service for an agent."""
+        return self.host / "agent.sock"
+
+    @property
+    def agent_lock(self) -> Path:
+        """Locked by that service; holds its pid."""
+        return self.host / "agent.lock"
+
+    @property
+    def agent_log(self) -> Path:
+        """What that service and its agents say."""
+        return self.host / "agent.log"
+
+    @property
+    def start_log(self) -> Path:
+        """What was said before the front end could write to its own log."""
+        return self.host / "start.log"
+
     def stopped_by_down(self) -> list[int]:
         """The VMs that ran when `inn down` was called last."""
         try:
@@ -85,7 +111,7 @@ class DataFolder(NamedTuple):
         """Remember them for the next `inn up`, with those that were noted and not started since."""
         noted = sorted({*self.stopped_by_down(), *numbers})
         self.stopped_file.parent.mkdir(parents=True, exist_ok=True)
-        self.stopped_file.write_text("".join(f"{number}\n" for number in noted))
+        write_whole(self.stopped_file, "".join(f"{number}\n" for number in noted))
 
     def looks_like_ours(self) -> bool:
         """Whether a front end has lived here, so that the folder may be removed as a whole."""
@@ -109,6 +135,15 @@ class DataFolder(NamedTuple):
             return self.endpoint_file.read_text().partition(":")[0]
         except OSError:
             return "http"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replaces a file. Its folder may be another user's: what lies at the path now is not followed."""
+    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        os.fchmod(file.fileno(), 0o644)
+    Path(part).replace(path)
 
 
 def size_in_bytes(path: Path) -> int:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from innkeeper.cli.errors import CliError
+from innkeeper.cli.local.account import Account
 from innkeeper.cli.local.folder import DataFolder
 from innkeeper.cli.local.progress import Progress
 
@@ -41,15 +42,13 @@ def ensure_image(folder: DataFolder, progress: Progress) -> None:
         raise CliError(f"building the guest image failed: {done.stderr.strip()}")
 
 
-def ensure_ssh_key(folder: DataFolder) -> str:
-    """The public key of the pair in the data folder, made at the first call."""
+def ensure_ssh_key(folder: DataFolder, account: Account) -> str:
+    """The public key of the pair in the data folder, made at the first call by its user."""
     key = folder.ssh_key
     if not key.exists():
         if not shutil.which("ssh-keygen"):
             raise CliError("no ssh-keygen here: install openssh-client")
-        key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         comment = f"innkeeper@{socket.gethostname()}"
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", key], check=True
-        )
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(key)]
+        subprocess.run(command, check=True, cwd="/", **account.options())
     return key.with_name(key.name + ".pub").read_text().strip()

@@ -23,6 +23,8 @@ BRIDGE = "innbr0"
 GUEST_NAME = "first-light"
 
 _READY_SECONDS = 120
+# A host that was away before is asked again after at most a quarter of a minute, and takes a moment to answer.
+_BACK_SECONDS = 45
 
 HOST, NETWORK, IMAGE, TEMPLATE, VM = (
     KINDS[name] for name in ("host", "network", "image", "template", "vm")
@@ -48,8 +50,14 @@ def ensure(client: Client, kind: Kind, name: str, make: Callable[[], int]) -> in
     return make() if found is None else found
 
 
-def wait_ready(client: Client, kind: Kind, number: int, good: set[str], progress: Progress) -> None:
-    """Until the object's state is one of `good`; a failed state ends with the object's message."""
+def wait_ready(
+    client: Client, kind: Kind, number: int, good: set[str], progress: Progress, patience: float = 0
+) -> None:
+    """Until the object's state is one of `good`; a failed state ends with the object's message.
+
+    One that may get better by itself has `patience` seconds for it.
+    """
+    until = progress.seconds + patience
 
     def probe() -> bool | None:
         element = show(client, kind, number)
@@ -57,7 +65,7 @@ def wait_ready(client: Client, kind: Kind, number: int, good: set[str], progress
         progress.say(f"{kind.element.lower()} {text_at(element, 'NAME')}: {state}")
         if state in good:
             return True
-        if state in ("ERROR", "MONITORING_ERROR"):
+        if state in ("ERROR", "MONITORING_ERROR") and progress.seconds >= until:
             reason = text_at(element, "TEMPLATE/ERROR") or "no reason given"
             raise CliError(f"{kind.element.lower()} {text_at(element, 'NAME')} failed: {reason}")
         return None
@@ -68,8 +76,10 @@ def wait_ready(client: Client, kind: Kind, number: int, good: set[str], progress
 def ensure_host(client: Client, progress: Progress) -> int:
     """This machine as a host that is monitored."""
     name = socket.gethostname()
-    number = ensure(client, HOST, name, lambda: client.api.hosts.create(name=name)["id"])
-    wait_ready(client, HOST, number, {"MONITORED", "MONITORING_MONITORED"}, progress)
+    known = number_named(client, HOST, name)
+    number = client.api.hosts.create(name=name)["id"] if known is None else known
+    patience = 0 if known is None else _BACK_SECONDS
+    wait_ready(client, HOST, number, {"MONITORED", "MONITORING_MONITORED"}, progress, patience)
     host = show(client, HOST, number)
     qemu, libvirt, accelerator, reason = (
         text_at(host, f"TEMPLATE/{fact}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import shutil
 import subprocess
 from collections import Counter
@@ -25,7 +26,8 @@ def of(folder: DataFolder, listen: str, client: Client | None) -> dict[str, Any]
     """Everything, as JSON data; without a client (nobody answers) what can be seen without one."""
     view: dict[str, Any] = {
         "daemon": {
-            "pid": process.running_pid(folder),
+            "pid": (pid := process.running_pid(folder)),
+            "user": _user_name(pid),
             "answers": process.answers(folder, listen),
             "endpoint": f"{process.endpoint(folder, listen)}/RPC2",
         },
@@ -39,6 +41,14 @@ def of(folder: DataFolder, listen: str, client: Client | None) -> dict[str, Any]
         view["hosts"] = _hosts(client)
         view["vms"] = _vms(client)
     return view
+
+
+def _user_name(pid: int | None) -> str | None:
+    uid = None if pid is None else process.user_of(pid)
+    try:
+        return None if uid is None else pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _hosts(client: Client) -> list[dict[str, Any]]:
@@ -101,7 +111,11 @@ def as_text(view: dict[str, Any]) -> str:
 
 
 def _daemon_line(daemon: dict[str, Any]) -> str:
-    where = f"process {daemon['pid']}" if daemon["pid"] else "no process of this folder"
+    where = (
+        f"process {daemon['pid']} of {daemon['user']}"
+        if daemon["pid"]
+        else "no process of this folder"
+    )
     return f"{'answers' if daemon['answers'] else 'does not answer'} ({where})"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import fcntl
 import http.client
 import os
@@ -12,12 +13,15 @@ from pathlib import Path
 
 from innkeeper.cli.client import tls_context
 from innkeeper.cli.errors import CliError, ExitCode
-from innkeeper.cli.local.folder import DataFolder
+from innkeeper.cli.local import view
+from innkeeper.cli.local.account import Account
+from innkeeper.cli.local.folder import DataFolder, write_whole
 from innkeeper.cli.local.progress import Progress
 
 START_SECONDS = 90
 STOP_SECONDS = 60
 _LOG_TAIL_BYTES = 2000
+_PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def split_listen(listen: str) -> tuple[str, int]:
@@ -57,20 +61,33 @@ def answers(folder: DataFolder, listen: str) -> bool:
 
 def running_pid(folder: DataFolder) -> int | None:
     """The daemon that works on this folder: started by `inn up`, by systemd or by hand."""
-    return _lock_holder(folder) or _started_pid(folder)
+    return lock_holder(folder.lock_file) or _started_pid(folder)
 
 
-def _lock_holder(folder: DataFolder) -> int | None:
-    """Who holds the database. The lock goes with its process, so its word is certain."""
+def lock_holder(path: Path) -> int | None:
+    """Who holds a lock, by the number in its file. The lock goes with its process, so its word is certain.
+
+    A process of another user than the file's does not hold it, whatever stands there.
+    """
     try:
-        with folder.lock_file.open() as file:
+        with path.open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return int(file.read())
+                pid = int(file.read())
+                return pid if user_of(pid) == os.fstat(file.fileno()).st_uid else None
     except (OSError, ValueError):
         pass
     return None
+
+
+def user_of(pid: int) -> int | None:
+    """Whose a process is; None when there is none."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next(int(line.split()[2]) for line in lines if line.startswith("Uid:"))
 
 
 def _started_pid(folder: DataFolder) -> int | None:
@@ -86,34 +103,41 @@ def _started_pid(folder: DataFolder) -> int | None:
     return pid if "daemon" in words and str(folder.root) in words else None
 
 
-def start(folder: DataFolder, listen: str, progress: Progress) -> None:
+def start(folder: DataFolder, listen: str, account: Account, progress: Progress) -> None:
     """Bring up the daemon unless it answers already; returns when it does."""
     if answers(folder, listen):
         return
     pid = running_pid(folder)
     if pid is None:
         progress.say(f"starting the front end on {listen}, log in {folder.log}")
-        pid = _spawn(folder, listen)
+        pid = _spawn(folder, listen, account)
     else:
         progress.say(f"waiting for the front end (process {pid})")
     progress.wait("the front end to answer", lambda: _started(pid, folder, listen), START_SECONDS)
 
 
-def _spawn(folder: DataFolder, listen: str) -> int:
-    for path in (folder.log, folder.pid_file):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    command = [*_inn_command(), "daemon", "--data", str(folder.root), "--listen", listen]
-    with folder.log.open("ab") as log:
+def _spawn(folder: DataFolder, listen: str, account: Account) -> int:
+    compileall.compile_dir(_PACKAGE, quiet=2)  # the front end itself may write nothing there
+    daemon = [*_inn_command(), "daemon", "--data", str(folder.root), "--listen", listen]
+    # Its log is opened by its user: root would follow where a link there leads.
+    logged = ["sh", "-c", 'exec "$@" >>"$0" 2>&1', str(folder.log), *daemon]
+    with folder.start_log.open("wb") as log:
         process = subprocess.Popen(
-            command,
+            [*view.command(account, folder.host / "view"), *account.command(), *logged],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
             cwd="/",
+            env={
+                **os.environ,
+                "HOME": "/nonexistent",
+                "USER": account.name,
+                "LOGNAME": account.name,
+            },
         )
-    folder.pid_file.write_text(f"{process.pid}\n")
-    folder.listen_file.write_text(f"{listen}\n")
+    write_whole(folder.pid_file, f"{process.pid}\n")
+    write_whole(folder.listen_file, f"{listen}\n")
     process.returncode = 0  # not ours to wait for: it outlives this command
     return process.pid
 
@@ -133,26 +157,42 @@ def _started(pid: int, folder: DataFolder, listen: str) -> bool | None:
 
 
 def log_tail(folder: DataFolder) -> str:
-    """The last lines of the daemon's log."""
-    try:
-        return folder.log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").strip()
-    except OSError as error:
-        return f"(no log: {error.strerror})"
+    """The last lines of the daemon's log, and what was said before it had one."""
+    said = []
+    for path in (folder.log, folder.start_log):
+        try:
+            said.append(path.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").strip())
+        except OSError as error:
+            said.append(f"({path}: {error.strerror})")
+    return "\n".join(text for text in said if text)
+
+
+def give_up_root(folder: DataFolder, progress: Progress) -> None:
+    """End a front end that runs as root, as older releases did."""
+    pid = running_pid(folder)
+    if pid is not None and user_of(pid) == 0:
+        progress.say("the front end runs as root: starting it anew as a user of its own")
+        stop(folder, progress)
 
 
 def stop(folder: DataFolder, progress: Progress) -> None:
     """End the daemon and wait until it is gone; a daemon that does not run is fine."""
     pid = running_pid(folder)
     if pid is not None:
-        progress.say(f"stopping the front end (process {pid})")
-        _signal(pid, signal.SIGTERM)
-        try:
-            progress.wait("the front end to end", lambda: is_gone(pid) or None, STOP_SECONDS)
-        except CliError:
-            progress.say("the front end does not end by itself: killing it")
-            _signal(pid, signal.SIGKILL)
-            progress.wait("the killed front end", lambda: is_gone(pid) or None, STOP_SECONDS)
+        end(pid, "the front end", progress)
     folder.pid_file.unlink(missing_ok=True)
+
+
+def end(pid: int, what: str, progress: Progress) -> None:
+    """End a process and wait until it is gone."""
+    progress.say(f"stopping {what} (process {pid})")
+    _signal(pid, signal.SIGTERM)
+    try:
+        progress.wait(f"{what} to end", lambda: is_gone(pid) or None, STOP_SECONDS)
+    except CliError:
+        progress.say(f"{what} does not end by itself: killing it")
+        _signal(pid, signal.SIGKILL)
+        progress.wait(f"{what}, which was killed,", lambda: is_gone(pid) or None, STOP_SECONDS)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
