@@ -33,7 +33,9 @@ class Problem(HttpError):
 def of(refusal: Refusal) -> Problem:
     """A refusal as HTTP says it."""
     status = 503 if isinstance(refusal, StoreFailed) else STATUS[refusal.code]
-    members = {} if refusal.object_id < 0 else {"object": refusal.object_id}
+    members: dict[str, Any] = {} if refusal.object_id < 0 else {"object": refusal.object_id}
+    if refusal.mistake is not None:
+        members |= refusal.mistake._asdict()
     headers = CHALLENGE if status == 401 else ()
     return Problem(status, refusal.text, headers, code=refusal.code.name, **members)
 

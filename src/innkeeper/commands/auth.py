@@ -301,7 +301,9 @@ def login(tx: Transaction, caller: Caller, username: str, token: str, valid: int
         tx.change(user, tokens=kept)
         return token or " "
     if valid < -1:
-        raise bad_argument(f"The token's life must be seconds, -1 or 0, not {valid}", number)
+        raise bad_argument(
+            f"valid must be seconds, -1 (for ever) or 0 (no more), not {valid}", number
+        )
     if egid >= 0 and egid not in user.all_groups:
         raise bad_argument(f"User {number} is not in group {egid}", number)
     if narrowed(caller, user) and egid not in caller.groups:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from innkeeper.model import permissions
-from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
+from innkeeper.model.errors import Code, Mistake, Refusal, cannot_allocate, invalid, wrong_state
 from innkeeper.model.names import NameProblem, check_name
 from innkeeper.model.objects import EMPTY, Group, Owned, Record, User
 from innkeeper.model.permissions import Caller, Right, locked_for, may
@@ -63,7 +63,10 @@ def parse(text: str) -> Template:
     try:
         return Template.parse(text)
     except TemplateError as problem:
-        raise invalid(f"Parse error: {problem}") from None
+        mistake = Mistake(
+            "template", "NAME=VALUE or NAME=[A=B,...] on each line, or XML", str(problem)
+        )
+        raise invalid(f"Parse error: {problem}", mistake=mistake) from None
 
 
 def check_possible_name(kind: type[Record], name: str) -> None:
@@ -71,7 +74,8 @@ def check_possible_name(kind: type[Record], name: str) -> None:
     try:
         check_name(name, kind.KIND)
     except NameProblem as problem:
-        raise invalid(str(problem)) from None
+        mistake = Mistake("NAME", problem.expected, problem.found)
+        raise invalid(str(problem), mistake=mistake) from None
 
 
 def check_free_name(world: World, kind: type[Record], name: str, owner: int = -1) -> None:

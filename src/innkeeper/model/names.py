@@ -12,10 +12,19 @@ MAX_LENGTH = 128
 _forbidden = re.compile(r"""[&|:\\";/'#{}$<>\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]""")
 _label = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _WITHOUT_BLANKS = ("USER", "GROUP")
+_HOST_NAME = "a host name: letters, digits and '-' in parts of at most 63, joined by dots"
+_EXPECTED = (
+    f"1 to {MAX_LENGTH} characters, none of &|:\\\";/'#{{}}$<> (for users and groups no blank)"
+)
 
 
 class NameProblem(ValueError):
     """A name that an object may not have; the text says what is wrong with it."""
+
+    def __init__(self, text: str, expected: str, found: str) -> None:
+        super().__init__(text)
+        self.expected = expected
+        self.found = found
 
 
 def check_name(text: str, what: str) -> None:
@@ -29,11 +38,10 @@ def check_name(text: str, what: str) -> None:
     if problem is None and kind in _WITHOUT_BLANKS and " " in text:
         problem = "must not have blanks"
     if problem is None and kind == "HOST" and not is_host_name(text):
-        problem = (
-            "must be a host name: letters, digits and '-' in parts of at most 63, joined by dots"
-        )
+        problem = f"must be {_HOST_NAME}"
     if problem is not None:
-        raise NameProblem(f"{what} name {_shown(text)} {problem}")
+        expected = _HOST_NAME if kind == "HOST" else _EXPECTED
+        raise NameProblem(f"{what} name {_shown(text)} {problem}", expected, _shown(text))
 
 
 def is_host_name(text: str) -> bool:

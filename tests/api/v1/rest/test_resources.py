@@ -120,6 +120,35 @@ def test_each_kind_is_created_shown_listed_changed_and_deleted(door: Door) -> No
     assert not bodies
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "parts"),
+    [
+        ("/vms", {"template": "CPU=x\nMEMORY=1"},
+         ("CPU", "a number of cores greater than 0 (0.01 at least)", "'x'")),
+        ("/vms", {"template": "CPU=["}, ("template", None, None)),
+        ("/vms", {}, ("template", "a value", "nothing")),
+        ("/vms", {"template": 5}, ("template", "str | object", "int")),
+        ("/vms/7/actions/hold", {}, ("virtual machine", "the number of one that is there", "7")),
+        ("/images", {"template": "TYPE=DATABLOCK\nSIZE=1"},
+         ("NAME", "a text of 1 to 128 characters", "nothing")),
+        ("/templates", {"template": {"name": "x" * 200}}, ("NAME", None, repr("x" * 37 + "..."))),
+        ("/clusters", {"name": "a|b"}, ("NAME", None, "'a|b'")),
+        ("/hosts", {"name": "h", "im_mad": "y"}, ("IM_MAD", None, "'y'")),
+        ("/networks", {"template": {**NETWORK, "vn_mad": "z"}}, ("VN_MAD", None, "'z'")),
+        ("/templates/0/actions/clone", {"name": "x", "colour": 1}, ("colour", "no such field", "it")),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_problems_name_the_field_what_is_expected_and_what_came(
+    door: Door, path: str, body: Any, parts: tuple[str, str | None, str | None]
+) -> None:
+    answer = door.ask("POST", path, body)
+    assert answer.status in (404, 409, 422), answer.body
+    field, expected, found = (answer.body[name] for name in ("field", "expected", "found"))
+    assert field == parts[0] and parts[1] in (None, expected) and parts[2] in (None, found)
+    assert expected and found
+
+
 def test_zones_are_neither_made_nor_deleted_nor_have_servers(door: Door) -> None:
     door.turned_down(409, "POST", "/zones", {"template": {"name": "other"}})
     door.turned_down(409, "DELETE", "/zones/0")
