@@ -6,7 +6,7 @@ import pytest
 
 from innkeeper.api.v1.rest import views
 from innkeeper.api.xmlrpc.documents import datastores as documents
-from innkeeper.commands import datastores, hosts, images, migration, saving, snapshots, vms
+from innkeeper.commands import backups, datastores, hosts, images, migration, saving, snapshots, vms
 from innkeeper.lifecycle.messages import HostUp, Instruction
 from innkeeper.model.errors import Code
 from innkeeper.model.objects import Vm
@@ -180,6 +180,26 @@ def test_disks_of_images_in_the_pool_are_clones_there_whatever_the_system_datast
     while removed[0].verb != "vm.remove":
         storage.realm.answer()
     assert removed[0].args["shared"] is True
+
+
+@pytest.mark.parametrize(("persistent", "chained"), [("NO", True), ("YES", False)])
+def test_chains_of_backups_are_of_disks_in_the_pool_that_are_the_vms_own(
+    storage: Storage, persistent: str, chained: bool
+) -> None:
+    realm = storage.realm
+    image = storage.image(f"NAME=img\nSIZE=9\nPERSISTENT={persistent}", storage.images)
+    config = "BACKUP_CONFIG=[MODE=INCREMENT]"
+    vm = storage.running(f"DISK=[IMAGE_ID={image}]\n{config}", storage.system)
+    storage.store("NAME=backups\nTYPE=BACKUP_DS\nDS_MAD=fs")
+    asked = []
+    for _ in range(2):
+        realm.do(lambda tx: backups.backup(tx, ADMIN, vm.id, -1, False))
+        asked.append(realm.asked[0].args)
+        kind = "INCREMENT" if "since" in asked[-1] else "FULL"
+        file = {"disk": 0, "path": "/h", "bytes": 5, "sha256": "a"}
+        realm.answer(type=kind, files=[file], why="")
+        realm.finish()
+    assert "since" not in asked[0] and ("since" in asked[1]) is chained
 
 
 def test_a_disk_in_the_pool_is_saved_where_it_is(storage: Storage) -> None:

@@ -8,6 +8,7 @@ import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyone
 import pytest
 
 from tests.host.lab import Machine
@@ -258,6 +259,59 @@ def test_off_it_moves_without_a_copy(lab: Lab, guest: int, cloud: Cloud) -> None
     lab.api.vm.action("resume", guest)
     lab.running(guest)
     assert lab.tell(guest, "cat /root/state") == "later"
+
+
+def backed_up(
+    lab: Lab, guest: int, store: int, point: str, phase: tuple[int, int] = RUNNING
+) -> int:
+    """The image of the VM's backups after one more, which has this in the guest."""
+    if phase == RUNNING:
+        lab.tell(guest, f"echo {point} > /root/state; echo {point} > /dev/vdb; sync")
+    lab.api.vm.backup(guest, store, False)
+    lab.wait_phase(guest, *phase)
+    return int(lab.api.vm.info(guest).BACKUPS.BACKUP_IDS.ID[-1])
+
+
+def test_chains_of_backups_lead_back_in_place_and_to_a_new_guest(
+    lab: Lab, guest: int, cloud: Cloud
+) -> None:
+    lab.api.vm.updateconf(guest, 'BACKUP_CONFIG=[MODE="INCREMENT",BACKUP_VOLATILE="YES"]', 1)
+    store = lab.api.datastore.allocate("NAME=backups\nTYPE=BACKUP_DS\nDS_MAD=fs", -1)
+    before, boot = cloud.ceph.images(), boot_of(lab, guest)
+    made = {backed_up(lab, guest, store, point) for point in ("one", "two", "three")}
+    assert boot_of(lab, guest) == boot
+    lab.api.vm.action("poweroff", guest)
+    lab.wait_phase(guest, *POWEROFF)
+    [image] = made | {backed_up(lab, guest, store, "off", POWEROFF)}
+    chain = lab.api.image.info(image).BACKUP_INCREMENTS.INCREMENT
+    assert [each.TYPE for each in chain] == ["FULL"] + 3 * ["INCREMENT"]
+    cloud.figures.append(f"backups of {', '.join(each.SIZE for each in chain)} MiB")
+    snapshots = cloud.ceph.run("rbd", "snap", "ls", f"{POOL}/one-{cloud.image}-{guest}-0")
+    assert [line.split()[1] for line in snapshots.splitlines()[1:]] == ["inn-backup-4"]
+    lab.api.vm.restore(guest, image, 1, -1)
+    lab.wait_phase(guest, *POWEROFF)
+    assert cloud.ceph.images() == before
+    lab.api.vm.action("resume", guest)
+    lab.running(guest)
+    assert lab.tell(guest, "cat /root/state; head -c 3 /dev/vdb") == "two\ntwo"
+    assert backed_up(lab, guest, store, "four") != image, (
+        "what has changed is not known: a new chain"
+    )
+    with pytest.raises(pyone.OneException, match="restored to datastores of files"):
+        lab.api.image.restore(image, cloud.images, "NAME=again")
+    template, *disks = map(int, lab.api.image.restore(image, 1, "NAME=again\nNO_IP=YES").split())
+    for disk in disks:
+        cloud.image_is(disk, READY)
+    other = lab.api.template.instantiate(template, "again", True, "")
+    lab.api.vm.deploy(other, lab.hosts["h3"].number, True)
+    lab.running(other)
+    assert lab.tell(other, "cat /root/state; head -c 5 /dev/vdb") == "three\nthree"
+    lab.api.vm.action("terminate-hard", other)
+    lab.wait_phase(other, *DONE)
+    lab.api.template.delete(template, True)
+    for number in lab.api.vm.info(guest).BACKUPS.BACKUP_IDS.ID:
+        cloud.remove_image(int(number))
+    lab.api.datastore.delete(store)
 
 
 def test_its_pools_are_measured(lab: Lab, cloud: Cloud) -> None:

@@ -122,7 +122,9 @@ def _disks(vm: Vm) -> list[Vector]:
 
 
 def _notes(vm: Vm, disk: Vector) -> bool:
-    """Can the disk note what changes? Only qcow2 files do."""
+    """Can the disk note what changes? Only qcow2 files do, and Ceph of disks that are a VM's own."""
+    if storage.technology(vm, disk) == storage.RBD:
+        return disk.get("CLONE") != "NO"
     return storage.disk_format(vm, disk) == "qcow2"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,6 +121,36 @@ def test_what_is_published_is_whole_and_depends_on_nothing(site: InPool) -> None
         clone.withdraw(image.name)
         assert not image.there()
     clone.remove()
+
+
+def test_between_two_moments_what_differs_is_copied(
+    site: InPool, clone: RbdPlace, tmp_path: Path
+) -> None:
+    """Also what a clone has written for the first time, what it has given up, and what it was put back to."""
+    site.write(clone, MIB, b"\x11" * MIB)
+    clone.mark("one")
+    clone.snapshot("disk-0")
+    site.write(clone, 5 * MIB, b"\x22" * MIB)
+    with site.pool.reading(clone.name) as (address, files):
+        run("qemu-io", "-f", "raw", "-c", f"discard {MIB} {MIB}", address, fds=files)
+    for _ in range(2):
+        clone.mark("two")
+    site.write(clone, 0, b"\x33" * MIB)
+    assert clone.marks() == {"one", "two"} and clone.snapshots() > {"disk-0"}
+    first, second = tmp_path / "first", tmp_path / "second"
+    clone.copy_marked(first, "one", None)
+    clone.copy_marked(second, "two", "one")
+    parts = json.loads(run("qemu-img", "map", "--output=json", "-f", "qcow2", str(second)))
+    assert 2 * MIB <= sum(part["length"] for part in parts if part["present"]) < SMALL * MIB / 2
+    run("qemu-img", "rebase", "-u", "-f", "qcow2", "-b", str(first), "-F", "qcow2", str(second))
+    clone.copy(tmp_path / "then", "inn-two")
+    same = ("qemu-img", "compare", "-f", "qcow2", "-F", "qcow2", str(second))
+    assert "identical" in run(*same, str(tmp_path / "then"))
+    clone.unmark("two")
+    assert clone.marks() == {"two"}
+    clone.revert("disk-0")
+    assert clone.marks() == set() and clone.snapshots() == {"disk-0"}, "what differs is not known"
+    assert not RbdPlace(site.pool, IMAGE, own=False).notes
 
 
 def test_what_was_made_in_part_goes_with_the_next(

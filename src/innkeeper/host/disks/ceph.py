@@ -119,6 +119,12 @@ class Pool:
             address = self._address(image, path)
             return run("qemu-img", *words, address, *after, timeout=COPY_TIME, fds=files)
 
+    @contextlib.contextmanager
+    def reading(self, image: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """An image's address for QEMU's programs, and the open files that they must inherit to use it."""
+        with self.configuration() as (path, files), self.explaining():
+            yield self._address(image, path), files
+
     def copy(self, origin: str, into: str) -> None:
         """Copies an image, or one as it was at a snapshot (``pool/image@snapshot``), to one that depends on nothing.
 

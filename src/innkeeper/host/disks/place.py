@@ -43,6 +43,8 @@ class Place(abc.ABC):
     format = "raw"
     #: Whether its snapshots lie inside a file that QEMU has open while a guest runs, so that QEMU must make them.
     inside = False
+    #: Whether it can tell what differs between two moments (``mark``), as qcow2 files do with bitmaps.
+    notes = False
     #: How messages call it.
     label = "disk"
 
@@ -94,6 +96,23 @@ class Place(abc.ABC):
     def missing(self) -> MissingError:
         """What is raised when there is no such disk."""
         return MissingError(self.label, f"there is no {self.label}")
+
+    # Moments to which backups refer, by name; only of those that note what changes.
+
+    def mark(self, name: str) -> None:
+        """Remembers the disk as it is now, unless it does under this name."""
+        raise RefusedError(f"{self.label} does not note what changes")
+
+    def marks(self) -> set[str]:
+        """The names of the moments that it remembers."""
+        return set()
+
+    def unmark(self, keep: str | None) -> None:  # noqa: B027  most have nothing to do
+        """Forgets all moments but one."""
+
+    def copy_marked(self, into: Path, name: str, since: str | None) -> None:
+        """Writes it as it was at a moment into a qcow2 file: whole, or what differs from an earlier moment."""
+        raise RefusedError(f"{self.label} does not note what changes")
 
     # Snapshots; a technology that has none says so.
 

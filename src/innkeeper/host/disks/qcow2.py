@@ -236,6 +236,22 @@ def convert(
     )  # fmt: skip
 
 
+def copy_parts(
+    origin: str, parts: list[tuple[int, int]], target: Path, files: tuple[int, ...] = ()
+) -> None:
+    """Parts (offset and length) of what QEMU reads at an address, as a qcow2 file of which all else is empty.
+
+    ``files`` are open ones that reading it takes.
+    """
+    run(
+        "qemu-img", "create", "-q", "-f", "qcow2", "-b", origin, "-F", "raw", str(target), fds=files
+    )
+    reads = "".join(f"read {offset} {length}\n" for offset, length in parts)
+    if reads:  # what is read is copied into the file
+        run("qemu-io", "-C", "-f", "qcow2", str(target), stdin=reads, timeout=COPY_TIME, fds=files)
+    run("qemu-img", "rebase", "-q", "-u", "-f", "qcow2", "-b", "", str(target))
+
+
 def grow(image: Path, image_format: str, size_mib: int | None) -> None:
     """Grows an image to a size; one that is larger stays as it is."""
     if size_mib is not None and info(image, image_format).virtual < size_mib * MIB:

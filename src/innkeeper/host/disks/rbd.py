@@ -27,6 +27,8 @@ from .qcow2 import MIB, Disk
 
 #: The snapshot that clones are made of.
 BASE = "inn"
+#: What the snapshots are called that backups refer to.
+_MARK = "inn-"
 #: Seconds that a dead host's hold on an image lasts at most (Ceph's own is 30), and between two looks.
 _HELD, _PAUSE = 60.0, 3.0
 
@@ -37,6 +39,7 @@ class RbdPlace(Place):
     def __init__(self, pool: Pool, name: str, own: bool = True) -> None:
         self.pool, self.name, self.own = pool, name, own
         self.label = f"RBD image {name}"
+        self.notes = own
 
     def size(self) -> int | None:
         found = self.pool.info(self.name)
@@ -183,7 +186,32 @@ class RbdPlace(Place):
     def revert(self, tag: str) -> None:
         if tag not in self.snapshots():
             raise RefusedError(f"{self.label} has no snapshot {tag}")
+        self.unmark(None)  # what was noted since is not what differs then
         self.pool.rbd("snap", "rollback", "--no-progress", f"{self.name}@{tag}", timeout=COPY_TIME)
+
+    # Backups
+
+    def mark(self, name: str) -> None:
+        self.snapshot(_MARK + name)
+
+    def marks(self) -> set[str]:
+        return {tag.removeprefix(_MARK) for tag in self.snapshots() if tag.startswith(_MARK)}
+
+    def unmark(self, keep: str | None) -> None:
+        for name in sorted(self.marks() - {keep}):
+            self.forget(_MARK + name)
+
+    def copy_marked(self, into: Path, name: str, since: str | None) -> None:
+        if since is None:
+            self.copy(into, _MARK + name)
+            return
+        image = f"{self.name}@{_MARK}{name}"
+        said = self.pool.rbd(
+            "diff", "--from-snap", _MARK + since, image, "--format", "json", timeout=COPY_TIME
+        )
+        parts = [(int(part["offset"]), int(part["length"])) for part in json.loads(said)]
+        with self.pool.reading(image) as (address, files):
+            qcow2.copy_parts(address, parts, into, files)
 
     # Removing
 

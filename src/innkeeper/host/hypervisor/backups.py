@@ -7,6 +7,9 @@ checkpoint that it is named by at the very moment that it shows, and copies eith
 checkpoint has noted. While a guest runs, libvirt does both; of a guest that is off, qemu-img reads the bitmap as what
 an NBD export says of itself, and copies those blocks on reading them.
 
+A disk in Ceph notes by itself what changes: its checkpoints are snapshots there, and what is copied is what differs
+between two of them. A guest with several disks stands still while these are taken.
+
 Going back to a snapshot gives all checkpoints up: what was noted since is not what differs then.
 Bitmaps are part of the disk, so they outlive the guest's QEMU, but libvirt forgets checkpoints with a transient
 domain: it is told again. A QEMU that was killed leaves its bitmaps unusable: the backup that finds that is a full one,
@@ -85,6 +88,9 @@ def _described(number: int, path: Path) -> dict[str, Any]:
 
 def _clear(hypervisor: Hypervisor, folder: VmFolder, keep: str | None, but: str | None) -> None:
     """Ends what an interrupted request began, and drops checkpoints that are not kept."""
+    for place in places.outside(folder).values():
+        if place.notes and place.there():
+            place.unmark(keep)
     domain = hypervisor.find(folder.vm)
     if domain is not None:
         _end_job(domain)
@@ -146,10 +152,13 @@ class _Work:
         self.numbers = numbers
         self.freeze = freeze
         self.domain = hypervisor.find(folder.vm)
-        for number in numbers:
-            place = places.of(folder, number, "raw")
+        found = {number: places.of(folder, number, "raw") for number in numbers}
+        for place in found.values():
             if not place.there():
                 raise place.missing()
+        #: Disks whose places note what changes, and those of which QEMU must.
+        self.marked = {number: place for number, place in found.items() if place.notes}
+        self.files = [number for number in numbers if number not in self.marked]
 
     def target(self, number: int) -> Path:
         """Where a disk's copy goes."""
@@ -162,15 +171,25 @@ class _Work:
         if self.domain is not None:
             self._live(since)
         else:
-            for number in self.numbers:
+            self._mark()
+            for number in self.files:
                 self._at_rest(number, since)
+        for number, place in self.marked.items():
+            place.copy_marked(self.target(number), self.name, since)
         return why
+
+    def _mark(self) -> None:
+        for place in self.marked.values():
+            place.mark(self.name)
 
     def _unusable(self, since: str) -> str:
         """Why what has changed since a checkpoint is not known; empty when it is."""
+        for number, place in self.marked.items():
+            if since not in place.marks():
+                return f"disk {number} has no snapshot of {since}"
         if self.domain is not None:
-            return self._told_again(since)
-        for number in self.numbers:
+            return self._told_again(since) if self.files else ""
+        for number in self.files:
             disk = self.folder.disk(number)
             if not self._is_qcow2(number) or not qcow2.bitmaps(disk).get(since):
                 return f"disk {number} has no usable bitmap {since}"
@@ -203,9 +222,9 @@ class _Work:
         found = {}
         for disk in parse(self.domain.XMLDesc()).findall("devices/disk"):
             named, target = name_of(disk), disk.find("target")
-            if named is not None and named[1] in self.numbers and target is not None:
+            if named is not None and named[1] in self.files and target is not None:
                 found[named[1]] = target.get("dev", "")
-        for number in self.numbers:
+        for number in self.files:
             if number not in found:
                 raise RefusedError(f"VM {self.folder.vm} runs without disk {number}")
         return found
@@ -226,8 +245,11 @@ class _Work:
             f"<domainbackup mode='push'>{incremental}<disks>{copies}{others}</disks></domainbackup>"
         )
         with self._still():
-            self.domain.backupBegin(backup, self._checkpoint(devices, bitmapped))
-        self._await_end()
+            self._mark()
+            if devices:
+                self.domain.backupBegin(backup, self._checkpoint(devices, bitmapped))
+        if devices:
+            self._await_end()
 
     def _is_qcow2(self, number: int) -> bool:
         return _formats(self.folder).get(number) == "qcow2"
@@ -250,15 +272,17 @@ class _Work:
         """The guest writes nothing while the backup's moment passes, if that is wanted."""
         if self.freeze == "AGENT":
             self.domain.fsFreeze()
-        elif self.freeze == "SUSPEND" and state_of(self.domain) == "running":
+        # Several places are not marked at one moment by themselves.
+        suspended = self.freeze == "SUSPEND" or bool(self.marked and len(self.numbers) > 1)
+        if suspended and state_of(self.domain) == "running":
             self.domain.suspend()
         try:
             yield
         finally:
+            if suspended:
+                self.domain.resume()
             if self.freeze == "AGENT":
                 self.domain.fsThaw()
-            elif self.freeze == "SUSPEND":
-                self.domain.resume()
 
     def _await_end(self) -> None:
         module = libvirt()
@@ -299,20 +323,8 @@ def _copy_noted(disk: Path, bitmap: str, target: Path) -> None:
         )  # fmt: skip
         # What is noted is shown as what holds no data.
         noted = [part for part in json.loads(said) if not part["data"]]
-        backing = f"nbd+unix:///?socket={socket}"
-        run("qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", "raw", str(target))
-        reads = [f"read {part['start']} {part['length']}" for part in noted]
-        if reads:
-            run(
-                "qemu-io",
-                "-C",
-                "-f",
-                "qcow2",
-                str(target),
-                stdin="\n".join(reads) + "\n",
-                timeout=_TIME,
-            )
-        run("qemu-img", "rebase", "-q", "-u", "-f", "qcow2", "-b", "", str(target))
+        parts = [(int(part["start"]), int(part["length"])) for part in noted]
+        qcow2.copy_parts(f"nbd+unix:///?socket={socket}", parts, target)
 
 
 @contextlib.contextmanager
