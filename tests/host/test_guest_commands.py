@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -97,6 +98,14 @@ def test_one_of_which_nobody_knows_whether_it_was_begun(host: Host, guest: Guest
         host.ask("guest.start", generation=2, command="x")
     assert host.ask("guest.kill", generation=3, begun=2) == {"state": "lost"}
     assert host.ask("guest.start", generation=4, command="x") == {"pid": 70}
+
+
+def test_one_that_an_earlier_release_began_is_not_begun_again(host: Host, guest: Guest) -> None:
+    folder = host.root.folder(1)
+    folder.write(dataclasses.replace(folder.state(), executed=2))
+    with pytest.raises(RefusedError, match="was not heard"):
+        host.ask("guest.start", generation=2, command="x")
+    assert guest.commands == {}
 
 
 def test_one_that_the_guest_refuses_can_be_asked_for_again(host: Host, guest: Guest) -> None:

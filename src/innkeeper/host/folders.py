@@ -50,6 +50,8 @@ class VmState:
     sending: int | None = None
     #: The generation with which its files were fetched from another host, all of them.
     fetched: int | None = None
+    #: The generation with which an earlier release began a command in its guest.
+    executed: int | None = None
     #: By number, where those disks lie that are not files of the VM's folder (``disks/places.py``).
     places: dict[str, Any] = dataclasses.field(default_factory=dict)
 

@@ -45,7 +45,7 @@ def _start(request: Request) -> Result:
     command, stdin = args.text("command"), args.text("stdin", "")
     domain = request.hypervisor().running(folder.vm)
     noted = _noted(folder)
-    if noted.get("generation") == generation:
+    if generation in (noted.get("generation"), folder.state().executed):
         if "pid" not in noted:
             raise RefusedError(f"whether the command was begun in VM {folder.vm} was not heard")
         return {"pid": noted["pid"]}
