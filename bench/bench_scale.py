@@ -36,6 +36,8 @@ PROMISED = {"host.info": 5, "hostpool.info": 20, "vm.info": 5, "vmpool.info": 10
 SHARES = {"host.info": 0.3, "hostpool.info": 0.2, "vm.info": 0.3, "vmpool.info": 0.2}
 #: VMs sent to the load generator at once.
 BATCH = 2000
+#: Clients that ask for changes, each for one after the other: what comes together is made durable together.
+CLIENTS = 32
 
 
 def body(number: int) -> str:
@@ -77,7 +79,7 @@ async def fill(daemon: Daemon, rows: Rows, hosts: int, vms: int) -> None:
     for first in range(0, vms, BATCH):
         numbers = range(first, min(vms, first + BATCH))
         calls = [call_body("one.vm.allocate", SESSION, body(n), False) for n in numbers]
-        sent = await load_apart(daemon.rpc, calls, 8, len(calls))
+        sent = await load_apart(daemon.rpc, calls, CLIENTS, len(calls))
         if sent.failures:
             raise SystemExit(f"calls failed: {sent.failures}")
     await until(daemon, 'innkeeper_vms{phase="RUNNING"}', vms)
@@ -94,7 +96,7 @@ async def turn_over(daemon: Daemon, rows: Rows, vms: int) -> None:
     before, began = transitions(daemon), time.perf_counter()
     for action, phase in (("poweroff-hard", "POWEROFF"), ("resume", "RUNNING")):
         calls = [call_body("one.vm.action", SESSION, action, n) for n in range(vms)]
-        sent = await load_apart(daemon.rpc, calls, 8, vms)
+        sent = await load_apart(daemon.rpc, calls, CLIENTS, vms)
         if sent.failures:
             raise SystemExit(f"calls failed: {sent.failures}")
         await until(daemon, f'innkeeper_vms{{phase="{phase}"}}', vms)

@@ -296,7 +296,7 @@ class SimulatedHost(Moves, Commands):
         if guest.state != "off" and guest.started != guest.generation:
             self._set_state(args, guest, "off", "destroyed")
         if guest.state == "off":
-            self._check_bridges(domain)
+            self._check_bridges(guest, domain)
             guest.cpu = domain["cpu_shares"] / 1024
             guest.memory = domain["memory_mib"]
             guest.saved = False
@@ -311,7 +311,7 @@ class SimulatedHost(Moves, Commands):
         guest = self._admit(args)
         if guest is not None and guest.state != "off":
             self._check_disks(guest, domain)
-            self._check_bridges(domain)
+            self._check_bridges(guest, domain)
             guest.plugged = _devices(domain)
 
     def _domain_resize(self, args: dict[str, Any]) -> None:
@@ -335,10 +335,11 @@ class SimulatedHost(Moves, Commands):
                 text = f"{domain['name']} has no disk {disk['disk']} here"
                 raise AgentError("missing", text, {"file": f"disk.{disk['disk']}"})
 
-    def _check_bridges(self, domain: dict[str, Any]) -> None:
+    def _check_bridges(self, guest: Guest, domain: dict[str, Any]) -> None:
         for nic in domain["nics"]:
             bridge = nic["bridge"]
-            if not any(bridge in other.networks.values() for other in self.guests.values()):
+            users = (guest, *self.guests.values())
+            if not any(bridge in user.networks.values() for user in users):
                 raise AgentError("failed", f"there is no bridge {bridge}")
 
     def _domain_restore(self, args: dict[str, Any]) -> Result:

@@ -97,6 +97,17 @@ def _of_vm(vm: Vm) -> Iterator[tuple[Key, int]]:
             yield ("NETWORK", nic["NETWORK_ID"], "LEASES"), 1
 
 
+def _while_running(vm: Vm) -> dict[Key, int]:
+    """What a VM takes only because it runs."""
+    place = vm.place
+    return {
+        ("VM", which, metric): amount
+        for which in (("",) if place is None else ("", f"%{place.cluster_id}"))
+        for metric, amount in _capacity(vm)
+        if metric.startswith(RUNNING)
+    }
+
+
 def _capacity(vm: Vm) -> list[tuple[str, int]]:
     devices = vm.template.vectors("PCI")
     cards = sum(device.get("TYPE") == "NIC" for device in devices)
@@ -146,6 +157,8 @@ class Usage:
         if old is not None and new is not None and (old.uid, old.gid) == (new.uid, new.gid):
             if not _same(old, new):
                 self._add(new, _difference(_sums(old), _sums(new)))
+            elif isinstance(old, Vm) and isinstance(new, Vm) and runs(old) != runs(new):
+                self._add(new, _difference(_while_running(old), _while_running(new)))
             return
         if old is not None:
             self._add(old, _difference(_sums(old), {}))
@@ -187,11 +200,11 @@ def _difference(old: dict[Key, int], new: dict[Key, int]) -> dict[Key, int]:
 
 
 def _same(old: Vm | Image | Network, new: Vm | Image | Network) -> bool:
-    """Do two versions of an object take the same, at a glance?"""
+    """Do two versions of an object take the same, at a glance, but for what a VM takes only because it runs?"""
     if isinstance(old, Vm) and isinstance(new, Vm):
         done = (old.state is VmState.DONE) == (new.state is VmState.DONE)
         places = old.history is new.history or _cluster(old) == _cluster(new)
-        return done and places and old.template is new.template and runs(old) == runs(new)
+        return done and places and old.template is new.template
     if isinstance(old, Image) and isinstance(new, Image):
         return (old.datastore_id, old.size) == (new.datastore_id, new.size)
     return old.parent_id == new.parent_id and old.ranges is new.ranges  # type: ignore[union-attr]
