@@ -46,8 +46,8 @@ class Application:
     """`rpc` answers XML-RPC calls, `routes` everything else.
 
     `starting` and `stopping` run before the first and after the last request. `end_streams` cuts
-    endless responses, so that a server that stops need not wait for them. `refused` is told of
-    refused calls.
+    endless responses, so that a server that stops need not wait for them, and has `leave` end what
+    requests wait for. `refused` is told of refused calls.
     """
 
     def __init__(
@@ -58,11 +58,13 @@ class Application:
         starting: Hook | None = None,
         stopping: Hook | None = None,
         refused: Callable[[Refusal], None] = lambda _: None,
+        leave: Callable[[], None] = lambda: None,
     ) -> None:
         doors = rpc_routes(rpc) if rpc else []
         self.table = Table([*doors, *routes])
         self.limits = limits or Limits()
         self._tell_refused = refused
+        self._leave = leave
         self._hooks = {"startup": starting, "shutdown": stopping}
         self._endless: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -88,8 +90,9 @@ class Application:
         await self._run_hook("shutdown")
 
     def end_streams(self) -> None:
-        """End every endless response now, and those still to come as soon as they start."""
+        """End every endless response now, and those still to come as soon as they start; nobody waits any more."""
         self._stopping = True
+        self._leave()
         for task in self._endless:
             task.cancel()
 

@@ -208,6 +208,11 @@ class Core:
             self.followers.remove(ring)
         return True
 
+    def ask_again(self) -> None:
+        """Whoever waits looks whether what he waits for holds now, although nothing has become durable."""
+        for follower in list(self.followers):
+            follower(())
+
     async def run(self, change: Callable[[Transaction], T], by: int = -1) -> T:
         """Makes a change that a user asks for (`by`), and waits until it is durable."""
 

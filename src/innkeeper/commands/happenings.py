@@ -18,7 +18,7 @@ PAGES = 50
 
 @dataclass
 class Page:
-    """Events with their numbers; where to go on; are there more already; are rows before them gone?"""
+    """Events with their numbers; where to go on; are there more already; are rows before them gone, or unknown?"""
 
     rows: list[tuple[int, EventRow]] = field(default_factory=list)
     next: int = 0
@@ -48,10 +48,12 @@ class Look:
     def page(self, after: int, limit: int) -> Page:
         """The next events after a number: at most `limit`, found among the next `PAGE` of the log."""
         of = (self.kind, self.number) if self.kind and self.number >= 0 else None
+        lost = self._lost(after)
+        if after > self.core.last_event and lost:
+            return Page(next=self.core.last_event, pruned=True)
         rows = self.core.journal.events(after, PAGE, of)
         last = rows[-1][0] if rows else after
-        found = Page(next=max(last, self.core.last_event), more=len(rows) == PAGE)
-        found.pruned = bool(rows) and of is None and 0 < after < rows[0][0] - 1
+        found = Page(next=max(last, self.core.last_event), more=len(rows) == PAGE, pruned=lost)
         if found.more:
             found.next = last
         for number, row in rows:
@@ -61,6 +63,15 @@ class Look:
                     break
                 found.rows.append((number, row))
         return found
+
+    def _lost(self, after: int) -> bool:
+        """Has the log no longer what came next? Nor has it, after a number that it never gave (of another's log)."""
+        events = self.core.journal.events
+        if after > self.core.last_event:
+            return not events(after - 1, 1)
+        oldest = events(0, 1)
+        first = oldest[0][0] if oldest else self.core.last_event + 1
+        return 0 < after < first - 1
 
     def _wanted(self, row: EventRow) -> bool:
         if self.kind not in ("", row.kind) or self.number not in (-1, row.id):

@@ -248,7 +248,12 @@ class FrontEnd:
         )  # fmt: skip
         rest.described = [route for part in parts for route in part.routes()]
         routes = [*rest.routes(), *rest.described]
-        return Application(self.rpc, routes, refused=self.core.refused)
+
+        def leave() -> None:
+            waiting.over = True
+            self.core.ask_again()
+
+        return Application(self.rpc, routes, refused=self.core.refused, leave=leave)
 
     def _redirects(self) -> Redirects:
         given = self.settings.redirects

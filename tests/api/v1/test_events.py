@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from innkeeper.api import direct
 from innkeeper.api.server import Application
 from innkeeper.api.v1.events import Events
-from innkeeper.api.v1.waiting import MOST, Waiting
+from innkeeper.api.v1.waiting import MOST
 from innkeeper.commands import templates, vms
 from innkeeper.model.permissions import Caller
 from innkeeper.sim.faults import NoFaults
@@ -27,10 +28,15 @@ class Watched(Door):
 
     def __init__(self) -> None:
         super().__init__()
-        self.waiting = Waiting()
+        self.waiting = self.rest.desk.waiting
         self.events = Events(self.core, self.rpc.desk.authenticator, self.waiting)
         self.rest.described = [*self.events.routes()]
-        self.app = Application(None, [*self.rest.routes(), *self.events.routes()])
+        routes = [*self.rest.routes(), *self.events.routes()]
+        self.app = Application(None, routes, leave=self.leave)
+
+    def leave(self) -> None:
+        self.waiting.over = True
+        self.core.ask_again()
 
     def seen(self, query: str = "", session: str = ADMIN) -> list[tuple[str, int, str]]:
         """Kind, number and what happened, of a page."""
@@ -204,3 +210,45 @@ def test_a_quiet_stream_says_where_it_is_and_ends_with_its_user() -> None:
         assert reading.done()
 
     run(main, seed=3)
+
+
+def test_a_cursor_says_whether_anything_before_it_was_lost(door: Watched) -> None:
+    """Also of one object; and a number that this log never gave is of another log: a restored one, say."""
+    for number in range(4):
+        door.post("/templates", {"template": {"name": f"t{number}"}})
+    last = door.core.last_event
+    for query in ("", "&kind=template&id=3"):
+        assert not door.get(f"/events?after={last - 2}{query}")["pruned"]
+        ahead = door.get(f"/events?after={last + 5}{query}")
+        assert (ahead["pruned"], ahead["next"], ahead["events"]) == (True, last, [])
+    for _ in range(last - 2):
+        door.journal._events.popleft()
+    for query in ("", "&kind=template&id=3"):
+        assert door.get(f"/events?after=1{query}")["pruned"]
+        assert not door.get(f"/events?after={last - 1}{query}")["pruned"]
+
+
+def test_nobody_waits_for_a_front_end_that_stops(door: Watched) -> None:
+    """What there is is told at once: an empty page, or the operation as it is."""
+    host = door.add_host()
+    door.post("/vms", {"template": "CPU=1\nMEMORY=1"})
+    begun = door.post("/vms/0/actions/deploy", {"host_id": host})["operation"]["id"]
+
+    async def stopped() -> list[direct.Reply]:
+        headers = _authorization(ADMIN)
+        asked = (
+            f"/api/v1/operations/{begun}?wait=60",
+            f"/api/v1/events?after={door.core.last_event}&wait=60",
+        )
+        waiting = [
+            asyncio.ensure_future(direct.exchange(door.app, "GET", path, headers=headers))
+            for path in asked
+        ]
+        await asyncio.sleep(0.05)
+        assert not any(each.done() for each in waiting)
+        door.app.end_streams()
+        return await asyncio.wait_for(asyncio.gather(*waiting), 10)
+
+    one, page = door._runner.run(stopped())
+    assert (one.status, json.loads(one.body)["state"]) == (200, "running")
+    assert (page.status, json.loads(page.body)["events"]) == (200, [])

@@ -84,7 +84,7 @@ class Events:
             found.pruned = found.pruned or pruned
             return bool(found.rows)
 
-        await self.core.until(came, seconds)
+        await self.core.until(lambda: came() or self.waiting.over, seconds)
         return found
 
     def _place(self, request: Request, query: dict[str, str]) -> int:

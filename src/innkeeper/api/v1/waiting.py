@@ -16,6 +16,8 @@ class Waiting:
 
     def __init__(self) -> None:
         self._held: Counter[int] = Counter()
+        self.over = False
+        """The front end stops: nobody waits any more."""
 
     def check(self, caller: Caller) -> None:
         """Refuses one more than may wait."""

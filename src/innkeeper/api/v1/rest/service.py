@@ -119,7 +119,8 @@ class Rest:
             self._seen(resource, number, caller)
             self.desk.waiting.check(caller)
             with self.desk.waiting.held(caller):
-                await self.desk.core.until(lambda: number not in table, seconds)
+                waiting = self.desk.waiting
+                await self.desk.core.until(lambda: number not in table or waiting.over, seconds)
         if resource.past and number not in table:
             await self.desk.core.settled()  # how it ended is in the log only when that is durable
         found = self._seen(resource, number, caller)
