@@ -1,14 +1,16 @@
 """What hosts' processors have in common, and what a guest needs of them."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from innkeeper.model import processors
 from innkeeper.model.objects import History, Host, Vm
-from innkeeper.model.processors import Processor
+from innkeeper.model.processors import Kinds, Processor
 from innkeeper.model.states import HostState, LcmState, VmAction, VmState
 from innkeeper.model.template import Template
+from innkeeper.model.world import World
 
 SETS = {"486": ["fpu"], "Nehalem": ["fpu", "sse4.2"], "Westmere": ["fpu", "sse4.2", "aes"]}
 NEW = ["fpu", "sse4.2", "aes", "avx", "avx2"]
@@ -65,6 +67,11 @@ def test_a_baseline_runs_on_each_host(machines: list[list[str]]) -> None:
     assert all(needed <= processors.features(each) for each in hosts)
 
 
+def instead(wanted: Processor, on: Host, hosts: list[Host]) -> Processor | None:
+    """The CPU that takes the place of what is wanted, with nothing kept."""
+    return processors.instead(wanted, on, hosts, Kinds())
+
+
 @pytest.mark.parametrize(
     ("text", "model"),
     [
@@ -78,25 +85,45 @@ def test_who_wants_a_cpu_like_the_hosts_gets_one_like_all_of_them(
     text: str, model: str | None
 ) -> None:
     wanted = processors.asked(Template.parse(text))
-    found = processors.instead(wanted, host(), [host(), host(1, OLD)])
+    found = instead(wanted, host(), [host(), host(1, OLD)])
     assert (found and found.model) == model
 
 
 def test_where_all_hosts_are_alike_nothing_takes_its_place() -> None:
     like = Processor("host-passthrough", frozenset())
-    assert processors.instead(like, host(), [host(), host(1)]) is None
-    assert processors.instead(like, host(), [host()]) is None
-    assert processors.instead(like, host(), [host(), host(1, OLD, accelerator="tcg")]) is None
+    assert instead(like, host(), [host(), host(1)]) is None
+    assert instead(like, host(), [host()]) is None
+    assert instead(like, host(), [host(), host(1, OLD, accelerator="tcg")]) is None
     emulated = host(accelerator="tcg")
-    assert (
-        processors.instead(Processor("", frozenset()), emulated, [emulated, host(1, OLD)]) is None
-    )
+    assert instead(Processor("", frozenset()), emulated, [emulated, host(1, OLD)]) is None
 
 
 def test_what_is_asked_for_besides_is_kept() -> None:
     like = Processor("host-model", frozenset({"vmx"}))
-    found = processors.instead(like, host(), [host(), host(1, OLD)])
+    found = instead(like, host(), [host(), host(1, OLD)])
     assert found == Processor("Nehalem", frozenset({"avx", "vmx"}))
+
+
+def test_what_hosts_have_in_common_is_kept_until_one_of_them_changes() -> None:
+    world = World()
+    for number in range(3):
+        world.replace("host", number, host(number))
+    one = world.hosts[0]
+
+    def differ() -> bool:
+        return world.processors.of(one, world.hosts)[0]
+
+    assert not differ()
+    world.replace("host", 1, msgspec.structs.replace(world.hosts[1], error="it has drifted"))
+    assert world.processors.of(one, ())[1] is not None, "it was worked out anew, of no hosts"
+    world.replace("host", 1, host(1, OLD))
+    assert differ()
+    world.replace("host", 1, msgspec.structs.replace(world.hosts[1], state=HostState.OFFLINE))
+    assert not differ()
+    world.replace("host", 2, host(2, OLD))
+    assert differ()
+    world.replace("host", 2, None)
+    assert not differ()
 
 
 @pytest.mark.parametrize(

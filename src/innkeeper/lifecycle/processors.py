@@ -17,7 +17,8 @@ def described(world: World, vm: Vm, host_id: int) -> dict[str, Any]:
     arch = (vm.template.vector("OS") or {}).get("ARCH") or host.facts.get("arch")
     if arch != host.facts.get("arch"):
         return {}
-    chosen = processors.instead(processors.asked(vm.template), host, world.hosts)
+    wanted = processors.asked(vm.template)
+    chosen = processors.instead(wanted, host, world.hosts, world.processors)
     if chosen is None:
         return {}
     return {"cpu_model": chosen.model, "cpu_features": sorted(chosen.extra)}

@@ -97,20 +97,51 @@ def differ(hosts: list[Host]) -> bool:
     return len({(host.facts.get("cpu_model"), features(host)) for host in hosts}) > 1
 
 
-def instead(wanted: Processor, host: Host, hosts: Iterable[Host]) -> Processor | None:
+#: What hosts of a kind have in common (`Kinds`): whether they differ, and their baseline.
+Common = tuple[bool, Processor | None]
+
+
+class Kinds:
+    """What the hosts of each cluster, accelerator and architecture have in common: worked out when it is asked for.
+
+    It is kept until a host changes in what it follows from, since a start of a guest must not look at 1,000 hosts.
+    """
+
+    def __init__(self) -> None:
+        self._common: dict[tuple[int, object, object], Common] = {}
+
+    def change(self, old: Host | None, new: Host | None) -> None:
+        if old is None or new is None or _told(old) != _told(new):
+            self._common.clear()
+
+    def of(self, host: Host, hosts: Iterable[Host]) -> Common:
+        """What a host has in common with those of its kind among `hosts`, all there are."""
+        kind = host.cluster_id, host.facts.get("accelerator"), host.facts.get("arch")
+        found = self._common.get(kind)
+        if found is None:
+            same = [
+                each
+                for each in peers(hosts, host.cluster_id)
+                if (each.facts.get("accelerator"), each.facts.get("arch")) == kind[1:]
+            ]
+            found = self._common[kind] = differ(same), baseline(same)
+        return found
+
+
+def _told(host: Host) -> tuple[object, ...]:
+    """What of a host bears on the CPUs of guests."""
+    offline = host.state is HostState.OFFLINE
+    return host.cluster_id, offline, host.facts, host.template.get("CPU_WITHOUT")
+
+
+def instead(wanted: Processor, host: Host, hosts: Iterable[Host], kinds: Kinds) -> Processor | None:
     """The CPU that a guest is to be given on a host in the place of the one that it asks for; None: that one."""
     if not like_host(wanted, host):
         return None
-    same = [
-        each
-        for each in peers(hosts, host.cluster_id)
-        if each.facts.get("accelerator") == host.facts.get("accelerator")
-        and each.facts.get("arch") == host.facts.get("arch")
-    ]
-    if not differ(same) and not _hidden(host):
+    differs, common = kinds.of(host, hosts)
+    if common is None or (not differs and not _hidden(host)):
         return None
-    common = baseline(same)
-    return None if common is None else Processor(common.model, common.extra | wanted.extra)
+    return Processor(common.model, common.extra | wanted.extra)
 
 
 def given(cpu: dict[str, Any], host: Host) -> Features:

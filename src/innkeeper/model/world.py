@@ -57,6 +57,7 @@ from .objects import (
     Vm,
     VmTemplate,
 )  # fmt: skip
+from .processors import Kinds
 from .quotas import Usage
 from .schedule import Timetable
 from .states import ImageState
@@ -139,6 +140,7 @@ class World:
         self.members = Members()
         self.access = Access()
         self.usage = Usage()
+        self.processors = Kinds()
         self.pending = Pending()
         self.timetable = Timetable()
         self.job_timetable = Timetable()
@@ -163,6 +165,7 @@ class World:
             User.KIND: (self.members.change, self.names.change),
             AclRule.KIND: (self.access.change,),
             BackupJob.KIND: (self.job_timetable.change, self.names.change),
+            Host.KIND: (self.processors.change, self.names.change),
             Operation.KIND: (self.open.change,),
             VRouter.KIND: (self.leases.change_router,),
         }
