@@ -68,6 +68,9 @@ class History(TypedDict):
     uid: int
     gid: int
     request_id: str
+    cpu: float
+    memory: int
+    disk: int
 
 
 class ScheduledAction(TypedDict):
