@@ -4,36 +4,26 @@ from typing import Final
 
 from innkeeper.api.xmlrpc.documents.backupjobs import parts
 from innkeeper.api.xmlrpc.methods import (
-    DECRYPT,
     ID,
     UPDATE,
-    Answer,
-    Desk,
     Method,
     change,
     i,
-    read,
     s,
 )
 from innkeeper.api.xmlrpc.nouns.generic import Noun
-from innkeeper.api.xmlrpc.wire import Raw
 from innkeeper.commands import backupjobs, schedules
-from innkeeper.commands.common import need
 from innkeeper.model.jobs import BackupJob
-from innkeeper.model.permissions import Caller, Right
-
-
-def info(desk: Desk, caller: Caller, job_id: int, _decrypt: bool) -> Answer:
-    """The document of a job, with its schedule."""
-    job = need(desk.world, BackupJob, job_id, caller, Right.USE)
-    return Raw(*parts(desk.view, job, whole=True))
-
 
 _SCHEDULE: Final = i("schedule")
 
-METHODS: Final = Noun("one.backupjob", BackupJob, "BACKUPJOB", parts).methods(
+JOB: Final = Noun(
+    "one.backupjob", BackupJob, "BACKUPJOB", parts,
+    whole=lambda view, _, job: parts(view, job, whole=True),
+)  # fmt: skip
+
+METHODS: Final = JOB.methods(
     Method("one.backupjob.allocate", (s("template"),), change(backupjobs.allocate), "Makes a backup job."),
-    Method("one.backupjob.info", (ID, DECRYPT), read(info), "The document of a job, with its schedule."),
     Method("one.backupjob.update", UPDATE, change(backupjobs.update), "Replaces (0) or merges (1) the template."),
     Method("one.backupjob.delete", (ID,), change(backupjobs.delete), "Deletes a job that does nothing now."),
     Method("one.backupjob.backup", (ID,), change(backupjobs.backup), "Begins a run."),

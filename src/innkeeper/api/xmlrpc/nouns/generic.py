@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from innkeeper.api.xmlrpc import pools
+from innkeeper.api.xmlrpc.documents.view import View
 from innkeeper.api.xmlrpc.methods import (
     CHMOD,
     CHOWN,
@@ -41,8 +42,10 @@ Parts: TypeAlias = Callable[..., Iterable[bytes]]
 class Noun(Generic[R]):
     """A kind of object as the API has it. Its methods begin with `prefix`, those of its pool with `<prefix>pool`.
 
-    `parts` makes its document; what `gather` finds is worked out once for all documents of a pool. A pool without
-    `filtered` takes no parameters, and lists all that the caller may use. `without`: what other nouns can.
+    `parts` makes its document; what `gather` finds is worked out once for all documents of a pool. `whole` makes that
+    of one object where it is more than what pools show; -1 stands for the number that `mine` finds. A pool without
+    `filtered` takes no parameters, and lists all that the caller may use; `end` stands behind its objects.
+    `without`: what other nouns can.
     """
 
     prefix: str
@@ -51,6 +54,9 @@ class Noun(Generic[R]):
     parts: Parts
     filtered: bool = True
     gather: Callable[[World], object] | None = None
+    whole: Callable[[View, Caller, R], Iterable[bytes]] | None = None
+    mine: Callable[[Caller], int] | None = None
+    end: Callable[[World], str] | None = None
     without: tuple[str, ...] = ()
 
     def methods(self, *own: Method) -> tuple[Method, ...]:
@@ -124,7 +130,11 @@ class Noun(Generic[R]):
         return change(of_kind)
 
     def _info(self, desk: Desk, caller: Caller, object_id: int, _decrypt: bool) -> Answer:
+        if object_id == -1 and self.mine is not None:
+            object_id = self.mine(caller)
         record = common.need(desk.world, self.kind, object_id, caller, Right.USE)
+        if self.whole is not None:
+            return Raw(*self.whole(desk.view, caller, record))
         return Raw(*self._document(desk)(record))
 
     def _selected(self, desk: Desk, caller: Caller, flag: int, start: int, end: int) -> Answer:
@@ -137,7 +147,8 @@ class Noun(Generic[R]):
 
     def pool(self, desk: Desk, found: list[R]) -> Answer:
         """The document of these objects."""
-        return pool(f"{self.tag}_POOL", found, self._document(desk))
+        end = self.end(desk.world) if self.end is not None else ""
+        return pool(f"{self.tag}_POOL", found, self._document(desk), end)
 
     def _document(self, desk: Desk) -> Callable[[R], Iterable[bytes]]:
         if self.gather is None:

@@ -5,7 +5,6 @@ from typing import Final
 
 from innkeeper.api.xmlrpc.documents import hooks as documents
 from innkeeper.api.xmlrpc.methods import (
-    DECRYPT,
     ID,
     UPDATE,
     Answer,
@@ -19,16 +18,10 @@ from innkeeper.api.xmlrpc.methods import (
 from innkeeper.api.xmlrpc.nouns.generic import Noun
 from innkeeper.api.xmlrpc.wire import Raw, escape
 from innkeeper.commands import hooks
-from innkeeper.commands.common import need
 from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.nouns import Hook
-from innkeeper.model.permissions import Caller, Right
+from innkeeper.model.permissions import Caller
 from innkeeper.model.world import Transaction
-
-
-def info(desk: Desk, caller: Caller, hook_id: int, _decrypt: bool) -> Answer:
-    """The document of a hook, with its executions."""
-    return Raw(*documents.with_log(desk.view, need(desk.world, Hook, hook_id, caller, Right.USE)))
 
 
 def log(desk: Desk, caller: Caller, least: int, most: int, hook_id: int, how: int) -> Answer:
@@ -53,13 +46,15 @@ def methods(calls: Callable[[], frozenset[str]]) -> tuple[Method, ...]:
     def update(tx: Transaction, caller: Caller, hook_id: int, text: str, append: int) -> int:
         return hooks.update(tx, caller, hook_id, text, append, calls())
 
-    noun: Noun[Hook] = Noun("one.hook", Hook, "HOOK", documents.parts, filtered=False)
+    noun: Noun[Hook] = Noun(
+        "one.hook", Hook, "HOOK", documents.parts, filtered=False,
+        whole=lambda view, _, hook: documents.with_log(view, hook),
+    )  # fmt: skip
     return noun.methods(
         Method("one.hook.allocate", (s("template"),), change(allocate), "Writes a hook."),
         Method("one.hook.update", UPDATE, change(update), "Replaces (0) or merges (1) the template; TYPE stays."),
         Method("one.hook.delete", (ID,), change(hooks.delete), "Deletes a hook and its log."),
-        Method("one.hook.info", (ID, DECRYPT), read(info), "The document of a hook, with its executions."),
-        Method("one.hook.retry", (ID, i("execution")), change(hooks.retry), "Does an execution again."),
+            Method("one.hook.retry", (ID, i("execution")), change(hooks.retry), "Does an execution again."),
         Method("one.hooklog.info", (i("min_ts", -1), i("max_ts", -1), i("hook", -1), i("rc", 0)), read(log),
                "Executions: since and until a time (-1: any), of a hook (-1: all), failed (-1), well (1) or all (0)."),
     )  # fmt: skip

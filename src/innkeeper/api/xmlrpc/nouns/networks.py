@@ -6,41 +6,34 @@ from typing import Final
 from innkeeper.api.xmlrpc.documents import networks as documents
 from innkeeper.api.xmlrpc.documents.view import View
 from innkeeper.api.xmlrpc.methods import (
-    DECRYPT,
     ID,
     UPDATE,
-    Answer,
-    Desk,
     Method,
     b,
     change,
     i,
-    read,
     s,
 )
 from innkeeper.api.xmlrpc.nouns.generic import Noun
-from innkeeper.api.xmlrpc.wire import Raw
 from innkeeper.commands import networks, reservations
-from innkeeper.commands.common import need
 from innkeeper.model import addresses
 from innkeeper.model.nouns import VRouter
 from innkeeper.model.objects import Network
 from innkeeper.model.permissions import Caller, Right, may
 
 
-def info(desk: Desk, caller: Caller, network_id: int, _decrypt: bool) -> Answer:
+def whole(view: View, caller: Caller, network: Network) -> Iterable[bytes]:
     """The document of a network, with the leases of the VMs that the caller may use."""
-    network = need(desk.world, Network, network_id, caller, Right.USE)
 
     def visible(owner: int) -> bool:
         """VMs' and virtual routers' that the caller may use; what is held or reserved is shown to all."""
         router = addresses.router(owner)
         if owner < 0 and router is None:
             return True
-        table = desk.world.vms if router is None else desk.world.table(VRouter)
-        return may(desk.world, caller, Right.USE, table[owner if router is None else router])
+        table = view.world.vms if router is None else view.world.table(VRouter)
+        return may(view.world, caller, Right.USE, table[owner if router is None else router])
 
-    return Raw(*documents.parts(desk.view, network, visible))
+    return documents.parts(view, network, visible)
 
 
 def pooled(view: View, network: Network) -> Iterable[bytes]:
@@ -50,11 +43,10 @@ def pooled(view: View, network: Network) -> Iterable[bytes]:
 
 _TEMPLATE = (ID, s("template"))
 
-METHODS: Final = Noun("one.vn", Network, "VNET", pooled).methods(
+METHODS: Final = Noun("one.vn", Network, "VNET", pooled, whole=whole).methods(
     Method("one.vn.allocate", (s("template"), i("cluster")), change(networks.allocate),
            "Creates a virtual network in a cluster (-1: the default one)."),
     Method("one.vn.delete", (ID,), change(networks.delete), "Deletes a network of which no lease is taken."),
-    Method("one.vn.info", (ID, DECRYPT), read(info), "A virtual network's document."),
     Method("one.vn.update", UPDATE, change(networks.update), "Replaces (0) or merges (1) the template."),
     Method("one.vn.add_ar", _TEMPLATE, change(networks.add_range), "Adds an address range, AR=[...]."),
     Method("one.vn.rm_ar", (ID, i("ar"), b("force", False)), change(networks.remove_range),

@@ -3,10 +3,8 @@
 from functools import partial
 from typing import Final
 
-from innkeeper.api.xmlrpc import pools
 from innkeeper.api.xmlrpc.documents import users as documents
 from innkeeper.api.xmlrpc.methods import (
-    DECRYPT,
     ID,
     UPDATE,
     Answer,
@@ -16,11 +14,9 @@ from innkeeper.api.xmlrpc.methods import (
     change,
     i,
     numbers,
-    pool,
-    read,
     s,
 )
-from innkeeper.api.xmlrpc.wire import Raw
+from innkeeper.api.xmlrpc.nouns.generic import Noun
 from innkeeper.commands import auth, users
 from innkeeper.commands.common import check_create, need
 from innkeeper.model.objects import User
@@ -54,25 +50,16 @@ async def passwd(desk: Desk, caller: Caller, user_id: int, password: str) -> Ans
     return await desk.core.run(lambda tx: users.passwd(tx, caller, user_id, stored), caller.uid)
 
 
-def info(desk: Desk, caller: Caller, user_id: int, _decrypt: bool) -> Answer:
-    """The document of a user; -1 is the caller."""
-    number = caller.uid if user_id == -1 else user_id
-    user = need(desk.world, User, number, caller, Right.USE)
-    return Raw(*documents.user_parts(desk.view, user, pooled=False))
+USER: Final = Noun(
+    "one.user", User, "USER", partial(documents.user_parts, pooled=True), filtered=False,
+    whole=lambda view, _, user: documents.user_parts(view, user, pooled=False),
+    mine=lambda caller: caller.uid, end=lambda world: documents.default_quotas(world, "user"), without=("rename",),
+)  # fmt: skip
 
-
-def pool_info(desk: Desk, caller: Caller) -> Answer:
-    """All users, each followed by its quotas."""
-    found = pools.all_of(desk.world, desk.world.users, caller)
-    parts = partial(documents.user_parts, desk.view, pooled=True)
-    return pool("USER_POOL", found, parts, documents.default_quotas(desk.world, "user"))
-
-
-METHODS: Final = (
+METHODS: Final = USER.methods(
     Method("one.user.allocate", (s("name"), s("password"), s("driver"), numbers("groups", ())), allocate,
            "Creates a user; the first group is the primary one."),
     Method("one.user.delete", (ID,), change(users.delete), "Deletes a user."),
-    Method("one.user.info", (ID, DECRYPT), read(info), "A user's document; -1 is the caller."),
     Method("one.user.update", UPDATE, change(users.update_user), "Replaces (0) or merges (1) the template."),
     Method("one.user.passwd", (ID, s("password")), passwd, "Sets the password."),
     Method("one.user.chauth", (ID, s("driver"), s("password")), chauth,
@@ -83,5 +70,4 @@ METHODS: Final = (
     Method("one.user.login", (s("username"), s("token"), i("valid"), i("egid", -1)), change(auth.login),
            "Makes a login token for seconds (-1: for ever), or ends it (0)."),
     Method("one.user.chgrp", (ID, i("gid")), change(users.chgrp), "Sets the primary group."),
-    Method("one.userpool.info", (), read(pool_info), "All users."),
 )  # fmt: skip

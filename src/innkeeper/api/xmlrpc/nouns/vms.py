@@ -8,7 +8,6 @@ from innkeeper.api.xmlrpc import pools
 from innkeeper.api.xmlrpc.documents import blocks, measures
 from innkeeper.api.xmlrpc.documents import vms as documents
 from innkeeper.api.xmlrpc.methods import (
-    DECRYPT,
     FILTER,
     ID,
     LONG_POOL,
@@ -27,7 +26,6 @@ from innkeeper.api.xmlrpc.methods import (
 )
 from innkeeper.api.xmlrpc.nouns import samples
 from innkeeper.api.xmlrpc.nouns.generic import Noun
-from innkeeper.api.xmlrpc.wire import Raw
 from innkeeper.commands import (
     backups,
     capacity,
@@ -52,12 +50,6 @@ from innkeeper.model.world import Transaction
 
 #: State filters besides the numbers of states.
 ANY_STATE, NOT_DONE = -2, -1
-
-
-def info(desk: Desk, caller: Caller, vm_id: int, _decrypt: bool) -> Answer:
-    """The long body, with all history."""
-    vm = need(desk.world, Vm, vm_id, caller, Right.USE)
-    return Raw(*documents.long_parts(desk.view, caller, vm, all_history=True))
 
 
 def monitoring(desk: Desk, caller: Caller, vm_id: int) -> Answer:
@@ -148,13 +140,15 @@ def pool_monitoring(desk: Desk, caller: Caller, flag: int, seconds: int) -> Answ
 
 _LISTED = (*FILTER, i("state"), s("query", ""))
 
-VM: Final = Noun("one.vm", Vm, "VM", documents.short_parts, without=("delete",))
+VM: Final = Noun(
+    "one.vm", Vm, "VM", documents.short_parts, without=("delete",),
+    whole=partial(documents.long_parts, all_history=True),
+)  # fmt: skip
 
 METHODS: Final = VM.methods(
     VM.never("attachpci", (s("template"),), Right.MANAGE, "devices of hosts are not passed through in this release"),
     VM.never("detachpci", (i("pci"),), Right.MANAGE, "the VM has no device of its host"),
     Method("one.vm.allocate", (s("template"), b("hold", False)), change(vms.allocate), "Makes a VM."),
-    Method("one.vm.info", (ID, DECRYPT), read(info), "A VM's document."),
     Method("one.vm.action", (s("action"), ID), change(vms.act),
            "Carries out an action: terminate(-hard), poweroff(-hard), undeploy(-hard), reboot(-hard), suspend, "
            "stop, resume, hold, release, resched, unresched."),
