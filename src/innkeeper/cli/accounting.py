@@ -7,10 +7,10 @@ from datetime import datetime
 
 import click
 
-from innkeeper.cli import formats, render
-from innkeeper.cli.document import Element, object_data, parse
+from innkeeper.cli import formats
+from innkeeper.cli.document import parse
 from innkeeper.cli.errors import CliError, ExitCode
-from innkeeper.cli.generic import heads_of
+from innkeeper.cli.generic import emit_rows
 from innkeeper.cli.kinds import Column
 from innkeeper.cli.layouts import action_name
 from innkeeper.cli.lazy import Entry, InnCommand, LazyGroup, examples, session_options
@@ -52,7 +52,7 @@ def accounting(who: str | None, start: str | None, end: str | None, csv: bool) -
     document = client.api.reports.accounting(
         filter=filter_of(client, who), since=_time(start), until=_time(end, whole_day=True)
     )
-    _emit(_STAYS, parse(document).findall("HISTORY"), csv)
+    emit_rows(_STAYS, parse(document).findall("HISTORY"), csv)
 
 
 @click.command(
@@ -74,7 +74,7 @@ def showback_list(who: str | None, start: str | None, end: str | None, csv: bool
         last_month=month1,
         last_year=year1,
     )
-    _emit(_BILLS, parse(document).findall("SHOWBACK"), csv)
+    emit_rows(_BILLS, parse(document).findall("SHOWBACK"), csv)
 
 
 @click.command(
@@ -97,17 +97,6 @@ showback = LazyGroup(
     params=[*session_options(hidden=True)],
     help="What VMs cost, by CPU_COST, MEMORY_COST and DISK_COST of their templates.",
 )
-
-
-def _emit(columns: tuple[Column, ...], rows: list[Element], csv: bool) -> None:
-    if current().json:
-        render.emit_json([object_data(row) for row in rows])
-        return
-    cells = [[column.cell(row) for column in columns] for row in rows]
-    if csv:
-        render.emit_csv([column.name for column in columns], cells)
-    else:
-        render.emit_table(heads_of(columns), cells)
 
 
 def _time(text: str | None, *, whole_day: bool = False) -> int:

@@ -124,17 +124,18 @@ def _list(
             click.echo(pool_document(client, kind, filter_of(client, who)))
         else:
             rows = _matching(kind, pool_members(client, kind, filter_of(client, who)), filters)
-            _emit_list(session, chosen, rows, csv, no_header)
+            emit_rows(chosen, rows, csv, no_header)
         if delay is None:
             return
         time.sleep(delay)
         click.clear()  # does nothing when not on a terminal
 
 
-def _emit_list(
-    session: Session, columns: Sequence[Column], rows: list[Element], csv: bool, no_header: bool
+def emit_rows(
+    columns: Sequence[Column], rows: Sequence[Element], csv: bool = False, no_header: bool = False
 ) -> None:
-    if session.json:
+    """Print elements: as JSON where the session asks for it, as CSV, or as a table."""
+    if current().json:
         render.emit_json([object_data(row) for row in rows])
         return
     cells = [[column.cell(row) for column in columns] for row in rows]

@@ -7,10 +7,10 @@ from datetime import datetime
 
 import click
 
-from innkeeper.cli import formats, render
-from innkeeper.cli.document import Element, object_data, parse, text_at
+from innkeeper.cli import formats
+from innkeeper.cli.document import Element, parse, text_at
 from innkeeper.cli.errors import CliError, ExitCode
-from innkeeper.cli.generic import heads_of
+from innkeeper.cli.generic import emit_rows
 from innkeeper.cli.kinds import Column
 from innkeeper.cli.lazy import InnCommand, examples
 from innkeeper.cli.names import ObjectType, id_of
@@ -54,18 +54,13 @@ def log(hook: str | None, error: bool, success: bool, since: str | None, until: 
     """Show executions."""
     if error and success:
         raise CliError("--error and --success exclude each other", ExitCode.USAGE)
-    session = current()
-    client = session.client()
+    client = current().client()
     number = -1 if hook is None else id_of(client, KINDS["hook"], hook)
     how = -1 if error else int(success)
     document = client.api.reports.hook_log(
         min_ts=_epoch(since), max_ts=_epoch(until), hook=number, rc=how
     )
-    rows = parse(document).findall("HOOK_EXECUTION_RECORD")
-    if session.json:
-        render.emit_json([object_data(row) for row in rows])
-        return
-    render.emit_table(heads_of(_COLUMNS), [[c.cell(row) for c in _COLUMNS] for row in rows])
+    emit_rows(_COLUMNS, parse(document).findall("HOOK_EXECUTION_RECORD"))
 
 
 def _epoch(text: str | None) -> int:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import click
 
-from innkeeper.cli import formats, render
+from innkeeper.cli import formats
 from innkeeper.cli.client import Client
-from innkeeper.cli.document import Element, object_data, parse, text_at
-from innkeeper.cli.generic import heads_of
+from innkeeper.cli.document import Element, parse, text_at
+from innkeeper.cli.generic import emit_rows
 from innkeeper.cli.kinds import Column, Kind
 from innkeeper.cli.lazy import InnCommand, command, examples
 from innkeeper.cli.names import ObjectType, all_ids
@@ -44,16 +44,7 @@ _HOST_COLUMNS = (
 
 def _monitoring(kind: Kind, columns: tuple[Column, ...]) -> InnCommand:
     def callback(objects: tuple[str, ...], seconds: int | None, csv: bool) -> None:
-        session = current()
-        samples = list(_samples(session.client(), kind, objects, seconds))
-        if session.json:
-            render.emit_json([object_data(sample) for sample in samples])
-            return
-        cells = [[column.cell(sample) for column in columns] for sample in samples]
-        if csv:
-            render.emit_csv([column.name for column in columns], cells)
-        else:
-            render.emit_table(heads_of(columns), cells)
+        emit_rows(columns, list(_samples(current().client(), kind, objects, seconds)), csv)
 
     params = [
         click.Argument(["objects"], nargs=-1, type=ObjectType(kind.name),

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import click
 
-from innkeeper.cli import formats, render
-from innkeeper.cli.document import Element, object_data, parse, text_at
-from innkeeper.cli.generic import heads_of
+from innkeeper.cli import formats
+from innkeeper.cli.document import Element, parse, text_at
+from innkeeper.cli.generic import emit_rows
 from innkeeper.cli.kinds import Column
 from innkeeper.cli.lazy import InnCommand, examples
 from innkeeper.cli.names import ObjectType, id_of
@@ -44,14 +44,6 @@ def _document(vm: str) -> Element:
     return parse(client.api.vms.document(id_of(client, KINDS["vm"], vm)))
 
 
-def _emit(rows: list[Element], columns: tuple[Column, ...]) -> None:
-    if current().json:
-        render.emit_json([object_data(row) for row in rows])
-        return
-    cells = [[column.cell(row) for column in columns] for row in rows]
-    render.emit_table(heads_of(columns), cells)
-
-
 @click.command(
     "snapshot-list", cls=InnCommand, help="List the snapshots of a guest.",
     epilog=examples("inn vm snapshot-list web"),
@@ -59,7 +51,7 @@ def _emit(rows: list[Element], columns: tuple[Column, ...]) -> None:
 @_VM
 def snapshot_list(vm: str) -> None:
     """List a VM's snapshots."""
-    _emit(_document(vm).findall("TEMPLATE/SNAPSHOT"), _OF_GUEST)
+    emit_rows(_OF_GUEST, _document(vm).findall("TEMPLATE/SNAPSHOT"))
 
 
 @click.command(
@@ -70,7 +62,7 @@ def snapshot_list(vm: str) -> None:
 @click.argument("disk", type=int, required=False)
 def disk_snapshot_list(vm: str, disk: int | None) -> None:
     """List the snapshots of disks."""
-    _emit(list(_of_disks(_document(vm), disk)), _OF_DISK)
+    emit_rows(_OF_DISK, list(_of_disks(_document(vm), disk)))
 
 
 def _of_disks(document: Element, disk: int | None) -> Iterator[Element]:
