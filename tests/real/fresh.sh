@@ -83,7 +83,7 @@ newcomer() {
     .venv/bin/inn vm log first-light | grep -E 'Linux version|READY' || die "the guest's log shows no boot"
     .venv/bin/inn vm log first-light --qemu | grep -m1 -o 'qemu-system-[a-z0-9_]*' || die "no QEMU in its log"
     .venv/bin/inn host list
-    check "rights" rights "$(cat /var/lib/innkeeper/run/daemon.pid)"
+    check "rights" rights "$(cat /var/lib/innkeeper/host/daemon.pid)"
     seconds "make up again" make up
     seconds "make down" make down
     check "processes after make down" ours

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,7 +98,7 @@ def find_secret() -> str:
     paths = [auth_file(), data_folder() / "one_auth"]
     for path in reversed(paths) if os.environ.get("INN_DATA") else paths:
         if os.access(path, os.R_OK):
-            return _read_secret(path)
+            return _read_secret(path, read_unfollowed if path == paths[1] else Path.read_text)
     raise CliError(
         "no credentials: give --user and --password, or name a file holding user:password"
         f" in INN_AUTH (looked at {' and '.join(map(str, paths))})",
@@ -104,9 +106,22 @@ def find_secret() -> str:
     )
 
 
-def _read_secret(path: Path) -> str:
+def read_unfollowed(path: Path) -> str:
+    """The text of a file that the front end's user may have made. Raises OSError.
+
+    A link is not followed: we may be root, and what is read here is told to the front end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor) as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            raise OSError(errno.ELOOP, "it is no file of its own", str(path))
+        return file.read()
+
+
+def _read_secret(path: Path, read: Callable[[Path], str] = Path.read_text) -> str:
     try:
-        lines = path.read_text().split("\n")
+        lines = read(path).split("\n")
     except OSError as error:
         raise CliError(
             f"cannot read the credentials in {path}: {error.strerror}", ExitCode.NOT_ALLOWED

@@ -29,7 +29,7 @@ from innkeeper.cli.local import (
 from innkeeper.cli.local.folder import DEFAULT_LISTEN, DataFolder
 from innkeeper.cli.local.guests import Guest
 from innkeeper.cli.local.progress import Progress, block
-from innkeeper.cli.session import SYSTEM_DATA, current, find_secret
+from innkeeper.cli.session import SYSTEM_DATA, current, find_secret, read_unfollowed
 
 _CALL_SECONDS = 60.0
 
@@ -60,7 +60,8 @@ def up(data: str | None, listen: str | None) -> None:
     progress = Progress()
     user = account.ensure(progress)
     process.give_up_root(folder, progress)
-    layout.prepare(folder, user)
+    if layout.prepare(folder, user):
+        service.end(folder, progress)
     image.ensure_image(folder, progress)
     public_key = image.ensure_ssh_key(folder, user)
     progress.say(f"libvirt: {agent.ensure_libvirt(folder)}")
@@ -170,7 +171,7 @@ def _need_root(what: str) -> None:
 def _client(folder: DataFolder, listen: str) -> Client:
     """The front end of this folder, as oneadmin."""
     try:
-        secret = folder.credentials.read_text().strip()
+        secret = read_unfollowed(folder.credentials).strip()
     except OSError as error:
         raise CliError(
             f"a front end answers at {listen}, but not this folder's: cannot read"

@@ -24,6 +24,7 @@ def test_the_daemon_knows_best_where_it_listens(tmp_path: Path) -> None:
     folder.listen_file.parent.mkdir()
     folder.listen_file.write_text("127.0.0.1:2700\n")
     assert folder.listen() == "127.0.0.1:2700"
+    folder.endpoint_file.parent.mkdir()
     folder.endpoint_file.write_text("http://127.0.0.1:2800\n")
     assert folder.listen() == "127.0.0.1:2800"
 

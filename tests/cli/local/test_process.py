@@ -16,7 +16,7 @@ from innkeeper.cli.local.folder import DataFolder
 
 @pytest.fixture
 def folder(tmp_path: Path) -> DataFolder:
-    (tmp_path / "run").mkdir()
+    (tmp_path / "host").mkdir()
     return DataFolder(tmp_path)
 
 

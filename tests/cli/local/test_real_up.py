@@ -214,6 +214,24 @@ def test_down_leaves_nothing_running_and_up_goes_on(cloud: Cloud) -> None:
     assert cloud.ssh(address, "cat /root/note") == "kept\n"
 
 
+def test_a_cloud_that_ran_as_root_is_taken_over(cloud: Cloud) -> None:
+    """As older releases left it: all is root's, and a front end of root's runs."""
+    cloud.inn("down")
+    for name in ("listen", "stopped-by-down"):
+        (cloud.data / "host" / name).rename(cloud.data / "run" / name)
+    for path in (cloud.data, *cloud.data.rglob("*")):
+        os.chown(path, 0, 0, follow_symlinks=False)
+    cloud.data.chmod(0o755)
+    command = [INN, "daemon", "--data", cloud.data, "--listen", cloud.listen]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as old:
+        wait_for((cloud.data / "run" / "endpoint").exists, "the old front end")
+        assert cloud.status()["daemon"]["user"] == "root"  # type: ignore[index]
+        address = address_in(cloud.inn("up"))
+        assert old.wait(60) == 0
+    assert cloud.status()["daemon"]["user"] == "innkeeper"  # type: ignore[index]
+    assert cloud.ssh(address, "cat /root/note") == "kept\n"
+
+
 def command_lines() -> list[list[str]]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):

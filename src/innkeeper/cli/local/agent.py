@@ -26,9 +26,11 @@ def _environment() -> dict[str, str]:
     return {**ENVIRONMENT, "PYTHONPATH": str(_SOURCES)}
 
 
-def install(folder: DataFolder) -> None:
-    """Puts the agent, as one file, where nobody but root can change it."""
+def install(folder: DataFolder) -> bool:
+    """Puts the agent, as one file, where nobody but root can change it; whether another one was there before."""
+    before = folder.agent_file.read_bytes() if folder.agent_file.exists() else None
     _by_hand("--pack", folder.agent_file)
+    return before is not None and before != folder.agent_file.read_bytes()
 
 
 def ensure_libvirt(folder: DataFolder) -> str:

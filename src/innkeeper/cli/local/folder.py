@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +30,7 @@ class DataFolder(NamedTuple):
     @property
     def pid_file(self) -> Path:
         """The process that `inn up` started last."""
-        return self.root / "run" / "daemon.pid"
+        return self.host / "daemon.pid"
 
     @property
     def lock_file(self) -> Path:
@@ -46,12 +45,12 @@ class DataFolder(NamedTuple):
     @property
     def listen_file(self) -> Path:
         """The address that `inn up` last started the daemon on."""
-        return self.root / "run" / "listen"
+        return self.host / "listen"
 
     @property
     def stopped_file(self) -> Path:
         """The numbers of the VMs that `inn down` powered off, for `inn up` to start again."""
-        return self.root / "run" / "stopped-by-down"
+        return self.host / "stopped-by-down"
 
     @property
     def log(self) -> Path:
@@ -67,7 +66,7 @@ class DataFolder(NamedTuple):
 
     @property
     def host(self) -> Path:
-        """What the agent of this machine keeps."""
+        """What root keeps: the agent of this machine, what that keeps, notes of `inn up` and `inn down`."""
         return self.root / "host"
 
     @property
@@ -111,7 +110,7 @@ class DataFolder(NamedTuple):
         """Remember them for the next `inn up`, with those that were noted and not started since."""
         noted = sorted({*self.stopped_by_down(), *numbers})
         self.stopped_file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.stopped_file, "".join(f"{number}\n" for number in noted))
+        self.stopped_file.write_text("".join(f"{number}\n" for number in noted))
 
     def looks_like_ours(self) -> bool:
         """Whether a front end has lived here, so that the folder may be removed as a whole."""
@@ -135,15 +134,6 @@ class DataFolder(NamedTuple):
             return self.endpoint_file.read_text().partition(":")[0]
         except OSError:
             return "http"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replaces a file. Its folder may be another user's: what lies at the path now is not followed."""
-    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        os.fchmod(file.fileno(), 0o644)
-    Path(part).replace(path)
 
 
 def size_in_bytes(path: Path) -> int:

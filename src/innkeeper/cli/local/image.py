@@ -13,6 +13,7 @@ from innkeeper.cli.errors import CliError
 from innkeeper.cli.local.account import Account
 from innkeeper.cli.local.folder import DataFolder
 from innkeeper.cli.local.progress import Progress
+from innkeeper.cli.session import read_unfollowed
 
 # The builder comes with the source tree; a data folder may also be given a finished image.
 _BUILDER = Path(__file__).resolve().parents[4] / "guest" / "build-image.sh"
@@ -51,4 +52,7 @@ def ensure_ssh_key(folder: DataFolder, account: Account) -> str:
         comment = f"innkeeper@{socket.gethostname()}"
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(key)]
         subprocess.run(command, check=True, cwd="/", **account.options())
-    return key.with_name(key.name + ".pub").read_text().strip()
+    try:
+        return read_unfollowed(key.with_name(key.name + ".pub")).strip()
+    except OSError as error:
+        raise CliError(f"{key}.pub: {error.strerror}") from error

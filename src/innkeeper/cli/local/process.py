@@ -15,7 +15,7 @@ from innkeeper.cli.client import tls_context
 from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.local import view
 from innkeeper.cli.local.account import Account
-from innkeeper.cli.local.folder import DataFolder, write_whole
+from innkeeper.cli.local.folder import DataFolder
 from innkeeper.cli.local.progress import Progress
 
 START_SECONDS = 90
@@ -136,8 +136,8 @@ def _spawn(folder: DataFolder, listen: str, account: Account) -> int:
                 "LOGNAME": account.name,
             },
         )
-    write_whole(folder.pid_file, f"{process.pid}\n")
-    write_whole(folder.listen_file, f"{listen}\n")
+    folder.pid_file.write_text(f"{process.pid}\n")
+    folder.listen_file.write_text(f"{listen}\n")
     process.returncode = 0  # not ours to wait for: it outlives this command
     return process.pid
 

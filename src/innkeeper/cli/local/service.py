@@ -56,9 +56,14 @@ def running_pid(folder: DataFolder) -> int | None:
     return process.lock_holder(folder.agent_lock)
 
 
-def stop(folder: DataFolder, progress: Progress) -> None:
-    """End the service, and the agents with it; one that does not run is fine."""
+def end(folder: DataFolder, progress: Progress) -> None:
+    """End the service, and the agents with it; one that does not run is fine. systemd may start it again."""
     pid = running_pid(folder)
     if pid is not None:
         process.end(pid, "the service for agents", progress)
+
+
+def stop(folder: DataFolder, progress: Progress) -> None:
+    """The same for good."""
+    end(folder, progress)
     folder.agent_socket.unlink(missing_ok=True)
