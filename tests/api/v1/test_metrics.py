@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from innkeeper.api.latencies import BUCKETS, Latencies
 from innkeeper.api.messages import Limits, Request
-from innkeeper.api.v1.exposition import exposition, gauge
+from innkeeper.api.v1.exposition import PIECE, exposition, gauge
 from innkeeper.api.v1.health import Health
 from innkeeper.commands.monitoring import Monitoring
 from innkeeper.store.samples import Samples
@@ -22,6 +22,11 @@ BACKSTAGE = {
 }
 
 
+async def whole(body: Any) -> bytes:
+    """What comes in pieces."""
+    return b"".join([piece async for piece in body])
+
+
 def shown(realm: Realm, monitoring: Monitoring, latencies: Latencies) -> dict[str, Any]:
     """All families by name, as Prometheus understands them."""
     health = Health(realm.core, "1.2.3", monitoring, latencies, lambda: BACKSTAGE)
@@ -32,8 +37,7 @@ def shown(realm: Realm, monitoring: Monitoring, latencies: Latencies) -> dict[st
     request = Request({"type": "http", "path": "/metrics", "headers": []}, receive, Limits(), {})
     response = asyncio.run(health.metrics(request))
     assert response.content_type.startswith("text/plain; version=0.0.4")
-    assert isinstance(response.body, bytes)
-    text = response.body.decode()
+    text = asyncio.run(whole(response.body)).decode()
     for line in text.splitlines():
         assert line.startswith(("# HELP innkeeper_", "# TYPE innkeeper_", "innkeeper_"))
     families = list(text_string_to_metric_families(text))
@@ -81,9 +85,18 @@ def test_what_was_measured() -> None:
 
 def test_labels_that_are_hard_to_write() -> None:
     name = 'a"b\\c\nd'
-    text = exposition([gauge("x", "of\nlines", [({"host": name, "vm": 3}, 0.5)])]).decode()
+    family = gauge("x", "of\nlines", [({"host": name, "vm": 3}, 0.5)])
+    text = b"".join(exposition([family])).decode()
     [family] = text_string_to_metric_families(text)
     assert points(family) == {(name, "3"): 0.5}
+
+
+def test_many_figures_come_in_pieces() -> None:
+    family = gauge("x", "many", [({"vm": n}, n) for n in range(3 * PIECE)])
+    pieces = list(exposition([family]))
+    assert len(pieces) == 4
+    assert max(piece.count(b"\n") for piece in pieces) == PIECE
+    assert b"".join(pieces).endswith(b'innkeeper_x{vm="5999"} 5999\n')
 
 
 def test_latencies() -> None:

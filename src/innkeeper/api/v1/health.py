@@ -1,6 +1,7 @@
 """Health and figures for machines: /healthz and /metrics (Prometheus text format)."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import chain
 
 from innkeeper.api.latencies import Latencies
 from innkeeper.api.messages import Request, Response
@@ -50,4 +51,11 @@ class Health:
         text = "How long calls took, from their authentication to their answer"
         calls = histogram("call_seconds", text, "method", self.latencies.histograms())
         found = families(self.core, self.monitoring, self.backstage)
-        return Response(exposition([version, calls, *found]), content_type=TEXT)
+        pieces = exposition(chain((version, calls), found))
+        return Response(_one_by_one(pieces), content_type=TEXT)
+
+
+async def _one_by_one(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """What is made while it is sent."""
+    for piece in pieces:
+        yield piece

@@ -12,7 +12,7 @@ from innkeeper.lifecycle.machine import phase
 from innkeeper.model.objects import Host, Vm
 from innkeeper.model.samples import Figures, Sample
 
-from .exposition import Family, Labels, counter, gauge
+from .exposition import Family, Labels, Written, counter, gauge, written
 
 
 class Measured(Protocol):
@@ -72,7 +72,9 @@ def _by(name: str, text: str, label: str, counts: Counter[str]) -> Family:
 
 def _capacity(core: Core) -> Iterator[Family]:
     world = core.world
-    rooms = [({"host": host.name}, host, world.occupancy.of(host.id)) for host in world.hosts]
+    rooms = [
+        (written({"host": host.name}), host, world.occupancy.of(host.id)) for host in world.hosts
+    ]
     yield gauge("host_cpu_cores", "CPU of a host in cores",
                 [(label, host.total_cpu / 100) for label, host, _ in rooms])  # fmt: skip
     yield gauge("host_memory_bytes", "Memory of a host",
@@ -85,7 +87,8 @@ def _capacity(core: Core) -> Iterator[Family]:
 
 def _hosts(core: Core, monitoring: Measured) -> Iterator[Family]:
     found = [
-        ({"host": host.name}, monitoring.latest(Host.KIND, host.id)) for host in core.world.hosts
+        (written({"host": host.name}), monitoring.latest(Host.KIND, host.id))
+        for host in core.world.hosts
     ]
     samples = [(label, sample) for label, sample in found if sample is not None]
     now = core.clock.time()
@@ -98,7 +101,9 @@ def _hosts(core: Core, monitoring: Measured) -> Iterator[Family]:
 
 def _vms(core: Core, monitoring: Measured) -> Iterator[Family]:
     found = [
-        ({"vm": vm.id}, monitoring.latest(Vm.KIND, vm.id)) for vm in core.world.vms if vm.running
+        (Written(f'{{vm="{vm.id}"}}'), monitoring.latest(Vm.KIND, vm.id))
+        for vm in core.world.vms
+        if vm.running
     ]
     yield from _measured(
         _VM_GAUGES, _VM_COUNTERS, [(label, s.values) for label, s in found if s is not None]
