@@ -34,6 +34,17 @@ def whats(bench: Bench) -> list[str]:
     return [each.what for each in bench.host.drift]
 
 
+def test_what_its_own_probes_tell_is_kept_and_placement_looks_again(bench: Bench) -> None:
+    bench.up()
+    bench.take(Sampled(0, (), None, {"RACK": "B7"}))
+    first = bench.host
+    assert first.told == {"RACK": "B7"}
+    bench.take(Sampled(0, (), None, {"RACK": "B7"}))
+    assert bench.host is first
+    bench.take(Sampled(0, ()))
+    assert bench.host.told == {}
+
+
 def test_a_host_is_told_at_once_and_whenever_its_link_stands(bench: Bench) -> None:
     bench.up()
     assert bench.sent == []

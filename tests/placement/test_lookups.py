@@ -1,5 +1,6 @@
 """Where names in expressions find their values."""
 
+import msgspec
 import pytest
 
 from innkeeper.placement.lookups import (
@@ -12,8 +13,13 @@ from innkeeper.placement.lookups import (
 
 from .worlds import GIB, cluster, host, store
 
+#: What its own probes tell comes behind what people wrote, and what we know.
+TOLD = {"RACK": "B7", "ARCH": "sparc", "FREE_CPU": "9999"}
 VIEW = HostView(
-    host(3, text='ARCH = "x86_64"\nPCI = [ VENDOR = "10de" ]\nPCI = [ VENDOR = "8086" ]\n'),
+    msgspec.structs.replace(
+        host(3, text='ARCH = "x86_64"\nPCI = [ VENDOR = "10de" ]\nPCI = [ VENDOR = "8086" ]\n'),
+        told=TOLD,
+    ),
     cluster(0, "racks", 'ZONE = "north"\nARCH = "any"\n'),
     max_cpu=380,
     max_memory=7 * GIB,
@@ -50,6 +56,10 @@ VIEW = HostView(
         ("TEMPLATE/PCI/VENDOR", ["10de", "8086"]),
         ("PCI/VENDOR", ["10de", "8086"]),
         ("CLUSTER_TEMPLATE/ARCH", ["any"]),
+        ("RACK", ["B7"]),
+        ("TEMPLATE/RACK", ["B7"]),
+        ("/HOST/TEMPLATE/RACK", ["B7"]),
+        ("TEMPLATE/RACK/ROW", []),
         ("PCI", []),
         ("arch", []),
         ("NOTHING", []),

@@ -161,6 +161,26 @@ def test_a_host_that_drifts_is_named_and_repaired(
     assert "mtu 1400" in drifting.run("ip", "link", "show", "declared0")
 
 
+def test_what_a_probe_tells_can_be_asked_for_at_once(lab: Lab, say: Say) -> None:
+    asks = 'SCHED_REQUIREMENTS="RACK = \\"B7\\""'
+    vm = lab.api.template.instantiate(lab.template, "picky", False, asks)
+    wait_for(lambda: "SCHED_MESSAGE" in lab.api.vm.info(vm).USER_TEMPLATE, "no host has it", 30)
+    host, script = lab.hosts["h2"], "/var/lib/innkeeper/host/probes.d/rack"
+    host.run(
+        "sh",
+        "-c",
+        f"mkdir -p {Path(script).parent} && printf '#!/bin/sh\necho rack=B7\n' > {script}",
+    )
+    began = time.monotonic()
+    host.run("chmod", "755", script)
+    lab.running(vm)
+    say(f"runs {time.monotonic() - began:.1f} s after the probe was there")
+    assert lab.recorded(vm) == "h2" and lab.api.host.info(host.number).TEMPLATE["RACK"] == "B7"
+    host.run("rm", "-r", str(Path(script).parent))
+    ended(lab, vm)
+    wait_for(lambda: "RACK" not in lab.api.host.info(host.number).TEMPLATE, "it is forgotten", 30)
+
+
 # ---- processors ----------------------------------------------------------------------------------
 
 

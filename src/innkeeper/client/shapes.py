@@ -199,6 +199,7 @@ class Host(TypedDict):
     error: str
     profile: Profile | None
     drift: list[Deviation]
+    told: dict[str, str]
     used_cpu: int
     used_memory: int
     vms: list[int]

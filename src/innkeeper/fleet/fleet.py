@@ -386,7 +386,11 @@ def _sampled(place: int, message: Message) -> Sampled:
     drift = message.get("drift")
     if drift is not None and not isinstance(drift, list):
         raise Garbled(f"drift must be a list, not {drift!r:.200}")
-    return Sampled(place, tuple(_vm_state(vm) for vm in vms), drift)
+    attributes = message.get("attributes", {})
+    if not isinstance(attributes, dict):
+        raise Garbled(f"attributes must be an object, not {attributes!r:.200}")
+    told = {str(name): str(value) for name, value in attributes.items()}
+    return Sampled(place, tuple(_vm_state(vm) for vm in vms), drift, told)
 
 
 def _vm_state(said: Any) -> tuple[int, int, str]:

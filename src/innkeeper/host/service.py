@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import VERSION, probes
+from . import VERSION, own_probes, probes
 from .accelerator import Accelerator, choose, qemu_version
 from .arguments import Arguments
 from .connections import Connections
@@ -186,6 +186,7 @@ class Service:
             "host": host_sample(rates, at),
             "vms": [*domains.values(), *resting],
             **({} if drift is None else {"drift": drift}),
+            "attributes": own_probes.attributes(self.root.path / "probes.d"),
         }
 
     # Removing

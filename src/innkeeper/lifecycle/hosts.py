@@ -261,6 +261,14 @@ def _sampled(tx: Transaction, event: Sampled) -> None:
     _compare(tx, host, there, "seen by monitoring")
     if event.drift is not None:
         profiles.seen(tx, host, profiles.deviations(event.drift))
+    _told(tx, tx.world.hosts[event.host_id], event.attributes)
+
+
+def _told(tx: Transaction, host: Host, attributes: dict[str, str]) -> None:
+    """What the host's own probes tell may be what a waiting VM asks for."""
+    if attributes != host.told:
+        tx.change(host, told=attributes)
+        tx.wake = True
 
 
 def _observed(tx: Transaction, vm: Vm, generation: int, state: str, reason: str) -> None:

@@ -73,12 +73,14 @@ class DomainSeen(msgspec.Struct, frozen=True):
 class Sampled(msgspec.Struct, frozen=True):
     """A round of monitoring: (vm, generation, state) of each guest that the host runs.
 
-    `drift`: where the host is not as it was told to be (None: it was told nothing).
+    `drift`: where the host is not as it was told to be (None: it was told nothing). `attributes`: what the host's own
+    probes tell.
     """
 
     host_id: int
     vms: tuple[tuple[int, int, str], ...]
     drift: list[Any] | None = None
+    attributes: dict[str, str] = {}
 
 
 class StoreMeasured(msgspec.Struct, frozen=True):

@@ -178,6 +178,7 @@ class Host(Record, frozen=True, omit_defaults=True, kw_only=True):
     """A machine with a hypervisor. Capacity is what its agent reported (CPU in 1/100 cores, memory in KiB).
 
     `profile` is what is declared for it besides its cluster's, `drift` where it was last seen to differ from that.
+    `told` are the attributes that its own probes tell; those of `template`, which people write, go before them.
     """
 
     KIND: ClassVar[str] = "host"
@@ -197,6 +198,7 @@ class Host(Record, frozen=True, omit_defaults=True, kw_only=True):
     error: str = ""
     profile: Profile | None = None
     drift: tuple[Deviation, ...] = ()
+    told: dict[str, str] = {}
 
     @property
     def simulated(self) -> bool:

@@ -1,8 +1,8 @@
 """Names in requirements and ranks: where the value of a name is found.
 
-The order is OpenNebula's. Host: TEMPLATE/, HOST_SHARE/, MONITORING/CAPACITY/, the root, then the template of
-its cluster. Datastore: TEMPLATE/, the root. A quoted name may be a path into the same document, relative to
-any of these or absolute ("HOST_SHARE/MAX_CPU", "/HOST/ID", "CLUSTERS/ID").
+The order is OpenNebula's. Host: TEMPLATE/, HOST_SHARE/, MONITORING/CAPACITY/, the root, what its own probes tell, then
+the template of its cluster. Datastore: TEMPLATE/, the root. A quoted name may be a path into the same document,
+relative to any of these or absolute ("HOST_SHARE/MAX_CPU", "/HOST/ID", "CLUSTERS/ID").
 FREE_* and USED_* are about capacity given to VMs, not about measured load: the same figures that decide.
 """
 
@@ -101,6 +101,8 @@ def host_lookup(view: HostView) -> Lookup:
         values = _texts(view.host.template, name)
         if not values and (figure := _FIGURES.get(name)) is not None:
             return (str(figure(view)),)
+        if not values and name in view.host.told:
+            return (view.host.told[name],)
         if not values and view.cluster is not None:
             return _texts(view.cluster.template, name)
         return values
@@ -152,7 +154,8 @@ def _host_paths(name: str) -> list[list[str]]:
 def _host_at(view: HostView, path: list[str]) -> Values:
     match path:
         case ["TEMPLATE", *steps]:
-            return _in_template(view.host.template, steps)
+            told = view.host.told.get(steps[0]) if len(steps) == 1 else None
+            return _in_template(view.host.template, steps) or (() if told is None else (told,))
         case ["CLUSTER_TEMPLATE", *steps] if view.cluster is not None:
             return _in_template(view.cluster.template, steps)
         case ["VMS", "ID"]:

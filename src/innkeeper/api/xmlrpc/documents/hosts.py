@@ -17,7 +17,8 @@ def host(
 ) -> tuple[str, str]:
     """Up to what MONITORING holds, and the end."""
     template = host.template.with_("ERROR", host.error) if host.error else host.template
-    template = template.merged(_drift(host))
+    told = Template({name: (value,) for name, value in host.told.items()})
+    template = told.merged(template).merged(_drift(host))
     return (
         f"<HOST><ID>{host.id}</ID>{text('NAME', host.name)}"
         f"<STATE>{host.state:d}</STATE><PREV_STATE>{host.prev_state:d}</PREV_STATE>"
