@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from innkeeper.api.messages import Headers, HttpError, Response
-from innkeeper.model.errors import Code, Refusal, StoreFailed
+from innkeeper.model.errors import Code, Refusal, StoreFailed, mistake_in
 
 STATUS: Final = {
     Code.AUTHENTICATION: 401,
@@ -45,5 +45,7 @@ def response(error: HttpError, path: str) -> Response:
     if not path.startswith(PREFIX):
         return Response(f"{error}\n".encode(), error.status, headers=error.headers)
     members: dict[str, Any] = getattr(error, "members", {})
+    if not members and (mistake := mistake_in(error.text)):
+        members = mistake._asdict()
     body = {"title": HTTPStatus(error.status).phrase, "status": error.status, "detail": error.text}
     return Response(msgspec.json.encode(body | members), error.status, TYPE, error.headers)

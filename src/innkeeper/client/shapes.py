@@ -521,6 +521,14 @@ class Quota(TypedDict):
     limits: dict[str, float]
 
 
+class Taken(TypedDict):
+    """A Taken."""
+
+    kind: str
+    which: str
+    amounts: dict[str, float]
+
+
 class User(TypedDict):
     """A User."""
 
@@ -532,6 +540,7 @@ class User(TypedDict):
     enabled: bool
     quotas: list[Quota]
     template: Shown
+    taken: list[Taken]
 
 
 class Group(TypedDict):
@@ -543,6 +552,7 @@ class Group(TypedDict):
     quotas: list[Quota]
     vlan_rules: list[dict[str, str]]
     template: Shown
+    taken: list[Taken]
     users: list[int]
 
 

@@ -1,10 +1,12 @@
 """Numbers in paths and queries: what is none is the caller's fault."""
 
+import json
 from typing import Any
 
 import pytest
 
 from innkeeper.api.messages import HttpError, Limits, Request
+from innkeeper.api.problems import response
 from innkeeper.api.v1.access import number, option
 
 
@@ -38,3 +40,12 @@ def test_numbers() -> None:
     assert option(request(), "limit", 100, 1000) == 100
     with pytest.raises(HttpError):
         option(request(query="limit=1001"), "limit", 100, 1000)
+
+
+def test_problems_of_pages_have_the_parts_of_their_sentences_too() -> None:
+    with pytest.raises(HttpError) as caught:
+        option(request(query="limit=x"), "limit", 100, 1000)
+    said = json.loads(response(caught.value, "/api/v1/events").body)
+    assert (said["field"], said["expected"], said["found"]) == (
+        "limit", "a number from 0 to 1000", "'x'",
+    )  # fmt: skip

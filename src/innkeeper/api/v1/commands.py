@@ -12,6 +12,7 @@ from innkeeper.model.permissions import Right
 
 from .access import answer, caller_of, number
 from .ports import Guests, GuestUnreachable
+from .rest.bodies import read
 
 #: Seconds that a command may take at most, and half the bytes of a request.
 LONGEST_TIME, LONGEST = 3600.0, 1 << 20
@@ -52,10 +53,7 @@ class Commands:
 
 
 def _command(body: bytes) -> Command:
-    try:
-        asked = msgspec.json.decode(body, type=Command)
-    except msgspec.MsgspecError as wrong:
-        raise HttpError(400, f"a command is expected: {wrong}") from None
+    asked = read(body, Command)
     if not asked.command or "\0" in asked.command:
         raise HttpError(400, "command must be a text without NUL characters")
     if not 0 < asked.seconds <= LONGEST_TIME:

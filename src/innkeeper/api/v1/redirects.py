@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import msgspec
-
 from innkeeper.api.messages import HttpError, Request, Response
 from innkeeper.api.routing import Route
 from innkeeper.commands import redirects
@@ -16,6 +14,7 @@ from innkeeper.model.permissions import Caller, Right
 
 from .access import answer, caller_of, number
 from .ports import Doors
+from .rest.bodies import read
 
 #: Bytes of a request, and ports that are tried when other programs have them.
 LONGEST, TRIES = 4096, 16
@@ -58,7 +57,7 @@ class Redirects:
     async def add(self, request: Request) -> Response:
         """A new redirect, which listens when it is answered."""
         caller = await caller_of(request, self.authenticator)
-        vm_id, wish = number(request, "vm"), _wish(await request.body(LONGEST))
+        vm_id, wish = number(request, "vm"), read(await request.body(LONGEST), Wish)
         made = await self._opened(caller, vm_id, wish)
         return answer(self._described(made), 201)
 
@@ -90,10 +89,3 @@ class Redirects:
         vm_id, redirect = number(request, "vm"), number(request, "redirect")
         await self.core.run(lambda tx: redirects.remove(tx, caller, vm_id, redirect), caller.uid)
         return answer({})
-
-
-def _wish(body: bytes) -> Wish:
-    try:
-        return msgspec.json.decode(body, type=Wish)
-    except msgspec.MsgspecError as wrong:
-        raise HttpError(400, f"a redirect is expected: {wrong}") from None

@@ -149,6 +149,26 @@ def test_problems_name_the_field_what_is_expected_and_what_came(
     assert expected and found
 
 
+def test_users_and_groups_show_their_limits_and_what_they_take(door: Door) -> None:
+    door.post("/users/2/actions/set-quota", {"template": {"vm": {"vms": 3, "cpu": 2.5}}})
+    door.post("/vms", {"template": GUEST}, session=ALICE)
+    user = door.get("/users/2", session=ALICE)
+    [limits] = user["quotas"]
+    assert (limits["kind"], limits["limits"]["VMS"], limits["limits"]["CPU"]) == ("VM", 3, 2.5)
+    [taken] = [each for each in user["taken"] if (each["kind"], each["which"]) == ("VM", "")]
+    assert (taken["amounts"]["vms"], taken["amounts"]["cpu"], taken["amounts"]["memory"]) == (
+        1,
+        0.5,
+        128,
+    )
+    [of_group] = [
+        each
+        for each in door.get("/groups/1")["taken"]
+        if (each["kind"], each["which"]) == ("VM", "")
+    ]
+    assert of_group["amounts"]["vms"] == 1
+
+
 def test_zones_are_neither_made_nor_deleted_nor_have_servers(door: Door) -> None:
     door.turned_down(409, "POST", "/zones", {"template": {"name": "other"}})
     door.turned_down(409, "DELETE", "/zones/0")

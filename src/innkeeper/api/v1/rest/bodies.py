@@ -1,13 +1,15 @@
 """Bodies of requests: JSON of a known type, and what is said of one that is not."""
 
 import re
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from innkeeper.api.messages import HttpError, Request
 from innkeeper.api.problems import Problem
 from innkeeper.commands import audit
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 JSON: Final = "application/json"
 #: Bytes of a body.
@@ -31,15 +33,20 @@ async def of(request: Request) -> bytes:
 
 
 def decoded(body: bytes, kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The fields of a body. How deep it may go is bounded by the type."""
+    """The fields of a body that were said."""
+    found = read(body, kind)
+    said = ((name, getattr(found, name)) for name in found.__struct_fields__)
+    return {name: value for name, value in said if value is not msgspec.UNSET}
+
+
+def read(body: bytes, kind: type[S]) -> S:
+    """A body as what it is to be. How deep it may go is bounded by the type."""
     try:
-        found = msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as problem:
         raise _unfit(str(problem), kind) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise HttpError(400, f"the body is not JSON: {problem}") from None
-    said = ((name, getattr(found, name)) for name in found.__struct_fields__)
-    return {name: value for name, value in said if value is not msgspec.UNSET}
 
 
 def _unfit(text: str, kind: type[msgspec.Struct]) -> Problem:

@@ -353,7 +353,7 @@ USERS = resource(
         action("login", _login, secret=True),
         action("set-quota", quotas.set_user),
     ),
-    hidden=frozenset({"password", "tokens"}), discreet=views.user, without=("rename",),
+    hidden=frozenset({"password", "tokens"}), discreet=views.user, extra=views.USER, without=("rename",),
 )  # fmt: skip
 
 GROUPS = resource(

@@ -14,6 +14,7 @@ from innkeeper.model import acl
 from innkeeper.model.access import said
 from innkeeper.model.objects import Datastore, Host, Image, Network, Operation, Record, User, Vm
 from innkeeper.model.permissions import Caller, Right, may
+from innkeeper.model.quotas import FRACTIONAL, MILLION
 from innkeeper.model.tokens import KEY
 from innkeeper.model.world import World
 
@@ -151,7 +152,28 @@ def user(_: World, caller: Caller, user: User) -> User:
     return msgspec.structs.replace(user, template=user.template.without(KEY))
 
 
+class Taken(msgspec.Struct):
+    """What somebody takes of what quotas limit: CPU in cores, memory and sizes in MiB, the rest by number."""
+
+    kind: str
+    which: str
+    amounts: dict[str, float]
+
+
+def _taken_by(holder: str) -> Extra:
+    def find(world: World, _: Caller, record: Record) -> list[dict[str, Any]]:
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        for (kind, which, metric), amount in sorted(world.usage.of((holder, record.id)).items()):
+            shown = amount / MILLION if metric in FRACTIONAL else amount
+            found.setdefault((kind, which), {})[metric.lower()] = shown
+        return [{"kind": k, "which": w, "amounts": amounts} for (k, w), amounts in found.items()]
+
+    return list[Taken], find
+
+
+USER: dict[str, Extra] = {"taken": _taken_by("user")}
 GROUP: dict[str, Extra] = {
+    "taken": _taken_by("group"),
     "users": (Numbers, lambda world, caller, group: sorted(world.members.of(group.id))),
 }
 
