@@ -290,6 +290,23 @@ def test_a_network_is_there_for_as_long_as_somebody_uses_it(host: Host) -> None:
     try_out(test, host)
 
 
+def test_whose_nics_are_all_told_uses_no_other_network(host: Host) -> None:
+    async def test(host: Host) -> None:
+        one, two = host.vm(0), host.vm(1)
+        both = [network(1, BRIDGE), network(2, BRIDGE + "2")]
+        for vm in (one, two):
+            await host.about(vm, "network.ensure", 1, networks=both)
+        await host.about(one, "network.ensure", 1, networks=both[:1])
+        assert await host.users() == {1: [one, two], 2: [one, two]}
+        await host.about(one, "network.ensure", 1, networks=both[:1], nics=[])
+        assert await host.users() == {1: [one, two], 2: [two]}
+        for vm in (one, two):
+            await host.about(vm, "network.ensure", 1, networks=[], nics=[])
+        assert await host.users() == {}
+
+    try_out(test, host)
+
+
 def test_guests_and_what_is_known_of_them_outlive_the_agent(host: Host) -> None:
     async def test(host: Host) -> None:
         guest, other, gone = host.vm(0), host.vm(1), host.vm(2)

@@ -228,6 +228,23 @@ def test_a_nic_comes_and_goes(bench: Bench) -> None:
     assert bench.vm().nics[1]["NIC_ID"] == "2"
 
 
+@pytest.mark.parametrize("then", ["resume", "undeploy"])
+def test_a_host_hears_of_the_last_nic_that_went_while_the_guest_was_off(
+    bench: Bench, then: str
+) -> None:
+    off(bench)
+    bench.do(lambda tx: nics.detach(tx, ADMIN, 0, 0))
+    assert (bench.phase(), bench.sent, bench.vm().nics) == ("POWEROFF", [], ())
+    bench.act(then)
+    told = [each for each in bench.sent if each.verb.startswith("network.")]
+    if then == "resume":
+        assert [(each.verb, each.args["networks"], each.args["nics"]) for each in told] == [
+            ("network.ensure", [], [])
+        ]
+    else:
+        assert "network.release" in bench.finish()
+
+
 def test_a_nic_that_cannot_be_plugged_leaves_no_trace(bench: Bench) -> None:
     more(bench)
     before = bench.vm().template

@@ -235,6 +235,7 @@ class SimulatedHost(Moves, Commands):
         guest = self._made(args)
         guest.networks.update(wanted)
         if "nics" in args:
+            guest.networks = wanted
             _guard(guest, args)
 
     def _network_guard(self, args: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from ..arguments import Arguments
@@ -92,9 +93,9 @@ class Networks:
     def ensure(
         self, vm: int, generation: int, described: list[Arguments], nics: list[Arguments] | None
     ) -> None:
-        """Makes each network, notes that the VM uses it, and sets up what guards the VM's NICs.
+        """Makes each network, notes that the VM uses it, and sets up what guards the VM's NICs; it uses no others then.
 
-        Without ``nics`` that stays as it is.
+        Without ``nics`` both stay as they are.
         """
         networks = [wanted(item) for item in described]
         guarded = None if nics is None else [wanted_nic(nic) for nic in nics]
@@ -103,6 +104,8 @@ class Networks:
                 self._ensure(vm, network)
             if guarded is not None:
                 self._guard(vm, generation, guarded)
+                if self._leave(vm, lambda number: number not in {net.network for net in networks}):
+                    self._sweep()
 
     def guard(self, vm: int, generation: int, nics: list[Arguments]) -> None:
         """Changes what guards the VM's NICs; nothing where it uses no network."""
@@ -129,11 +132,16 @@ class Networks:
         """Drops the VM's use of some networks, or of all; takes down what nobody uses."""
         with self._lock:
             self._guards.drop(vm, numbers)
-            for network in self.all():
-                if vm in network.vms and (numbers is None or network.network in numbers):
-                    network.vms.remove(vm)
-                    self._write(network)
+            self._leave(vm, lambda number: numbers is None or number in numbers)
             self._sweep()
+
+    def _leave(self, vm: int, which: Callable[[int], bool]) -> bool:
+        """Drops the VM's use of such networks; False where there was none."""
+        left = [net for net in self.all() if vm in net.vms and which(net.network)]
+        for network in left:
+            network.vms.remove(vm)
+            self._write(network)
+        return bool(left)
 
     def sweep(self) -> None:
         """Takes down every network that nobody uses."""

@@ -38,17 +38,17 @@ def anew(tx: Transaction, vm: Vm) -> Vm:
 
 
 def ensure_networks(world: World, operation: Operation) -> Instruction | None:
-    """The bridges that the VM's NICs need."""
+    """The bridges that the VM's NICs need, and no others that it needed before: NICs may have gone while it was off."""
     vm = vm_of(world, operation)
-    wanted = descriptions.networks(world, vm)
-    if not wanted:
+    if not vm.used_nics:
         return None
+    wanted = descriptions.networks(world, vm)
     return ask(operation, "network.ensure", networks=wanted, nics=guarding.nics(world, vm))
 
 
 def release_networks(world: World, operation: Operation) -> Instruction | None:
-    """The VM does not need its bridges any more."""
-    if not vm_of(world, operation).nics:
+    """The VM does not need its bridges any more; nor those of NICs that went while it was off."""
+    if not vm_of(world, operation).used_nics:
         return None
     return ask(operation, "network.release")
 
