@@ -129,6 +129,6 @@ def test_a_change_is_never_sent_twice(scripted: list[Scripted]) -> None:
 def test_the_authorization_of_pages_is_the_same_secret(canned: CannedFrontEnd) -> None:
     canned.pages["/api/v1/doctor"] = {"ok": True, "findings": []}
     client = Client(Endpoint.parse(canned.endpoint), "ann:pass:word", timeout=5)
-    assert client.get("/api/v1/doctor") == {"ok": True, "findings": []}
+    assert client.api.pages.doctor() == {"ok": True, "findings": []}
     client.close()
     assert canned.headers[-1]["Authorization"] == "Basic YW5uOnBhc3M6d29yZA=="

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 import click
 
 from innkeeper.cli import render, rules, template_text
@@ -54,8 +52,7 @@ def why(user: str, right: str, thing: str) -> None:
     known = KINDS.get(_OTHERWISE.get(kind.upper(), kind.lower()))
     if known is not None and which and not which.isdecimal():
         which = str(id_of(client, known, which))
-    query = urlencode({"user": user, "right": right, "object": f"{kind}/{which}"})
-    told = client.get(f"/api/v1/acl/why?{query}")
+    told = client.api.pages.acl_why(user=user, right=right, object=f"{kind}/{which}")
     if current().json:
         render.emit_json(told)
         return

@@ -48,7 +48,7 @@ def list_(after: int, user: str | None, refused: bool, limit: int) -> None:
     session = current()
     client = session.client()
     if user is None and not refused:
-        after = max(after, client.get(_PATH, limit=1)["last"] - limit)
+        after = max(after, client.api.pages.audit(limit=1)["last"] - limit)
     lines = (json.loads(row["body"]) for row in _rows(client, after))
     found = [
         line
@@ -159,6 +159,6 @@ def check(rows: Iterable[Row], noted: tuple[int, str] | None = None) -> tuple[st
 
 
 def _rows(client: Client, after: int) -> Iterator[Row]:
-    while rows := client.get(_PATH, after=after, limit=_PAGE)["rows"]:
+    while rows := client.api.pages.audit(after=after, limit=_PAGE)["rows"]:
         yield from rows
         after = rows[-1]["seq"]

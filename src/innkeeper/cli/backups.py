@@ -67,7 +67,7 @@ def verify(image: str) -> None:
     session = current()
     client = session.client()
     number = id_of(client, KINDS["image"], image)
-    found = client.get(f"/api/v1/images/{number}/verify")
+    found = client.api.pages.images_verify(number)
     if session.json:
         render.emit_json(found)
     elif found["ok"]:

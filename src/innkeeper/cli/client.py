@@ -96,27 +96,10 @@ class Client:
         """Who asks."""
         return self.secret.partition(":")[0]
 
-    def get(self, path: str, **query: str | int) -> Any:
-        """GET a JSON answer."""
-        return _json(path, self.fetch(path, **query))
-
-    def post(self, path: str, body: bytes = b"", **query: str | int) -> Any:
-        """POST; a JSON answer."""
-        return _json(path, self._whole("POST", path, query, body))
-
-    def delete(self, path: str) -> Any:
-        """DELETE; a JSON answer."""
-        return _json(path, self._whole("DELETE", path, {}, b""))
-
     def fetch(self, path: str, **query: str | int) -> bytes:
         """GET the bytes of an answer."""
-        return self._whole("GET", path, query, None)
-
-    def _whole(
-        self, verb: str, path: str, query: dict[str, str | int], body: bytes | None
-    ) -> bytes:
-        target, headers = _target(path, query), self._web_headers()
-        status, answer = self._exchange(verb, target, body, headers, repeat=verb == "GET")
+        target = _target(path, query)
+        status, answer = self._exchange("GET", target, None, self._web_headers(), repeat=True)
         if status >= 400:
             raise bad_status(status, answer)
         return answer

@@ -20,7 +20,7 @@ from innkeeper.cli.session import current
 def doctor(ctx: click.Context) -> None:
     """Print what is wrong."""
     session = current()
-    answer = session.client().get("/api/v1/doctor")
+    answer = session.client().api.pages.doctor()
     findings = answer["findings"]
     if session.json:
         render.emit_json(answer)

@@ -46,11 +46,15 @@ def events(
     if follow:
         _follow(session, query)
         return
-    found = session.client().get(_PATH, **query)["events"]
+    found = _events(session, query)
     if session.json:
         render.emit_json(found)
     else:
         _print(found, Names(session.client()))
+
+
+def _events(session: Session, query: dict[str, Any]) -> list[Any]:
+    return [*session.client().api.events.page(**query)["events"]]
 
 
 def _follow(session: Session, query: dict[str, Any]) -> None:

@@ -35,16 +35,15 @@ _SLACK = 60.0
               help="How long it may take (60).")  # fmt: skip
 def execute(vm: str, command: tuple[str, ...], stdin: bool, timeout: float) -> None:
     """Run it once."""
-    import json
-
     session = current()
     client = session.client()
     number = id_of(client, KINDS["vm"], vm)
     given = b64encode(sys.stdin.buffer.read()).decode() if stdin else ""
-    body = json.dumps({"command": " ".join(command), "stdin": given, "seconds": timeout}).encode()
     patient = Client(client.endpoint, client.secret, timeout + _SLACK, client.verify)
     with closing(patient):
-        found = patient.post(f"/api/v1/vms/{number}/exec", body)
+        found = patient.api.pages.vms_exec(
+            number, command=" ".join(command), stdin=given, seconds=timeout
+        )
     if session.json:
         render.emit_json({"ID": number, **found})
     else:

@@ -51,7 +51,7 @@ def _read_all(client: Client, number: int, which: str, offset: int) -> tuple[str
     """All that the log holds beyond an offset, and the offset beyond that."""
     pieces = []
     while True:
-        part = client.get(f"/api/v1/vms/{number}/log", which=which, offset=offset)
+        part = client.api.pages.vms_log(number, which=which, offset=offset)
         if part["size"] < offset:  # the guest was started anew, and with it the log
             offset = 0
             continue
@@ -77,7 +77,7 @@ def story(vm: str) -> None:
     """Print a VM's events."""
     session = current()
     client = session.client()
-    events = client.get(f"/api/v1/vms/{id_of(client, KINDS['vm'], vm)}/story")["events"]
+    events = client.api.pages.vms_story(id_of(client, KINDS["vm"], vm))["events"]
     if session.json:
         render.emit_json(events)
         return

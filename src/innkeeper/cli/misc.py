@@ -36,7 +36,7 @@ def version() -> None:
 
 def _server_version() -> str | None:
     try:
-        return str(current().client().get("/api/v1/version")["opennebula"])
+        return str(current().client().api.pages.version()["opennebula"])
     except CliError:
         return None
 

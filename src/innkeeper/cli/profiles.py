@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tomllib
 from pathlib import Path
@@ -61,10 +60,17 @@ def _setter(kind: str) -> click.Command:
         """Declare a profile."""
         if remove == bool(file):
             raise click.UsageError("a FILE is expected, or --remove")
-        declared = None if file is None else _read(file)
         client = current().client()
-        number = id_of(client, KINDS[kind], target)
-        client.post(f"/api/v1/{kind}s/{number}/profile", json.dumps(declared).encode())
+        number, pages = id_of(client, KINDS[kind], target), client.api.pages
+        if file is None:
+            withdraw = {
+                "host": pages.delete_hosts_profile,
+                "cluster": pages.delete_clusters_profile,
+            }
+            withdraw[kind](number)
+        else:
+            declare = {"host": pages.post_hosts_profile, "cluster": pages.post_clusters_profile}
+            declare[kind](number, body=_read(file))
 
     return profile_set
 
@@ -75,8 +81,9 @@ def _shower(kind: str) -> click.Command:
     def profile_show(target: str) -> None:
         """Show a profile."""
         client = current().client()
-        number = id_of(client, KINDS[kind], target)
-        render.emit_json(client.get(f"/api/v1/{kind}s/{number}/profile")["declared"])
+        number, pages = id_of(client, KINDS[kind], target), client.api.pages
+        show = {"host": pages.get_hosts_profile, "cluster": pages.get_clusters_profile}[kind]
+        render.emit_json(show(number)["declared"])
 
     return profile_show
 
@@ -94,7 +101,7 @@ def drift(host: str) -> None:
     """Show a host's drift."""
     session = current()
     client = session.client()
-    found = client.get(f"/api/v1/hosts/{id_of(client, KINDS['host'], host)}/profile")
+    found = client.api.pages.get_hosts_profile(id_of(client, KINDS["host"], host))
     if session.json:
         render.emit_json(found)
     for each in () if session.json else found["drift"]:
@@ -105,7 +112,7 @@ def drift(host: str) -> None:
 
 
 def _repair(client: Client, number: int) -> None:
-    client.post(f"/api/v1/hosts/{number}/repair")
+    client.api.pages.hosts_repair(number)
 
 
 repair = command(

@@ -80,13 +80,11 @@ def _line(redirect: dict[str, Any], login: str = "root") -> str:
 @click.option("-l", "--login", default="root", help="User in the guest, for the line (root).")
 def add(vm: str, to_port: int, nic: int, time: str, listen: str | None, login: str) -> None:
     """Ask for a redirect."""
-    import json
-
     wish = {"to": to_port, "nic": nic, "seconds": _seconds(time), **_listen(listen)}
     session = current()
     client = session.client()
     number = id_of(client, KINDS["vm"], vm)
-    made = client.post(f"/api/v1/vms/{number}/redirects", json.dumps(wish).encode())
+    made = client.api.pages.post_vms_redirects(number, **wish)
     line = _line(made, login)
     if session.json:
         render.emit_json({**made, "line": line})
@@ -105,7 +103,7 @@ def list_all(vm: str) -> None:
     session = current()
     client = session.client()
     number = id_of(client, KINDS["vm"], vm)
-    found = client.get(f"/api/v1/vms/{number}/redirects")["redirects"]
+    found = client.api.pages.get_vms_redirects(number)["redirects"]
     if session.json:
         render.emit_json([{**redirect, "line": _line(redirect)} for redirect in found])
         return
@@ -134,7 +132,7 @@ def delete(vm: str, numbers: tuple[int, ...]) -> None:
     client = current().client()
     vm_id = id_of(client, KINDS["vm"], vm)
     for number in numbers:
-        client.delete(f"/api/v1/vms/{vm_id}/redirects/{number}")
+        client.api.pages.delete_vms_redirects(vm_id, number)
 
 
 group = LazyGroup(

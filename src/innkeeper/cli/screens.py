@@ -29,7 +29,7 @@ def vnc(vm: str, serial: bool) -> None:
     client = session.client()
     number = id_of(client, KINDS["vm"], vm)
     kind = "serial" if serial else "vnc"
-    granted = client.post(f"/api/v1/vms/{number}/console-token", kind=kind)
+    granted = client.api.pages.vms_console_token(number, kind=kind)
     where = client.endpoint
     url = f"{where.scheme}://{where.authority}{granted['page']}"
     if session.json:

@@ -25,7 +25,7 @@ def why(vm: str, show_all: bool) -> None:
     """Explain a VM's placement."""
     session = current()
     client = session.client()
-    answer = client.get(f"/api/v1/vms/{id_of(client, KINDS['vm'], vm)}/why")
+    answer = client.api.pages.vms_why(id_of(client, KINDS["vm"], vm))
     if session.json:
         render.emit_json(answer)
         return

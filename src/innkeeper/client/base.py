@@ -73,9 +73,9 @@ class Collection(Generic[T]):
                 return
 
     def _change(
-        self, verb: str, where: str, said: Mapping[str, Any], key: str, etag: str = ""
+        self, verb: str, where: str, fields: Mapping[str, Any], key: str, etag: str = ""
     ) -> Outcome[T]:
-        body = {name: value for name, value in said.items() if value is not None}
+        body = said(fields)
         headers = {"Idempotency-Key": key} if key else {}
         headers |= {"If-Match": etag} if etag else {}
         found: Outcome[T] = (
@@ -90,6 +90,16 @@ class Collection(Generic[T]):
     ) -> Any:  # fmt: skip
         path = f"{ROOT}/{self.path}{where}"
         return self._transport.request(verb, path, query or {}, body, headers or {})
+
+
+def said(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A body without what is not said."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def page(transport: Transport, verb: str, path: str, query: Query, body: Any) -> Any:
+    """An exchange about what is no object."""
+    return transport.request(verb, f"{ROOT}{path}", query, body, {})
 
 
 def text(transport: Transport, path: str, query: Query) -> str:

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from .base import ROOT, Collection, Events, Transport, text
+from .base import ROOT, Collection, Events, Transport, page, said, text
 
 if TYPE_CHECKING:
     from .shapes import AclRule, Attributes, BackupJob, Cluster, Datastore, Document, Group, Hook, Host, Image, Market, MarketApp, Network, Operation, Outcome, SecurityGroup, User, VRouter, Vdc, Vm, VmGroup, VmTemplate, VnTemplate, Webhook, Zone
@@ -1091,6 +1091,93 @@ class Reports:
         self._transport.request("PUT", f"{ROOT}/quotas/{holder}", {}, {"template": template}, {})
 
 
+class Pages:
+    """What is neither an object nor an action on one."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def vms_why(self, vm: int, /) -> Any:
+        """Why is the VM where it is, or nowhere?"""
+        return page(self._transport, "GET", f"/vms/{vm}/why", {}, None)
+
+    def vms_log(self, vm: int, /, *, which: str | None = None, offset: int | None = None) -> Any:
+        """What the guest wrote on its serial port, or its hypervisor in its log."""
+        return page(self._transport, "GET", f"/vms/{vm}/log", {"which": which, "offset": offset}, None)
+
+    def vms_story(self, vm: int, /) -> Any:
+        """What happened to the VM."""
+        return page(self._transport, "GET", f"/vms/{vm}/story", {}, None)
+
+    def acl_why(self, *, user: str | None = None, right: str | None = None, object: str | None = None) -> Any:
+        """May a user do something to an object, and what says so?"""
+        return page(self._transport, "GET", "/acl/why", {"user": user, "right": right, "object": object}, None)
+
+    def version(self) -> Any:
+        """The release of this front end, and that of OpenNebula whose API it keeps."""
+        return page(self._transport, "GET", "/version", {}, None)
+
+    def doctor(self) -> Any:
+        """Is everything as it should be?"""
+        return page(self._transport, "GET", "/doctor", {}, None)
+
+    def audit(self, *, after: int | None = None, limit: int | None = None) -> Any:
+        """The audit log from a line on, as it is stored: `rows`, and the number of the `last` one there is."""
+        return page(self._transport, "GET", "/audit", {"after": after, "limit": limit}, None)
+
+    def vms_console_token(self, vm: int, /, *, kind: str | None = None) -> Any:
+        """A token for one console of a VM, and the page that shows it."""
+        return page(self._transport, "POST", f"/vms/{vm}/console-token", {"kind": kind}, None)
+
+    def vms_exec(self, vm: int, /, *, command: str, stdin: str | None = None, seconds: float | None = None) -> Any:
+        """Runs a command in the guest, with all that its agent may do."""
+        return page(self._transport, "POST", f"/vms/{vm}/exec", {}, said({"command": command, "stdin": stdin, "seconds": seconds}))
+
+    def get_vms_redirects(self, vm: int, /) -> Any:
+        """The redirects of a VM."""
+        return page(self._transport, "GET", f"/vms/{vm}/redirects", {}, None)
+
+    def post_vms_redirects(self, vm: int, /, *, to: int, nic: int | None = None, seconds: float | None = None, address: str | None = None, port: int | None = None) -> Any:
+        """A new redirect, which listens when it is answered."""
+        return page(self._transport, "POST", f"/vms/{vm}/redirects", {}, said({"to": to, "nic": nic, "seconds": seconds, "address": address, "port": port}))
+
+    def delete_vms_redirects(self, vm: int, redirect: int, /) -> Any:
+        """Ends a redirect."""
+        return page(self._transport, "DELETE", f"/vms/{vm}/redirects/{redirect}", {}, None)
+
+    def images_verify(self, image: int, /) -> Any:
+        """Which increments are damaged."""
+        return page(self._transport, "GET", f"/images/{image}/verify", {}, None)
+
+    def get_hosts_profile(self, host: int, /) -> Any:
+        """What a host is to be like, with its cluster's part, and where it is not."""
+        return page(self._transport, "GET", f"/hosts/{host}/profile", {}, None)
+
+    def post_hosts_profile(self, host: int, /, *, body: Any) -> Any:
+        """Declares what a host is to be like; null takes it back."""
+        return page(self._transport, "POST", f"/hosts/{host}/profile", {}, body)
+
+    def delete_hosts_profile(self, host: int, /) -> Any:
+        """Declares nothing of a host any more."""
+        return page(self._transport, "DELETE", f"/hosts/{host}/profile", {}, None)
+
+    def hosts_repair(self, host: int, /) -> Any:
+        """Lets a host put right what is not as declared."""
+        return page(self._transport, "POST", f"/hosts/{host}/repair", {}, None)
+
+    def get_clusters_profile(self, cluster: int, /) -> Any:
+        """What is declared for a cluster's hosts."""
+        return page(self._transport, "GET", f"/clusters/{cluster}/profile", {}, None)
+
+    def post_clusters_profile(self, cluster: int, /, *, body: Any) -> Any:
+        """Declares what each host of a cluster is to be like; null takes it back."""
+        return page(self._transport, "POST", f"/clusters/{cluster}/profile", {}, body)
+
+    def delete_clusters_profile(self, cluster: int, /) -> Any:
+        """Declares nothing of a cluster's hosts any more."""
+        return page(self._transport, "DELETE", f"/clusters/{cluster}/profile", {}, None)
+
+
 class Api:
     """All resources of a front end."""
 
@@ -1120,3 +1207,4 @@ class Api:
         self.operations = Operations(transport)
         self.events = Events(transport)
         self.reports = Reports(transport)
+        self.pages = Pages(transport)

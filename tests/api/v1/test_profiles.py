@@ -37,6 +37,10 @@ def test_what_is_declared_is_shown(door: Door) -> None:
     assert door.http("POST", CLUSTER, ADMIN, b"null")[0] == 200
     assert json.loads(door.http("GET", CLUSTER, ADMIN)[2]) == {"declared": None}
     assert json.loads(door.http("GET", HOST, ADMIN)[2])["drift"] == []
+    assert door.http("DELETE", HOST, ALICE)[0] == 403
+    for where in (HOST, CLUSTER):
+        assert door.http("DELETE", where, ADMIN)[0] == 200
+        assert json.loads(door.http("GET", where, ADMIN)[2])["declared"] is None
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ class Profiles:
             Route(
                 "POST", "/api/v1/hosts/{host}/profile", self.declare_host, body="application/json"
             ),
+            Route("DELETE", "/api/v1/hosts/{host}/profile", self.withdraw_host),
             Route("POST", "/api/v1/hosts/{host}/repair", self.repair),
             Route("GET", "/api/v1/clusters/{cluster}/profile", self.of_cluster),
             Route(
@@ -42,6 +43,7 @@ class Profiles:
                 self.declare_cluster,
                 body="application/json",
             ),
+            Route("DELETE", "/api/v1/clusters/{cluster}/profile", self.withdraw_cluster),
         ]
 
     async def of_host(self, request: Request) -> Response:
@@ -62,17 +64,24 @@ class Profiles:
 
     async def declare_host(self, request: Request) -> Response:
         """Declares what a host is to be like; null takes it back."""
-        return await self._declare(request, Host, number(request, "host"))
+        return await self._declare(request, Host, "host", _json(await request.body(LONGEST)))
+
+    async def withdraw_host(self, request: Request) -> Response:
+        """Declares nothing of a host any more."""
+        return await self._declare(request, Host, "host", None)
 
     async def declare_cluster(self, request: Request) -> Response:
         """Declares what each host of a cluster is to be like; null takes it back."""
-        return await self._declare(request, Cluster, number(request, "cluster"))
+        return await self._declare(request, Cluster, "cluster", _json(await request.body(LONGEST)))
+
+    async def withdraw_cluster(self, request: Request) -> Response:
+        """Declares nothing of a cluster's hosts any more."""
+        return await self._declare(request, Cluster, "cluster", None)
 
     async def _declare(
-        self, request: Request, kind: type[Host] | type[Cluster], which: int
+        self, request: Request, kind: type[Host] | type[Cluster], name: str, said: Any
     ) -> Response:
-        caller = await caller_of(request, self.authenticator)
-        said = _json(await request.body(LONGEST))
+        caller, which = await caller_of(request, self.authenticator), number(request, name)
         await self.core.run(lambda tx: profiles.declare(tx, caller, kind, which, said), caller.uid)
         return answer({"id": which})
 

@@ -70,7 +70,7 @@ def _vms(client: Client) -> dict[str, int]:
 def _versions(client: Client | None) -> dict[str, str]:
     versions = {"innkeeper": __version__}
     if client is not None:
-        versions["opennebula_api"] = str(client.get("/api/v1/version")["opennebula"])
+        versions["opennebula_api"] = str(client.api.pages.version()["opennebula"])
     for name, command in _TOOLS.items():
         if shutil.which(command[0]):
             done = subprocess.run(command, capture_output=True, text=True)

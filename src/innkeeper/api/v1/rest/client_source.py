@@ -3,6 +3,7 @@
 `python -m innkeeper.api.v1.rest.client_source` does it; a test says when it is due.
 """
 
+import re
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
@@ -11,7 +12,14 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 
 import msgspec
 
+from innkeeper.api.routing import Route
+from innkeeper.api.v1.backups import Backups
+from innkeeper.api.v1.commands import Commands
+from innkeeper.api.v1.consoles import Consoles
+from innkeeper.api.v1.endpoints import Endpoints
 from innkeeper.api.v1.events import EventPage
+from innkeeper.api.v1.profiles import Profiles
+from innkeeper.api.v1.redirects import Redirects
 from innkeeper.api.xmlrpc.nouns import METHODS
 from innkeeper.model import states
 
@@ -20,7 +28,7 @@ from .listing import filters
 from .requests import Field
 from .resources import RESOURCES
 from .shapes import Attributes, Shown
-from .table import Action, Resource
+from .table import ROOT, Action, Resource
 
 FOLDER: Final = Path(__file__).parents[3] / "client"
 _ALIASES: Final[list[tuple[Any, str]]] = [
@@ -122,9 +130,9 @@ def resources() -> str:
         "from __future__ import annotations",
         "",
         "from collections.abc import Iterator",
-        "from typing import TYPE_CHECKING, Literal",
+        "from typing import TYPE_CHECKING, Any, Literal",
         "",
-        "from .base import ROOT, Collection, Events, Transport, text",
+        "from .base import ROOT, Collection, Events, Transport, page, said, text",
         "",
         "if TYPE_CHECKING:",
         f"    from .shapes import {', '.join(names)}",
@@ -134,6 +142,9 @@ def resources() -> str:
         *_reports(),
         "",
         "",
+        *_pages(),
+        "",
+        "",
         "class Api:",
         '    """All resources of a front end."""',
         "",
@@ -141,18 +152,21 @@ def resources() -> str:
         *(f"        self.{_attribute(r)} = {_title(r)}(transport)" for r in RESOURCES),
         "        self.events = Events(transport)",
         "        self.reports = Reports(transport)",
+        "        self.pages = Pages(transport)",
     ]
     return "\n".join(lines) + "\n"
+
+
+_INIT: Final = (
+    "    def __init__(self, transport: Transport) -> None:",
+    "        self._transport = transport",
+)
 
 
 def _reports() -> Iterator[str]:
     yield "class Reports:"
     yield '    """Documents in XML that are of no single kind, and the limits of those who have none of their own."""'
-    yield from (
-        "",
-        "    def __init__(self, transport: Transport) -> None:",
-        "        self._transport = transport",
-    )
+    yield from ("", *_INIT)
     for name, (path, method) in REPORTS.items():
         found = METHODS[method]
         query = query_of(found)
@@ -166,6 +180,55 @@ def _reports() -> Iterator[str]:
     yield '    def limit(self, holder: Literal["user", "group"], *, template: str | Attributes) -> None:'
     yield '        """Sets the limits of all users, or groups, that have none of their own."""'
     yield '        self._transport.request("PUT", f"{ROOT}/quotas/{holder}", {}, {"template": template}, {})'
+
+
+#: What is written by hand, as far as it speaks JSON; events have a reader of their own.
+_PARTS: Final[tuple[Any, ...]] = (Endpoints, Consoles, Commands, Redirects, Backups, Profiles)
+
+
+def _pages() -> Iterator[str]:
+    yield "class Pages:"
+    yield '    """What is neither an object nor an action on one."""'
+    yield from ("", *_INIT)
+    found = [each for part in _PARTS for each in part.routes(part) if isinstance(each, Route)]
+    for route in found:
+        if route.answers == "application/json":
+            yield from _page(route, [_words(each) for each in found].count(_words(route)) > 1)
+
+
+def _words(route: Route) -> str:
+    path = re.sub(r"/{\w+}", "", route.pattern.removeprefix(ROOT))
+    return path.strip("/").replace("/", "_").replace("-", "_")
+
+
+def _page(route: Route, several: bool) -> Iterator[str]:
+    """The method of a route, called as the words of its path; `several`: and its verb, of which there are more."""
+    where = route.pattern.removeprefix(ROOT)
+    numbers = [f"{each}: int" for each in re.findall(r"{(\w+)}", where)]
+    query = [f"{name}: {spelled(kind)} | None = None" for name, kind in route.query.items()]
+    body, said = "None", []
+    if route.body == "application/json":
+        body, said = "body", ["body: Any"]
+    elif route.body is not None:
+        fields = msgspec.structs.fields(route.body)
+        body = f"said({_dictionary([each.name for each in fields])})"
+        said = [_said(each) for each in fields]
+    more = [*query, *said]
+    signature = ", ".join(
+        ["self", *numbers, *(["/"] if numbers else []), *(["*"] if more else []), *more]
+    )
+    path = f'{"f" * bool(numbers)}"{where}"'
+    yield from (
+        "",
+        f"    def {route.verb.lower() + '_' if several else ''}{_words(route)}({signature}) -> Any:",
+    )
+    yield f'        """{str(route.handler.__doc__).partition(chr(10))[0]}"""'
+    yield f'        return page(self._transport, "{route.verb}", {path}, {_dictionary(list(route.query))}, {body})'
+
+
+def _said(each: msgspec.structs.FieldInfo) -> str:
+    kind = "str" if each.type is bytes else spelled(each.type)  # JSON has bytes in base64
+    return f"{each.name}: {kind}" + ("" if each.required else " | None = None")
 
 
 def _attribute(resource: Resource) -> str:
