@@ -40,7 +40,7 @@ def test_what_is_declared_is_shown(door: Door) -> None:
     assert door.http("DELETE", HOST, ALICE)[0] == 403
     for where in (HOST, CLUSTER):
         assert door.http("DELETE", where, ADMIN)[0] == 200
-        assert json.loads(door.http("GET", where, ADMIN)[2])["declared"] is None
+        assert not json.loads(door.http("GET", where, ADMIN)[2])["declared"]
 
 
 @pytest.mark.parametrize(
