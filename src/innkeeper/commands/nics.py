@@ -115,6 +115,7 @@ def detach_routed(tx: Transaction, caller: Caller, vm: Vm, nic_id: int) -> None:
     shown_during(tx.world, vm, "nic-detach")
     nic = nic_of(vm, nic_id)
     alias = "ALIAS_ID" in nic
+    vm = tx.change(vm, used_nics=_next(vm))
     in_place.begin(
         tx, work.TELL if alias else work.DETACH, vm, caller, "nic-detach",
         VmAction.ALIAS_DETACH if alias else VmAction.NIC_DETACH,

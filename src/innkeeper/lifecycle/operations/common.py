@@ -37,10 +37,15 @@ def anew(tx: Transaction, vm: Vm) -> Vm:
     return tx.change(vm, generation=vm.generation + 1)
 
 
+def _networked(vm: Vm) -> bool:
+    """Has it a NIC, or had one that its host may not know is gone?"""
+    return bool(vm.nics or vm.used_nics)
+
+
 def ensure_networks(world: World, operation: Operation) -> Instruction | None:
     """The bridges that the VM's NICs need, and no others that it needed before: NICs may have gone while it was off."""
     vm = vm_of(world, operation)
-    if not vm.used_nics:
+    if not _networked(vm):
         return None
     wanted = descriptions.networks(world, vm)
     return ask(operation, "network.ensure", networks=wanted, nics=guarding.nics(world, vm))
@@ -48,7 +53,7 @@ def ensure_networks(world: World, operation: Operation) -> Instruction | None:
 
 def release_networks(world: World, operation: Operation) -> Instruction | None:
     """The VM does not need its bridges any more; nor those of NICs that went while it was off."""
-    if not vm_of(world, operation).used_nics:
+    if not _networked(vm_of(world, operation)):
         return None
     return ask(operation, "network.release")
 
