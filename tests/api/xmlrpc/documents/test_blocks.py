@@ -73,3 +73,13 @@ def test_a_part_of_the_vms_is_shown_in_part(full: Cloud, step: int) -> None:
     shown(full)
     shown(full, step=step)
     shown(full)
+
+
+def test_who_has_begun_to_read_is_shown_the_vms_of_then_and_nobody_else_is(full: Cloud) -> None:
+    view, then = full.rpc.desk.view, sorted(full.world.vms, key=lambda vm: -vm.id)
+    reading = iter(blocks.bodies(view, then))
+    first = next(reading)
+    full.do("one.vm.action", "hold", 5)
+    after = shown(full)
+    assert b"".join([first, *reading]) == b"".join(short_bodies(view, then))
+    assert changed(after, shown(full)) == 0

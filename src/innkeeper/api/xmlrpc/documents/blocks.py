@@ -8,8 +8,7 @@ body. What has changed is put together anew from the bodies (`vms.short_bodies`)
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from operator import attrgetter, neg
+from operator import attrgetter, is_, neg
 from typing import Any
 
 import msgspec
@@ -37,7 +36,7 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 
 def bodies(view: View, vms: Sequence[Vm]) -> Iterable[bytes]:
     """The bodies of VMs, which are in the order of their numbers, up or down."""
-    return chain.from_iterable([_pieces(view, number, of) for number, of in _cut(vms)])
+    return (_body(view, number, of) for number, of in _cut(vms))
 
 
 def _cut(vms: Sequence[Vm]) -> Iterator[tuple[int, Sequence[Vm]]]:
@@ -54,13 +53,13 @@ def _cut(vms: Sequence[Vm]) -> Iterator[tuple[int, Sequence[Vm]]]:
         begin = end
 
 
-def _pieces(view: View, number: int, vms: Sequence[Vm]) -> Iterable[bytes]:
-    """A block's bytes, or what makes them when they are asked for."""
+def _body(view: View, number: int, vms: Sequence[Vm]) -> bytes:
+    """A block's bytes. Looked for when they are asked for: whoever reads slowly must not hold on to old ones."""
     kept: Block | None = view.cache.blocks.get(number)
     if kept is None or kept.vms != vms or kept.samples != _samples(view, vms):
         return _made(view, number, vms)
     renamed = any(owners(view.world, vm) != names for vm, names in kept.names)
-    return _made(view, number, vms) if renamed else (kept.text,)
+    return _made(view, number, vms) if renamed else kept.text
 
 
 def _samples(view: View, vms: Sequence[Vm]) -> list[Sample | None]:
@@ -68,9 +67,10 @@ def _samples(view: View, vms: Sequence[Vm]) -> list[Sample | None]:
     return list(map(last, map(_number, vms)))
 
 
-def _made(view: View, number: int, vms: Sequence[Vm]) -> Iterator[bytes]:
-    """The bytes of a block, which is kept from then on."""
+def _made(view: View, number: int, vms: Sequence[Vm]) -> bytes:
+    """The bytes of a block, which is kept from then on; not so that of a reader who has begun before a change."""
     text = b"".join(short_bodies(view, vms))
-    names = [(vm, owners(view.world, vm)) for vm in {_owner(vm): vm for vm in vms}.values()]
-    view.cache.keep_block(number, Block(vms, _samples(view, vms), names, text), len(text))
-    yield text
+    if all(map(is_, map(view.world.vms.get, map(_number, vms)), vms)):
+        names = [(vm, owners(view.world, vm)) for vm in {_owner(vm): vm for vm in vms}.values()]
+        view.cache.keep_block(number, Block(vms, _samples(view, vms), names, text), len(text))
+    return text
