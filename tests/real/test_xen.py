@@ -1,6 +1,8 @@
-"""A paravirtualized guest on a real Xen host: deployed, suspended, resumed, powered off, ended (`make test-xen`)."""
+"""A paravirtualized guest on a real Xen host: all that such a guest can live through (`make test-xen`)."""
 
 import os
+import subprocess
+import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif("INN_TEST_XEN" not in os.environ, reason="minutes: make test-xen"),
 ]
 
-SUSPENDED, POWEROFF, DONE = 5, 8, 6
+STOPPED, SUSPENDED, POWEROFF, DONE = 4, 5, 8, 6
 COMMAND = "root=LABEL=tinyroot console=hvc0 net.ifnames=0"
 Say = Callable[[str], None]
 
@@ -71,6 +73,34 @@ def timed(zone: XenZone, vm: int, action: str, state: tuple[int, int]) -> float:
     return time.monotonic() - began
 
 
+def another_boot(zone: XenZone, vm: int, boot: str) -> str | None:
+    """The boot that the guest is in, if it answers and it is another one."""
+    try:
+        found = zone.answers(vm, 10)["boot_id"]
+    except AssertionError:
+        return None
+    return found if found != boot else None
+
+
+def typed(zone: XenZone, vm: int, line: str) -> str:
+    """What the guest's console shows when this is typed there."""
+    environment = {**os.environ, "INN_DATA": str(zone.data)}
+    command = [
+        sys.executable,
+        "-m",
+        "innkeeper.cli.main",
+        "vm",
+        "console",
+        str(vm),
+        "--quiet-for",
+        "5",
+    ]
+    done = subprocess.run(
+        command, env=environment, input=f"\n{line}\n", capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
 def test_a_guest_lives_through_everything_that_xen_can_do(xen: XenZone, say: Say) -> None:
     say(
         f"the host lets us in after {xen.booted:.0f} s, is monitored {xen.ready:.0f} s after it was added"
@@ -91,18 +121,32 @@ def test_a_guest_lives_through_everything_that_xen_can_do(xen: XenZone, say: Say
     assert xen.guests() == [f"one-{vm}"]
     assert xen.answers(vm)["hostname"] == "guest"
 
-    for action in ("reboot", "reboot-hard", "stop"):
-        assert "not supported by hypervisor xen" in refused(xen, vm, action)
+    assert "not supported by hypervisor xen" in refused(xen, vm, "reboot-hard")
+
+    assert "xen-42" in typed(xen, vm, "echo xen-$((6*7))")
+    began = time.monotonic()
+    xen.api.vm.action("reboot", vm)
+    boot = wait_for(lambda: another_boot(xen, vm, boot), "the guest has rebooted", 600)
+    say(f"rebooted in {time.monotonic() - began:.0f} s")
+    xen.running(vm)
+    assert "POWEROFF" not in str(xen.events_of(vm)), "it never counted as off"
 
     say(f"suspended in {timed(xen, vm, 'suspend', (SUSPENDED, 0)):.0f} s")
     assert xen.guests() == []
     say(f"resumed in {timed(xen, vm, 'resume', (3, 3)):.0f} s")
     assert xen.answers(vm, 300)["boot_id"] == boot
 
+    say(f"stopped in {timed(xen, vm, 'stop', (STOPPED, 0)):.0f} s")
+    assert xen.guests() == []
+    say(f"it goes on in {timed(xen, vm, 'resume', (3, 3)):.0f} s")
+    assert xen.answers(vm, 300)["boot_id"] == boot
+
     say(f"powered off in {timed(xen, vm, 'poweroff', (POWEROFF, 0)):.0f} s")
     assert xen.guests() == []
     say(f"booted again in {timed(xen, vm, 'resume', (3, 3)):.0f} s")
     assert xen.answers(vm, 600)["boot_id"] != boot
+    say(f"switched off in {timed(xen, vm, 'poweroff-hard', (POWEROFF, 0)):.0f} s")
+    assert xen.guests() == []
 
     say(f"ended in {timed(xen, vm, 'terminate-hard', (DONE, 0)):.0f} s\n")
     wait_for(lambda: not xen.leftovers(), "nothing left on the host", 120)

@@ -79,9 +79,12 @@ class Watcher:
         report: Callable[[dict[str, Any]], None],
         generation_of: Callable[[str], int | None],
         running: Callable[[], dict[int, int]],
+        starts_over: bool = False,
     ) -> None:
         """``generation_of`` reads a live domain's mark (None: gone or not ours); ``running`` gives
-        the generation of every domain of ours that lives now."""
+        the generation of every domain of ours that lives now. ``starts_over``: a guest that reboots
+        is another domain with the same mark, whose start is told before the end of the first."""
+        self._starts_over = starts_over
         self._report = report
         self._generation_of = generation_of
         self._list_running = running
@@ -165,9 +168,14 @@ class Watcher:
             if generation is None:
                 return
             known[vm] = generation
+        if occurrence.event == STOPPED and self._lives(occurrence.name, known[vm]):
+            return
         self._tell(vm, known[vm], *meant)
         if occurrence.event == STOPPED:
             del known[vm], self._told[vm]
+
+    def _lives(self, name: str, generation: int) -> bool:
+        return self._starts_over and self._generation_of(name) == generation
 
     def _compare(self) -> None:
         before, self._known = self._known, self._list_running()

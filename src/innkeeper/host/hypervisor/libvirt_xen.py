@@ -49,6 +49,7 @@ class XenGuests(Hypervisor):
     URI = "xen:///system"
     RUN_FOLDER = Path("/run/libvirt/libxl")
     LOG_FOLDER = Path("/var/log/xen")
+    STARTS_OVER = True
 
     def describe(self, folder: VmFolder, generation: int, description: Arguments) -> str:
         """The libvirt XML of a guest, whose disks are all there."""
@@ -78,7 +79,12 @@ class XenGuests(Hypervisor):
             domain.shutdownFlags(0)
 
     def reboot(self, vm: int, hard: bool) -> None:
-        raise RefusedError("a guest under Xen cannot be reset; it can be powered off, and resumed")
+        """Tells the guest's kernel to reboot; its domain is made anew then."""
+        if hard:
+            raise RefusedError(
+                "a guest under Xen cannot be reset; it can be powered off, and resumed"
+            )
+        self.running(vm).reboot(0)
 
     def save_memory(self, domain: Any, checkpoint: Path) -> None:
         """The memory in a file beside, then under the checkpoint's name: only one that is whole has it."""
