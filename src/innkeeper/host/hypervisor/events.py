@@ -42,6 +42,8 @@ _STOPPED = {
     6: ("off", "reverted"),
 }
 _RESYNC = -1
+#: Seconds that a guest may take to end and to start again when it reboots so.
+RESTART = 60.0
 #: Seconds of quiet between looks at what runs.
 LOOK_EVERY = 5.0
 
@@ -79,18 +81,16 @@ class Watcher:
         report: Callable[[dict[str, Any]], None],
         generation_of: Callable[[str], int | None],
         running: Callable[[], dict[int, int]],
-        starts_over: bool = False,
     ) -> None:
         """``generation_of`` reads a live domain's mark (None: gone or not ours); ``running`` gives
-        the generation of every domain of ours that lives now. ``starts_over``: a guest that reboots
-        is another domain with the same mark, whose start is told before the end of the first."""
-        self._starts_over = starts_over
+        the generation of every domain of ours that lives now."""
         self._report = report
         self._generation_of = generation_of
         self._list_running = running
         self._known: dict[int, int] | None = None
         self._told: dict[int, tuple[int, str]] = {}
         self._odd: dict[int, int | None] = {}
+        self._restarts: dict[int, float] = {}
         self._queue: queue.SimpleQueue[Occurrence] = queue.SimpleQueue()
         self.changed = threading.Condition()
         threading.Thread(target=self._follow, name="domain-events", daemon=True).start()
@@ -145,7 +145,9 @@ class Watcher:
         except Exception as away:
             _log.debug("looking at what runs: %s", away)
             return
-        differing = {vm for vm, _ in self._known.items() ^ running.items()}
+        differing = {
+            vm for vm, _ in self._known.items() ^ running.items() if not self._starts_over(vm)
+        }
         odd = {vm: running.get(vm) for vm in differing}
         if odd and odd == self._odd:
             _log.warning("events of VMs %s were lost", sorted(odd))
@@ -168,14 +170,19 @@ class Watcher:
             if generation is None:
                 return
             known[vm] = generation
-        if occurrence.event == STOPPED and self._lives(occurrence.name, known[vm]):
+        if occurrence.event == STOPPED and self._starts_over(vm):
             return
         self._tell(vm, known[vm], *meant)
         if occurrence.event == STOPPED:
             del known[vm], self._told[vm]
 
-    def _lives(self, name: str, generation: int) -> bool:
-        return self._starts_over and self._generation_of(name) == generation
+    def will_start_over(self, vm: int) -> None:
+        """A guest is about to reboot by ending and starting as another domain: that is no end. If it does not start,
+        that is seen later."""
+        self._restarts[vm] = time.monotonic() + RESTART
+
+    def _starts_over(self, vm: int) -> bool:
+        return time.monotonic() < self._restarts.get(vm, 0.0)
 
     def _compare(self) -> None:
         before, self._known = self._known, self._list_running()

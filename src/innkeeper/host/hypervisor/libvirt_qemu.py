@@ -77,8 +77,6 @@ class Hypervisor:
     #: Where libvirt's driver keeps what concerns a running domain, and its logs.
     RUN_FOLDER = Path("/run/libvirt/qemu")
     LOG_FOLDER = Path("/var/log/libvirt/qemu")
-    #: Whether a guest that reboots is another domain then.
-    STARTS_OVER = False
 
     def __init__(
         self, zone: str, vms: Path, accelerator: Callable[[], str], report: Callable[..., None]
@@ -88,9 +86,7 @@ class Hypervisor:
         self.root = vms.parent
         self.accelerator = accelerator
         self._machines: dict[str, list[str]] | None = None
-        self.watcher = Watcher(
-            report, self._live_generation, self.generations, starts_over=self.STARTS_OVER
-        )
+        self.watcher = Watcher(report, self._live_generation, self.generations)
         self.connection = Connection(self.URI, self.watcher.occurred, self.watcher.resync)
 
     # Finding

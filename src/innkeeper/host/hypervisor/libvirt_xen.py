@@ -49,7 +49,6 @@ class XenGuests(Hypervisor):
     URI = "xen:///system"
     RUN_FOLDER = Path("/run/libvirt/libxl")
     LOG_FOLDER = Path("/var/log/xen")
-    STARTS_OVER = True
 
     def describe(self, folder: VmFolder, generation: int, description: Arguments) -> str:
         """The libvirt XML of a guest, whose disks are all there."""
@@ -84,7 +83,9 @@ class XenGuests(Hypervisor):
             raise RefusedError(
                 "a guest under Xen cannot be reset; it can be powered off, and resumed"
             )
-        self.running(vm).reboot(0)
+        domain = self.running(vm)
+        self.watcher.will_start_over(vm)
+        domain.reboot(0)
 
     def save_memory(self, domain: Any, checkpoint: Path) -> None:
         """The memory in a file beside, then under the checkpoint's name: only one that is whole has it."""
