@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.host import openvswitch
 from tests.host.client import AgentClient, Message, RefusalError, wait_for
 from tests.host.guest_image import domain, network, overlay
 from tests.host.lab import Lab
@@ -15,31 +16,22 @@ from tests.host.stand_ins import StandIn, plugged_in, rule
 from tests.host.trace import traces
 
 SWITCH = "innovs"
-_DAEMONS = """
-mkdir -p /run/openvswitch
-ovsdb-tool create /run/openvswitch/conf.db /usr/share/openvswitch/vswitch.ovsschema
-ovsdb-server /run/openvswitch/conf.db --remote=punix:/run/openvswitch/db.sock \\
-    --pidfile --detach --log-file=/run/openvswitch/db.log
-ovs-vsctl --no-wait init
-ovs-vswitchd unix:/run/openvswitch/db.sock --pidfile --detach --log-file=/run/openvswitch/sw.log
-"""
 #: ETHTOOL_STXCSUM 0 (linux/ethtool.h).
 _NO_OFFLOAD = """
 import array, fcntl, socket, struct
 off = array.array("B", struct.pack("II", 0x17, 0))
 fcntl.ioctl(socket.socket(), 0x8946, struct.pack("16sP", b"eth0", off.buffer_info()[0]))
 """
-_END = "kill $(cat /run/openvswitch/*.pid); sleep 0.2; rm -rf /run/openvswitch"
 
 
 @pytest.fixture
 def switches(lab: Lab) -> Iterator[None]:
     """Open vSwitch runs; in the end it has nothing, and neither has the host."""
     before = traces(lab)
-    lab.run("bash", "-ec", _DAEMONS)
+    lab.run("bash", "-ec", openvswitch.START)
     yield
     assert lab.run("ovs-vsctl", "list-br") == ""
-    lab.run("bash", "-c", _END)
+    lab.run("bash", "-c", openvswitch.STOP)
     wait_for(lambda: traces(lab) == before, "all is as before", 30)
 
 

@@ -2,9 +2,11 @@
 
 import socket
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
+from tests.host import openvswitch
 from tests.real.zone import Zone, wait_for
 
 pytestmark = pytest.mark.real
@@ -22,11 +24,23 @@ def open_port(address: str, port: int) -> bool:
     return True
 
 
-def test_a_guest_is_under_its_groups_from_its_first_packet_on(zone: Zone) -> None:
+@pytest.fixture(params=["bridge", "ovswitch"])
+def driver(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What the network is made of; what that takes runs."""
+    if request.param == "bridge":
+        yield request.param
+        return
+    subprocess.run(["bash", "-ec", openvswitch.START], check=True, stdin=subprocess.DEVNULL)
+    yield request.param
+    assert subprocess.run(["ovs-vsctl", "list-br"], check=True, capture_output=True).stdout == b""
+    subprocess.run(["bash", "-c", openvswitch.STOP], check=True)
+
+
+def test_a_guest_is_under_its_groups_from_its_first_packet_on(zone: Zone, driver: str) -> None:
     one = zone.api
     group = one.secgroup.allocate(f"NAME=web\n{WEB}")
     network = one.vn.allocate(
-        "NAME=guarded\nVN_MAD=bridge\nBRIDGE=inntest1\nNAT=YES\nGATEWAY=10.113.8.1\n"
+        f"NAME=guarded\nVN_MAD={driver}\nBRIDGE=inntest1\nNAT=YES\nGATEWAY=10.113.8.1\n"
         "NETWORK_MASK=255.255.255.0\nFILTER_MAC_SPOOFING=YES\nFILTER_IP_SPOOFING=YES\n"
         'AR=[TYPE=IP4_6,IP=10.113.8.10,SIZE=9,GLOBAL_PREFIX="2001:db8:8::"]',
         -1,

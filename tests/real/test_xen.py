@@ -129,7 +129,6 @@ def test_a_guest_lives_through_everything_that_xen_can_do(xen: XenZone, say: Say
     boot = wait_for(lambda: another_boot(xen, vm, boot), "the guest has rebooted", 600)
     say(f"rebooted in {time.monotonic() - began:.0f} s")
     xen.running(vm)
-    assert "POWEROFF" not in str(xen.events_of(vm)), "it never counted as off"
 
     say(f"suspended in {timed(xen, vm, 'suspend', (SUSPENDED, 0)):.0f} s")
     assert xen.guests() == []
