@@ -1,6 +1,5 @@
 """`one.group.*` and `one.grouppool.*`."""
 
-from functools import partial
 from typing import Final
 
 from innkeeper.api.xmlrpc.documents import users as documents
@@ -12,7 +11,7 @@ from innkeeper.api.xmlrpc.methods import (
     i,
     s,
 )
-from innkeeper.api.xmlrpc.nouns.generic import Noun
+from innkeeper.api.xmlrpc.nouns.quotas import holder
 from innkeeper.commands import common, users, vlan_rules
 from innkeeper.model.objects import Group
 from innkeeper.model.permissions import Caller, Right
@@ -24,11 +23,7 @@ def update(tx: Transaction, caller: Caller, group_id: int, text: str, append: in
     return common.update(tx, caller, Group, group_id, text, append, Right.ADMIN)
 
 
-GROUP: Final = Noun(
-    "one.group", Group, "GROUP", partial(documents.group_parts, pooled=True), filtered=False,
-    whole=lambda view, _, group: documents.group_parts(view, group, pooled=False),
-    mine=lambda caller: caller.gid, end=lambda world: documents.default_quotas(world, "group"), without=("rename",),
-)  # fmt: skip
+GROUP: Final = holder(Group, documents.group_parts, lambda caller: caller.gid)
 
 METHODS: Final = GROUP.methods(
     Method("one.group.allocate", (s("name"),), change(users.allocate_group), "Creates a group."),

@@ -1,6 +1,5 @@
 """`one.user.*` and `one.userpool.*`."""
 
-from functools import partial
 from typing import Final
 
 from innkeeper.api.xmlrpc.documents import users as documents
@@ -16,7 +15,7 @@ from innkeeper.api.xmlrpc.methods import (
     numbers,
     s,
 )
-from innkeeper.api.xmlrpc.nouns.generic import Noun
+from innkeeper.api.xmlrpc.nouns.quotas import holder
 from innkeeper.commands import auth, users
 from innkeeper.commands.common import check_create, need
 from innkeeper.model.objects import User
@@ -50,11 +49,7 @@ async def passwd(desk: Desk, caller: Caller, user_id: int, password: str) -> Ans
     return await desk.core.run(lambda tx: users.passwd(tx, caller, user_id, stored), caller.uid)
 
 
-USER: Final = Noun(
-    "one.user", User, "USER", partial(documents.user_parts, pooled=True), filtered=False,
-    whole=lambda view, _, user: documents.user_parts(view, user, pooled=False),
-    mine=lambda caller: caller.uid, end=lambda world: documents.default_quotas(world, "user"), without=("rename",),
-)  # fmt: skip
+USER: Final = holder(User, documents.user_parts, lambda caller: caller.uid)
 
 METHODS: Final = USER.methods(
     Method("one.user.allocate", (s("name"), s("password"), s("driver"), numbers("groups", ())), allocate,
