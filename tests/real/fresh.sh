@@ -62,13 +62,14 @@ under_systemd() {
     pid=$(systemctl show --property=MainPID --value innkeeper)
     say "as $(ps -o user= -p "$pid"): $(systemd-analyze security --no-pager innkeeper 2>/dev/null | tail -n 1)"
     check "rights under systemd" rights "$pid"
-    check "a front end that systemd did not start" sh -c "pgrep -f 'inn daemon' | grep -vx $pid || true"
+    check "a front end that systemd did not start" sh -c "pgrep -f '[i]nn daemon' | grep -vx $pid || true"
     systemctl stop innkeeper innkeeper-agent.socket innkeeper-agent
     check "guests that ended with the units" sh -c "[ $(guests) = 1 ] || echo $(guests) of 1"
     systemctl start innkeeper-agent.socket innkeeper
     seconds "make up, the units started again" make up
     seconds "make down PURGE=1 under systemd" make down PURGE=1
-    systemctl disable --quiet --now innkeeper innkeeper-agent.socket innkeeper-agent 2>/dev/null
+    systemctl disable --quiet --now innkeeper innkeeper-agent.socket
+    systemctl stop innkeeper-agent
     rm /etc/systemd/system/innkeeper*
     systemctl daemon-reload
 }
