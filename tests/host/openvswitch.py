@@ -9,3 +9,8 @@ ovs-vsctl --no-wait init
 ovs-vswitchd unix:/run/openvswitch/db.sock --pidfile --detach --log-file=/run/openvswitch/sw.log
 """
 STOP = "kill $(cat /run/openvswitch/*.pid); sleep 0.2; rm -rf /run/openvswitch"
+RESTART = """
+kill $(cat /run/openvswitch/ovs-vswitchd.pid)
+while [ -e /run/openvswitch/ovs-vswitchd.pid ]; do sleep 0.1; done
+ovs-vswitchd unix:/run/openvswitch/db.sock --pidfile --detach --log-file=/run/openvswitch/sw.log
+"""

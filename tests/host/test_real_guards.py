@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.host.client import AgentClient, Message, RefusalError
+from tests.host.client import AgentClient, Message, RefusalError, wait_for
 from tests.host.guest_image import network
 from tests.host.lab import Lab
 from tests.host.stand_ins import StandIn, plugged_in, rule
@@ -81,6 +81,25 @@ def test_rules_let_pass_what_they_list_and_what_belongs_to_it(
         assert tables(lab) == []
         assert two.connects(one.ip, 80)
         assert "nf_call_iptables 0" in lab.run("ip", "-d", "link", "show", BRIDGE)
+    release(agent, one, two)
+
+
+def test_rules_come_back_when_somebody_flushes_the_firewall(
+    lab: Lab, agent: AgentClient, pair: tuple[StandIn, StandIn]
+) -> None:
+    one, two = pair
+    ensure(agent, one, None)
+    nics = [two.nic(1, [rule("inbound", "tcp", ports=[[80, 80]])])]
+    outside = network(1, BRIDGE, address="10.20.0.254/24", nat=True)
+    agent.ask("network.ensure", vm=2, generation=1, networks=[outside], nics=nics)
+    all_of_them = sorted(tables(lab))
+    with plugged_in(one, two), two.serving(80), two.serving(81):
+        lab.run("nft", "flush", "ruleset")
+        assert one.connects(two.ip, 81)
+        agent.ask("monitor", interval=0.3)
+        wait_for(lambda: sorted(tables(lab)) == all_of_them, "they are back", 20)
+        agent.ask("monitor", interval=0)
+        assert one.connects(two.ip, 80) and not one.connects(two.ip, 81)
     release(agent, one, two)
 
 

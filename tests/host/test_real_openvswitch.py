@@ -187,6 +187,23 @@ def test_rules_let_pass_what_they_list_and_what_belongs_to_it(lab: Lab, agent: A
 
 
 @pytest.mark.usefixtures("switches")
+def test_rules_come_back_when_the_switch_is_started_anew(lab: Lab, agent: AgentClient) -> None:
+    one, two = both = guests(lab, (), ())
+    for guest in both:
+        ensure(agent, guest)
+    with plugged_in(one, two), two.serving(80), two.serving(82):
+        guard(agent, two, rule("inbound", "tcp", ports=[[80, 80]]))
+        lab.run("bash", "-ec", openvswitch.RESTART)
+        wait_for(lambda: one.connects(two.ip, 82), "its rules are forgotten", 20)
+        agent.ask("monitor", interval=0.3)
+        wait_for(lambda: not one.connects(two.ip, 82), "they are back", 20)
+        agent.ask("monitor", interval=0)
+        assert one.connects(two.ip, 80)
+    for guest in both:
+        agent.ask("network.release", vm=guest.vm, generation=1)
+
+
+@pytest.mark.usefixtures("switches")
 def test_ipv6_finds_its_neighbours_and_is_filtered_as_well(lab: Lab, agent: AgentClient) -> None:
     one, two = guests(lab, (), ())
     for guest in (one, two):

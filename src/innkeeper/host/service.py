@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import threading
 import time
@@ -40,6 +41,7 @@ _TAP = re.compile(r"one-(\d+)-\d+")
 _LONGEST_PIECE = 512 * 1024
 
 Report = Callable[[dict[str, Any]], None]
+_log = logging.getLogger(__name__)
 
 
 class Service:
@@ -179,6 +181,7 @@ class Service:
             for folder in self.root.folders()
             if folder.vm not in domains
         ]
+        self._renew_rules()
         drift = self.keeper.drift()
         return {
             "event": "metrics",
@@ -188,6 +191,14 @@ class Service:
             **({} if drift is None else {"drift": drift}),
             "attributes": own_probes.attributes(self.root.path / "probes.d"),
         }
+
+    def _renew_rules(self) -> None:
+        """Nobody is to be without the rules that they were given, whatever happens to the host's firewall."""
+        try:
+            if renewed := self.networks.renew():
+                _log.warning("rules were missing and are back: %s", ", ".join(renewed))
+        except AgentError as problem:
+            _log.warning("rules could not be looked after: %s", problem)
 
     # Removing
 

@@ -76,6 +76,11 @@ def chains() -> set[str]:
     return {item["chain"]["name"] for item in _listed() or [] if "chain" in item}
 
 
+def tables() -> str:
+    """All tables of nftables, a line ``table FAMILY NAME`` each."""
+    return run("nft", "list", "tables")
+
+
 def _listed() -> list[dict[str, dict[str, str]]] | None:
     try:
         text = run("nft", "-j", "list", "table", *TABLE.split())

@@ -137,8 +137,7 @@ class Guards:
         """Limits of the VM's interfaces, and rules of switches about them (and of others); for those that exist."""
         nics = self._read(self._file(vm))
         for switch in sorted({*switches, *(nic.bridge for nic in nics if nic.switched)}):
-            there = [nic for nic in self._all() if nic.bridge == switch and nic.switched]
-            openvswitch.guard(switch, self._identity, there)
+            self._guard(switch)
         for nic in nics:
             if nic.limited:
                 self._shape(vm, nic)
@@ -161,6 +160,23 @@ class Guards:
             if file.stem.isdigit() and int(file.stem) not in present:
                 self.put(int(file.stem), [])
         self._apply()
+
+    def renew(self, tables: str) -> list[str]:
+        """Puts back what is missing of all rules; tells where. ``tables``: nftables' own list of its tables."""
+        guarded = [nic for nic in self._all() if nic.guarded]
+        renewed = []
+        if any(not nic.switched for nic in guarded) and f"table bridge {self._table}" not in tables:
+            self._apply()
+            renewed.append("bridges")
+        for switch in sorted({nic.bridge for nic in guarded if nic.switched}):
+            if openvswitch.forgot(switch, self._identity):
+                self._guard(switch)
+                renewed.append(switch)
+        return renewed
+
+    def _guard(self, switch: str) -> None:
+        there = [nic for nic in self._all() if nic.bridge == switch and nic.switched]
+        openvswitch.guard(switch, self._identity, there)
 
     def _all(self) -> list[Nic]:
         """The NICs of all VMs."""

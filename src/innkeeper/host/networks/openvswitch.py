@@ -103,6 +103,15 @@ def guard(switch: str, identity: int, nics: list[Nic]) -> None:
             run("ovs-ofctl", "-O", "OpenFlow14", "mod-port", switch, nic.interface, word)
 
 
+def forgot(switch: str, identity: int) -> bool:
+    """Whether a switch has none of our rules (any more): it loses them when its daemon is started anew."""
+    if not exists(switch):
+        return False
+    ours = f"cookie={_OURS | identity:#x}/-1"
+    told = run("ovs-ofctl", "-O", "OpenFlow14", "dump-aggregate", switch, ours)
+    return "flow_count=0" in told
+
+
 @dataclasses.dataclass(frozen=True)
 class _Port:
     """A port of a switch: its number, and whether it gets what is flooded."""

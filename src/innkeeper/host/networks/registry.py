@@ -143,6 +143,23 @@ class Networks:
             self._write(network)
         return bool(left)
 
+    def renew(self) -> list[str]:
+        """Puts back the rules that somebody else took away, and tells of which bridges and networks.
+
+        A firewall is flushed when its configuration is loaded again; a switch forgets them when it is started anew.
+        """
+        with self._lock:
+            used = self.all()
+            if not used:
+                return []
+            tables = firewall.tables()
+            renewed = self._guards.renew(tables)
+            for network in used:
+                if network.nat and network.address and f"table {firewall.TABLE}" not in tables:
+                    firewall.masquerade(network.network, network.bridge, network.address)
+                    renewed.append(f"network {network.network}")
+            return renewed
+
     def sweep(self) -> None:
         """Takes down every network that nobody uses."""
         with self._lock:
