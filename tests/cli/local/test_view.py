@@ -41,7 +41,7 @@ def test_the_code_is_seen_at_its_place_and_nothing_else(closed: Path, tmp_path: 
     assert found.stdout == "code\n" and "No such file" in found.stderr
     refused = shell(tmp_path / "stage", f"echo x >{closed}/deep/code/main")
     assert refused.returncode != 0
-    assert "secret" not in shell(tmp_path / "stage", "cat /proc/self/mounts").stdout
+    assert str(closed / "secret") not in shell(tmp_path / "stage", "cat /proc/self/mounts").stdout
     # Of the machine itself nothing has changed.
     assert (closed / "secret").read_text() == "secret\n"
     mounts = Path("/proc/self/mounts").read_text()
