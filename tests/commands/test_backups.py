@@ -6,7 +6,7 @@ from innkeeper.commands import backups, datastores, images, schedules, vms
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model.errors import Code, Refusal
 from innkeeper.model.objects import Image, Vm
-from innkeeper.model.states import ImageState, ImageType
+from innkeeper.model.states import ImageState, ImageType, VmAction
 from tests.commands.realm import ADMIN, ALICE, VM, Realm
 
 STORE = "NAME=backups\nTYPE=BACKUP_DS\nDS_MAD=dummy"
@@ -56,6 +56,12 @@ def test_a_chain_goes_on(stored: Realm) -> None:
     assert more.files[0].path == f"{second.source}/2/disk.0"
     now = stored.world.vms[vm.id]
     assert now.running and now.backup_config["LAST_INCREMENT_ID"] == "1"
+    assert [stay.action for stay in now.history] == [
+        VmAction.BACKUP,
+        VmAction.BACKUP,
+        VmAction.NONE,
+    ]
+    assert now.history[-1].rstime and not now.history[-1].etime
     assert "BACKUP_CONFIG" not in now.template and "BACKUP_CONFIG" not in now.user_template
 
 
@@ -149,6 +155,7 @@ def test_put_back_in_place(stored: Realm) -> None:
     assert (asked.verb, asked.args["disks"][0]["base"]) == ("disk.restore", "bases/b")
     stored.finish()
     assert phase(stored.world.vms[vm.id]) == "POWEROFF"
+    assert stored.world.vms[vm.id].history[-2].action == VmAction.RESTORE
     assert back_up(stored, vm).id != image.id
 
 

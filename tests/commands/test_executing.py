@@ -10,6 +10,7 @@ from innkeeper.commands import executing, vms
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Vm
+from innkeeper.model.states import VmAction
 from innkeeper.model.world import Transaction
 from tests.commands.realm import ADMIN, VM, Realm, reply_to
 
@@ -57,6 +58,8 @@ def test_what_came_of_a_command_is_in_the_template(realm: Realm, vm: Vm) -> None
     }  # fmt: skip
     realm.do(lambda tx: executing.retry(tx, ADMIN, vm.id))
     again = realm.answer(pid=78).args
+    actions = [stay.action for stay in realm.world.vms[vm.id].history]
+    assert actions == [VmAction.EXEC, VmAction.EXEC_RETRY, VmAction.NONE]
     assert again["command"] == "cat; false" and again["generation"] > asked.args["generation"]
     assert "RETURN_CODE" not in said(realm, vm)
 
@@ -114,6 +117,7 @@ def test_one_that_is_cancelled(
     assert (asked.verb, asked.args["pid"]) == ("guest.kill", 77)
     assert told(realm, vm) == ("RUNNING", status) and said(realm, vm).items() >= more.items()
     assert realm.world.vms[vm.id].user_template.get("ERROR") is None
+    assert realm.world.vms[vm.id].history[-2].action == VmAction.EXEC_CANCEL
 
 
 def test_one_that_cannot_be_cancelled(realm: Realm, vm: Vm) -> None:

@@ -8,6 +8,7 @@ from innkeeper.lifecycle.operations import executing as work
 from innkeeper.model.errors import wrong_state
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import SYSTEM, Caller
+from innkeeper.model.states import VmAction
 from innkeeper.model.world import Transaction, World
 
 from .vm_rights import operated
@@ -18,6 +19,12 @@ LONGEST = 64 * 1024
 
 def execute(tx: Transaction, caller: Caller, vm_id: int, command: str, stdin: str) -> int:
     """Has a guest that runs carry out a command with its shell."""
+    return _execute(tx, caller, vm_id, command, stdin, VmAction.EXEC)
+
+
+def _execute(
+    tx: Transaction, caller: Caller, vm_id: int, command: str, stdin: str, action: VmAction
+) -> int:
     vm = operated(tx.world, caller, vm_id, "exec")
     for name, text in (("command", command), ("stdin", stdin)):
         if len(text) > LONGEST:
@@ -28,7 +35,7 @@ def execute(tx: Transaction, caller: Caller, vm_id: int, command: str, stdin: st
     shown_during(tx.world, vm, "exec")
     if vm.executing:
         raise wrong_state(f"VM {vm_id} is carrying out a command: wait, or cancel it.", vm_id)
-    work.begin(tx, vm, command, stdin, caller)
+    work.begin(tx, vm, command, stdin, caller, action)
     return vm_id
 
 
@@ -38,7 +45,8 @@ def retry(tx: Transaction, caller: Caller, vm_id: int) -> int:
     last = vm.template.vector(work.NAME)
     if last is None:
         raise wrong_state(f"VM {vm_id} has no command that could be carried out again.", vm_id)
-    return execute(tx, caller, vm_id, last["COMMAND"], last.get("STDIN", ""))
+    stdin = last.get("STDIN", "")
+    return _execute(tx, caller, vm_id, last["COMMAND"], stdin, VmAction.EXEC_RETRY)
 
 
 def cancel(tx: Transaction, caller: Caller, vm_id: int) -> int:

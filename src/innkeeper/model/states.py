@@ -149,9 +149,14 @@ class VmAction(IntEnum):
     ALIAS_DETACH = 47
     POWEROFF_MIGRATE = 48
     POWEROFF_HARD_MIGRATE = 49
+    BACKUP = 50
     NIC_UPDATE = 51
     SG_ATTACH = 56
     SG_DETACH = 57
+    RESTORE = 60
+    EXEC = 61
+    EXEC_RETRY = 62
+    EXEC_CANCEL = 63
 
 
 #: Actions that close a record because the VM goes to another host.

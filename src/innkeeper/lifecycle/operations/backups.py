@@ -17,7 +17,7 @@ from innkeeper.lifecycle.machine import move, phase
 from innkeeper.lifecycle.messages import BRING, FRONT_END, SIMULATED, Instruction
 from innkeeper.model.objects import EMPTY, BackupFile, Datastore, Image, Increment, Operation, Vm
 from innkeeper.model.permissions import Caller
-from innkeeper.model.states import ImageState, ImageType
+from innkeeper.model.states import ImageState, ImageType, VmAction
 from innkeeper.model.template import as_int
 from innkeeper.model.world import Transaction, World
 
@@ -114,7 +114,7 @@ def _made(tx: Transaction, operation: Operation) -> None:
         checkpoint=checkpoint(operation.args["number"]), source=made["folder"], files=files,
     )  # fmt: skip
     image = _grown(tx, chained, increment) if chained else _new_image(tx, operation, increment)
-    vm = _noted(tx, vm_of(tx.world, operation), operation, image)
+    vm = _noted(tx, common.recorded(tx, operation, VmAction.BACKUP), operation, image)
     _go_back(tx, vm, operation)
     _retire(tx, vm, image)
 

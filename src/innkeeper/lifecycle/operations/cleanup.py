@@ -26,7 +26,7 @@ from .terminate import done
 
 
 def _deleted(tx: Transaction, operation: Operation) -> None:
-    done(tx, vm_of(tx.world, operation), VmAction.DELETE, _caller(operation))
+    done(tx, vm_of(tx.world, operation), VmAction.DELETE, common.asker(operation))
 
 
 def _owed(tx: Transaction, operation: Operation) -> None:
@@ -40,7 +40,7 @@ def _owed(tx: Transaction, operation: Operation) -> None:
 
 def _resubmitted(tx: Transaction, operation: Operation) -> None:
     vm = let_go(tx, vm_of(tx.world, operation))
-    history = closed(tx, vm, VmAction.DELETE_RECREATE, _caller(operation))
+    history = closed(tx, vm, VmAction.DELETE_RECREATE, common.asker(operation))
     template = vm.template.without("SNAPSHOT")
     move(tx, vm, "PENDING", history=history, deploy_id="", template=template, disk_snapshots=())
     tx.wake = True
@@ -50,10 +50,6 @@ def _unproven(tx: Transaction, operation: Operation) -> None:
     text = f"the host could not show that the VM is gone from it: {operation.failure}"
     vm = common.note_error(tx, vm_of(tx.world, operation), text)
     move(tx, vm, "PROLOG_FAILURE")
-
-
-def _caller(operation: Operation) -> Caller:
-    return Caller(operation.uid, operation.gid, "", ())
 
 
 def _removal(shown: str, *, proof: bool) -> Step:

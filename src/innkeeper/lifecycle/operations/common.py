@@ -7,8 +7,10 @@ from innkeeper.lifecycle.descriptions import ask
 from innkeeper.lifecycle.engine import Note, Step, target_of
 from innkeeper.lifecycle.machine import move
 from innkeeper.lifecycle.messages import Instruction
-from innkeeper.lifecycle.stays import stamped
+from innkeeper.lifecycle.stays import copied, stamped
 from innkeeper.model.objects import Operation, Vm
+from innkeeper.model.permissions import Caller
+from innkeeper.model.states import VmAction
 from innkeeper.model.world import Transaction, World
 
 
@@ -25,6 +27,17 @@ def show(phase: str, **fields: Any) -> Note:
         move(tx, vm_of(tx.world, operation), phase, **fields)
 
     return enter
+
+
+def asker(operation: Operation) -> Caller:
+    """Who asked for the operation, as history tells it."""
+    return Caller(operation.uid, operation.gid, "", ())
+
+
+def recorded(tx: Transaction, operation: Operation, action: VmAction) -> Vm:
+    """The VM, with a history record that ends with an action which changed nothing of where it is."""
+    vm = vm_of(tx.world, operation)
+    return tx.change(vm, history=copied(tx, vm, action, asker(operation)))
 
 
 def since(phase: str) -> dict[str, Any]:

@@ -84,11 +84,13 @@ EXEC = register(
 )
 
 
-def begin(tx: Transaction, vm: Vm, command: str, stdin: str, caller: Caller) -> None:
+def begin(
+    tx: Transaction, vm: Vm, command: str, stdin: str, caller: Caller, action: VmAction
+) -> None:
     """Has the guest begin a command."""
     asked = {"COMMAND": command, "STDIN": stdin, "STATUS": "EXECUTING"}
     in_place.begin(
-        tx, EXEC, vm, caller, "exec", VmAction.NONE, held=vm.template.with_(NAME, asked), after=vm.template,
+        tx, EXEC, vm, caller, "exec", action, held=vm.template.with_(NAME, asked), after=vm.template,
         command=command, stdin=stdin,
     )  # fmt: skip
 
@@ -173,7 +175,7 @@ def cancel(tx: Transaction, vm: Vm, caller: Caller, why: str = "") -> None:
         vm,
         caller,
         "exec-cancel",
-        VmAction.NONE,
+        VmAction.EXEC_CANCEL,
         held=vm.template,
         after=vm.template,
         pid=pid,

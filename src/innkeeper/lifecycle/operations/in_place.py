@@ -133,7 +133,7 @@ def context(world: World, operation: Operation) -> Instruction | None:
 
 def finish(tx: Transaction, operation: Operation) -> None:
     """The VM is as it was asked for."""
-    caller = Caller(operation.uid, operation.gid, "", ())
+    caller = common.asker(operation)
     history = _recorded(tx, before(tx.world, operation), VmAction(operation.args["action"]), caller)
     _rest(tx, operation, _unpacked(operation.args["after"]), history=history)
 

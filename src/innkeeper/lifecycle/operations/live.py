@@ -125,7 +125,7 @@ def _start(tx: Transaction, procedure: Procedure, operation: Operation) -> None:
         tx,
         procedure,
         vm,
-        Caller(operation.uid, operation.gid, "", ()),
+        common.asker(operation),
         host_id=operation.host_id,
         generation=vm.generation,
         source=source_of(operation),

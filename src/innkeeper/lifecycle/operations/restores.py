@@ -15,7 +15,7 @@ from innkeeper.lifecycle.messages import Instruction
 from innkeeper.model import storage
 from innkeeper.model.objects import Image, Operation, Vm
 from innkeeper.model.permissions import Caller
-from innkeeper.model.states import ImageState
+from innkeeper.model.states import ImageState, VmAction
 from innkeeper.model.world import Transaction, World
 
 from . import backups, common, images
@@ -122,9 +122,10 @@ def _put(world: World, operation: Operation) -> Instruction:
 
 def _restored(tx: Transaction, operation: Operation) -> None:
     """The disks are as they were; what has changed since the last backup is known no more."""
-    vm = vm_of(tx.world, operation)
     if operation.failure:
-        vm = common.note_error(tx, vm, operation.failure)
+        vm = common.note_error(tx, vm_of(tx.world, operation), operation.failure)
+    else:
+        vm = common.recorded(tx, operation, VmAction.RESTORE)
     config = {**vm.backup_config, "LAST_INCREMENT_ID": "-1"} if vm.backup_config else {}
     move(tx, vm, "POWEROFF", backup_config=config)
 

@@ -56,7 +56,7 @@ def _rested(to: str) -> Note:
     def finish(tx: Transaction, operation: Operation) -> None:
         vm = vm_of(tx.world, operation)
         vm = tx.change(vm, history=stamped(vm, eetime=tx.second), kept_on=operation.host_id)
-        caller = Caller(operation.uid, operation.gid, "", ())
+        caller = common.asker(operation)
         history = closed(tx, vm, VmAction(operation.args["action"]), caller)
         tx.wake = True
         move(tx, vm, to, history=history, deploy_id="")

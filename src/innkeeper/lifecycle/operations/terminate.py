@@ -38,7 +38,7 @@ def _finish(tx: Transaction, operation: Operation) -> None:
     vm = vm_of(tx.world, operation)
     vm = tx.change(vm, history=stamped(vm, eetime=tx.second))
     action = VmAction.TERMINATE_HARD if operation.args.get("hard") else VmAction.TERMINATE
-    done(tx, vm, action, Caller(operation.uid, operation.gid, "", ()))
+    done(tx, vm, action, common.asker(operation))
 
 
 def _fail(tx: Transaction, operation: Operation) -> None:
