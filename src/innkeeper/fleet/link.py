@@ -144,7 +144,9 @@ class StreamLink:
                     await self._writer.drain()
                     self._writer.write(line)
                 except Exception as error:  # whatever the carrier's library calls it
-                    self._end(f"writing to the agent failed: {error or type(error).__name__}")
+                    log.debug("writing to the agent failed: %s", error or type(error).__name__)
+                    # Nobody reads there: how the agent ended says more than how its pipe did.
+                    self._end(await self._carrier.epitaph())
             if self.lost.done():
                 raise LinkLost(self.lost.result())
 
