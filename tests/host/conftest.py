@@ -32,7 +32,8 @@ def base(lab: Lab) -> Path:
 @pytest.fixture
 def root(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A root of this test's own; what the test leaves running is removed through a last agent."""
-    root = new_root(lab, request.node.name.replace("[", "-").replace("]", "")[:60])
+    module = request.module.__name__.rpartition(".")[2]
+    root = new_root(lab, f"{module}-{request.node.name}".replace("[", "-").replace("]", "")[:90])
     yield root
     cleaner = lab.agent()
     cleaner.ask("hello", zone="tests", host=0, root=str(root))
