@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,34 +58,15 @@ def test_container_and_guest_reach_each_other(zone: Zone, container: int, guest:
     asked = f"\nping -c 2 -W 5 {zone.address(container)} && echo reached-$((40+2))\n"
 
     def reached() -> bool:
-        return "reached-42" in typed(zone, guest, asked)
+        return "reached-42" in zone.typed(guest, asked)
 
     wait_for(reached, "the guest reaches the container")
 
 
 def test_its_console_is_a_shell(zone: Zone, container: int) -> None:
     wait_for(
-        lambda: "0-root-42" in typed(zone, container, "\necho $(id -u)-root-$((40+2))\n"), "a shell"
+        lambda: "0-root-42" in zone.typed(container, "\necho $(id -u)-root-$((40+2))\n"), "a shell"
     )
-
-
-def typed(zone: Zone, vm: int, text: str) -> str:
-    """What is shown when a text is typed on a VM's console."""
-    command = [
-        sys.executable,
-        "-m",
-        "innkeeper.cli.main",
-        "vm",
-        "console",
-        str(vm),
-        "--quiet-for",
-        "3",
-    ]
-    environment = {**os.environ, "INN_DATA": str(zone.data)}
-    done = subprocess.run(
-        command, env=environment, input=text, capture_output=True, text=True, timeout=120
-    )
-    return done.stdout
 
 
 @pytest.mark.parametrize("action", ["suspend", "reboot-hard"])

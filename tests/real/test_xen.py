@@ -1,8 +1,6 @@
 """A paravirtualized guest on a real Xen host: all that such a guest can live through (`make test-xen`)."""
 
 import os
-import subprocess
-import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
@@ -82,25 +80,6 @@ def another_boot(zone: XenZone, vm: int, boot: str) -> str | None:
     return found if found != boot else None
 
 
-def typed(zone: XenZone, vm: int, line: str) -> str:
-    """What the guest's console shows when this is typed there."""
-    environment = {**os.environ, "INN_DATA": str(zone.data)}
-    command = [
-        sys.executable,
-        "-m",
-        "innkeeper.cli.main",
-        "vm",
-        "console",
-        str(vm),
-        "--quiet-for",
-        "5",
-    ]
-    done = subprocess.run(
-        command, env=environment, input=f"\n{line}\n", capture_output=True, text=True, check=True
-    )
-    return done.stdout
-
-
 def test_a_guest_lives_through_everything_that_xen_can_do(xen: XenZone, say: Say) -> None:
     say(
         f"the host lets us in after {xen.booted:.0f} s, is monitored {xen.ready:.0f} s after it was added"
@@ -123,7 +102,7 @@ def test_a_guest_lives_through_everything_that_xen_can_do(xen: XenZone, say: Say
 
     assert "not supported by hypervisor xen" in refused(xen, vm, "reboot-hard")
 
-    assert "xen-42" in typed(xen, vm, "echo xen-$((6*7))")
+    assert "xen-42" in xen.typed(vm, "\necho xen-$((6*7))\n", quiet=5)
     began = time.monotonic()
     xen.api.vm.action("reboot", vm)
     boot = wait_for(lambda: another_boot(xen, vm, boot), "the guest has rebooted", 600)

@@ -124,6 +124,16 @@ class Zone:
         service.start(self.folder, self.user, self.said)
         return [*view.command(self.user, self.folder.host / "view"), *self.user.command()]
 
+    def typed(self, vm: int, text: str, quiet: float = 3) -> str:
+        """What a VM's console shows when a text is typed there, until it has been quiet for so many seconds."""
+        command = [sys.executable, "-m", "innkeeper.cli.main", "vm", "console", str(vm)]
+        done = subprocess.run(
+            [*command, "--quiet-for", str(quiet)],
+            env={**os.environ, "INN_DATA": str(self.data)},
+            input=text, capture_output=True, text=True, check=True, timeout=120,
+        )  # fmt: skip
+        return done.stdout
+
     def log(self) -> str:
         return (self.data / "daemon.log").read_text()
 
