@@ -90,29 +90,19 @@ async def fill(daemon: Daemon, rows: Rows, hosts: int, vms: int) -> None:
     rows.add("durable life-cycle transitions while they came up", rate, "/s", "", *base)
 
 
-async def turn_over(daemon: Daemon, rows: Rows, vms: int, together: int) -> None:
-    """All VMs are powered off and resumed, so many with a request (by system.multicall where it is more than one)."""
+async def turn_over(daemon: Daemon, rows: Rows, vms: int) -> None:
+    """All VMs are powered off and resumed."""
     bare = commits(Path(tempfile.mkdtemp(dir=daemon.data)))
     before, began = transitions(daemon), time.perf_counter()
     for action, phase in (("poweroff-hard", "POWEROFF"), ("resume", "RUNNING")):
-        asked = [(SESSION, action, n) for n in range(vms)]
-        calls = [_whole(asked[n : n + together]) for n in range(0, vms, together)]
-        sent = await load_apart(daemon.rpc, calls, CLIENTS, len(calls))
+        calls = [call_body("one.vm.action", SESSION, action, n) for n in range(vms)]
+        sent = await load_apart(daemon.rpc, calls, CLIENTS, vms)
         if sent.failures:
             raise SystemExit(f"calls failed: {sent.failures}")
         await until(daemon, f'innkeeper_vms{{phase="{phase}"}}', vms)
     rate = (transitions(daemon) - before) / (time.perf_counter() - began)
     base = "bare SQLite commits/s", bare
-    what = f"durable life-cycle transitions, all VMs off and on, {together} with a request"
-    rows.add(what, rate, "/s", ">= 2,000" if together > 1 else "", *base)
-
-
-def _whole(asked: list[tuple[str, str, int]]) -> bytes:
-    """One request for these actions."""
-    if len(asked) == 1:
-        return call_body("one.vm.action", *asked[0])
-    calls = [{"methodName": "one.vm.action", "params": list(params)} for params in asked]
-    return call_body("system.multicall", calls)
+    rows.add("durable life-cycle transitions, all VMs off and on", rate, "/s", ">= 2,000", *base)
 
 
 def transitions(daemon: Daemon) -> int:
@@ -217,8 +207,7 @@ def stages(
 ) -> Iterator[Any]:
     yield furnish(daemon, hosts)
     yield fill(daemon, rows, hosts, vms)
-    yield turn_over(daemon, rows, vms, 1)
-    yield turn_over(daemon, rows, vms, 20)
+    yield turn_over(daemon, rows, vms)
     yield steady(daemon, rows, hosts, vms, options.seconds)
     yield saturate(daemon, rows, hosts, vms, options.seconds / 2)
     yield rest(daemon, rows, options.interval)

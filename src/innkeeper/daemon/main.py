@@ -25,6 +25,7 @@ from innkeeper.store.tiers import tiers
 from . import logs, tls
 from .connect import Links
 from .frontend import FrontEnd
+from .memory import give_back
 from .settings import Settings, SettingsError, address, load
 
 log = logging.getLogger("innkeeper.daemon")
@@ -118,10 +119,12 @@ async def _run(options: argparse.Namespace, settings: Settings) -> int:
         scheme = "https" if secured else "http"
         front.start()
         gc.freeze()  # what was loaded lasts
+        giving_back = asyncio.create_task(give_back())
         told = _heed_signals()
         _write(data / "run" / "endpoint", f"{scheme}://{{}}:{{}}\n".format(*listener.address))
         log.info("ready at %s://%s:%d, data in %s", scheme, *listener.address, data)
         failed = await _until_told(told, front.core.failed)
+        giving_back.cancel()
         await listener.stop()
         return STORE_FAILED if failed else 0
     finally:
