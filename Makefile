@@ -6,7 +6,8 @@
 
 SHELL := /bin/bash
 INN := .venv/bin/inn
-PYTEST := .venv/bin/python -m pytest
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
 MACHINE := tests/real/machine.sh
 ifdef DATA
 export INN_DATA := $(abspath $(DATA))
@@ -42,11 +43,11 @@ lint: setup-dev ## ruff (rules and format) and mypy
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-# One pytest run, on a machine of its own: namespaces in which nothing of this machine but its files
-# is seen, and of which nothing is left (so the image is fetched and built before). Tests of the
-# group `real` run one after the other on one worker, the pure ones beside them on the other.
+# One pytest run, each worker on a machine of its own: namespaces in which nothing of this machine but
+# its files is seen, and of which nothing is left (so the image is fetched and built before). Real tests
+# wait for guests a third of their time: two workers begin with theirs, the third does the pure ones.
 test: lint image ## everything: lint and all tests, real guests included (root)
-	$(MACHINE) $(PYTEST) -n 2 --dist loadgroup $(TESTS)
+	$(PYTEST) --tx '3*popen//python=$(MACHINE) $(PYTHON)' --dist loadgroup $(TESTS)
 
 test-debian: setup-dev ## a whole Debian guest with cloud-init reads our context (minutes)
 	INN_TEST_DEBIAN=1 $(PYTEST) tests/guest/test_real_debian.py

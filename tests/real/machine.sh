@@ -3,13 +3,38 @@
 #
 # Runs a command on a machine of its own: fresh mount, network, UTS, IPC, PID and cgroup namespaces. What
 # the command starts (libvirt daemons, guests, front ends) shares nothing with this machine but files, and is
-# gone when the command ends. Files under /run, /var/lib/libvirt, /var/log/libvirt and /var/cache/libvirt are
-# private and forgotten at the end.
+# gone when the command ends; several such machines do not see each other. Files under /run, /var/lib/libvirt,
+# /var/log/libvirt and /var/cache/libvirt are private and forgotten at the end.
 set -euo pipefail
 
 if [ "${INN_TEST_MACHINE:-}" != inside ]; then
     export INN_TEST_MACHINE=inside
-    exec unshare --mount --net --uts --ipc --pid --cgroup --fork --kill-child=KILL --mount-proc -- "$0" "$@"
+    # Control groups of its own, which its namespace takes for the root: guests of two machines have the same names.
+    groups=()
+    for tree in /sys/fs/cgroup /sys/fs/cgroup/*/; do
+        [ -e "$tree/cgroup.procs" ] || continue
+        group=$tree/inn-machine-$$
+        mkdir "$group"
+        for setting in cpuset.cpus cpuset.mems; do
+            if [ -e "$tree/$setting" ]; then cat "$tree/$setting" >"$group/$setting"; fi
+        done
+        groups+=("$group")
+        if [ "$tree" = /sys/fs/cgroup ]; then break; fi # version 2: one tree holds all
+    done
+    (
+        for group in "${groups[@]}"; do echo "$BASHPID" >"$group/cgroup.procs"; done
+        exec setpriv --pdeathsig KILL -- unshare --mount --net --uts --ipc --pid --cgroup --fork --kill-child=KILL \
+            --mount-proc -- "$0" "$@"
+    ) <&0 &
+    machine=$!
+    trap 'kill -KILL "$machine" 2>/dev/null' TERM
+    trap : INT # what runs inside is told, too, and ends by itself
+    code=0
+    while wait "$machine" || code=$?; kill -0 "$machine" 2>/dev/null; do code=0; done
+    for group in "${groups[@]}"; do
+        find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    done
+    exit "$code"
 fi
 
 mount --make-rprivate /
@@ -54,7 +79,7 @@ mkdir -p /run/libvirt /run/lock /run/sshd /var/log/libvirt/qemu
 if id libvirt-qemu >/dev/null 2>&1; then chown libvirt-qemu:kvm /var/lib/libvirt/qemu /var/cache/libvirt 2>/dev/null || true; fi
 
 # the first process of the machine: what ends early is reaped, the exit code is the command's
-"$@" &
+"$@" <&0 &
 command=$!
 trap 'kill -TERM "$command" 2>/dev/null' TERM INT
 code=0
