@@ -199,6 +199,12 @@ def test_rules_come_back_when_the_switch_is_started_anew(lab: Lab, agent: AgentC
         wait_for(lambda: not one.connects(two.ip, 82), "they are back", 20)
         agent.ask("monitor", interval=0)
         assert one.connects(two.ip, 80)
+    told = lab.agent_log.read_text().count("rules were missing")
+    agent.ask("monitor", interval=0.3)
+    agent.wait_event(lambda event: event["event"] == "metrics", len(agent.events))
+    agent.ask("monitor", interval=0)
+    again = lab.agent_log.read_text().count("rules were missing")
+    assert told == again == 1, "where nobody is plugged in, nothing is missing"
     for guest in both:
         agent.ask("network.release", vm=guest.vm, generation=1)
 

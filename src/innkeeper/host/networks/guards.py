@@ -169,7 +169,8 @@ class Guards:
             self._apply()
             renewed.append("bridges")
         for switch in sorted({nic.bridge for nic in guarded if nic.switched}):
-            if openvswitch.forgot(switch, self._identity):
+            there = [nic for nic in guarded if nic.bridge == switch]
+            if openvswitch.forgot(switch, self._identity, there):
                 self._guard(switch)
                 renewed.append(switch)
         return renewed

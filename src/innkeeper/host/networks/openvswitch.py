@@ -103,13 +103,18 @@ def guard(switch: str, identity: int, nics: list[Nic]) -> None:
             run("ovs-ofctl", "-O", "OpenFlow14", "mod-port", switch, nic.interface, word)
 
 
-def forgot(switch: str, identity: int) -> bool:
-    """Whether a switch has none of our rules (any more): it loses them when its daemon is started anew."""
+def forgot(switch: str, identity: int, nics: list[Nic]) -> bool:
+    """Whether a switch has none of our rules though one of these NICs is plugged in.
+
+    It loses them when its daemon is started anew.
+    """
     if not exists(switch):
         return False
     ours = f"cookie={_OURS | identity:#x}/-1"
     told = run("ovs-ofctl", "-O", "OpenFlow14", "dump-aggregate", switch, ours)
-    return "flow_count=0" in told
+    return "flow_count=0" in told and not _ports(switch).keys().isdisjoint(
+        nic.interface for nic in nics
+    )
 
 
 @dataclasses.dataclass(frozen=True)
