@@ -49,8 +49,10 @@ lint: setup-dev ## ruff (rules and format) and mypy
 test: lint image ## everything: lint and all tests, real guests included (root)
 	$(PYTEST) --tx '3*popen//python=$(MACHINE) $(PYTHON)' --dist loadgroup $(TESTS)
 
-test-debian: setup-dev ## a whole Debian guest with cloud-init reads our context (minutes)
-	INN_TEST_DEBIAN=1 $(PYTEST) tests/guest/test_real_debian.py
+# A test's machine reaches no network: what its guests boot from is built before.
+test-debian: setup-dev image ## a whole Debian guest with cloud-init reads our context (minutes)
+	@guest/build-debian.sh build/debian.qcow2
+	INN_TEST_DEBIAN=1 $(MACHINE) $(PYTEST) tests/guest/test_real_debian.py tests/real/test_debian.py
 
 test-fresh: setup-dev ## `make up` on a bare Debian 12, without and with systemd (minutes; fetches packages; takes port 2633)
 	tests/real/fresh.sh
@@ -58,6 +60,7 @@ test-fresh: setup-dev ## `make up` on a bare Debian 12, without and with systemd
 
 test-arch: setup-dev image ## a guest of another architecture (aarch64) under emulation; installs what that needs
 	@scripts/setup.sh --arm
+	@guest/build-arm.sh build/arm.qcow2
 	INN_TEST_ARCH=1 $(MACHINE) $(PYTEST) tests/real/test_arm.py
 
 test-ceph: setup-dev image ## guests on a real Ceph, started for the test; installs what that needs
@@ -66,6 +69,7 @@ test-ceph: setup-dev image ## guests on a real Ceph, started for the test; insta
 
 test-xen: SHELL := /bin/bash -o pipefail
 test-xen: setup-dev image ## a host under Xen, built and booted (minutes), and a guest on it; its log stays in build/test-xen.log
+	@guest/build-xen.sh build/xen.qcow2
 	INN_TEST_XEN=1 $(MACHINE) $(PYTEST) -v tests/real/test_xen.py 2>&1 | tee build/test-xen.log
 
 test-fast: setup-dev ## the tests that take no guest and little time
