@@ -68,3 +68,40 @@ async def _reads_go_on() -> None:
     await slow.core.settled()
     with pytest.raises(Refusal, match="no space left"):
         slow.put(2)
+
+
+def test_who_leaves_does_not_take_along_others_who_wait_for_the_same() -> None:
+    asyncio.run(_who_leaves())
+
+
+async def _who_leaves() -> None:
+    slow = Slow()
+    ticket = slow.put(1)
+    leaving, changing = (asyncio.create_task(slow.core.durable(ticket)) for _ in range(2))
+    assert await waits(leaving) and await waits(changing)
+    leaving.cancel()
+    assert await waits(changing)
+    behind = asyncio.create_task(slow.core.settled())
+    assert await waits(behind)
+    slow.finish[0]()
+    await asyncio.gather(changing, behind)
+    assert leaving.cancelled()
+
+
+def test_a_follower_that_breaks_is_told_of_and_harms_no_other() -> None:
+    asyncio.run(_a_follower_breaks())
+
+
+async def _a_follower_breaks() -> None:
+    slow, told, heard = Slow(), [], []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+    def broken(_: object) -> None:
+        raise OSError("is a directory")
+
+    slow.core.followers += [broken, heard.append]
+    setting = Setting(id=1, name="colour", value="blue")
+    slow.core.transact(lambda tx: tx.log(tx.put(setting), "created"))
+    slow.finish[0]()
+    assert [len(events) for events in heard] == [1]
+    assert [str(context["exception"]) for context in told] == ["is a directory"]

@@ -49,7 +49,7 @@ class Core:
         self.last_event = 0
         self.trail = audit.Trail()
         self._sequence = 0
-        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
 
     @property
     def transactions(self) -> int:
@@ -149,36 +149,41 @@ class Core:
         events: tuple[EventRow, ...],
         error: BaseException | None,
     ) -> None:
-        waiting = self._waiting.pop(ticket, None)
+        for waiting in self._waiting.pop(ticket, ()):
+            if not waiting.done():
+                waiting.set_result(None)
         if error is not None:
             self.failure = self.failure or str(error) or type(error).__name__
             if self.failed is not None:
                 self.failed.set()
-            if waiting is not None and not waiting.done():
-                waiting.set_exception(StoreFailed(f"The store has failed: {self.failure}"))
             return
         self._durable_up_to = ticket
-        if waiting is not None and not waiting.done():
-            waiting.set_result(None)
         if instructions:
             self.dispatch(instructions)
         if events:
             self.last_event += len(events)
-            for follower in self.followers:
+            self._tell(events)
+
+    def _tell(self, events: tuple[EventRow, ...]) -> None:
+        """Tells the followers; a defect of one must not keep it from the others."""
+        for follower in list(self.followers):
+            try:
                 follower(events)
+            except Exception as error:
+                context = {"message": "following events", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
 
     _durable_up_to = 0
 
     async def durable(self, ticket: int) -> None:
         """Waits until a change is durable."""
-        if ticket <= self._durable_up_to:
-            return
-        if self.failure:
+        if ticket > self._durable_up_to and not self.failure:
+            # Each has a future of its own: who leaves ends it, and others wait for the same ticket.
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(ticket, []).append(waiting)
+            await waiting
+        if ticket > self._durable_up_to:
             raise StoreFailed(f"The store has failed: {self.failure}")
-        waiting = self._waiting.get(ticket)
-        if waiting is None:
-            waiting = self._waiting[ticket] = asyncio.get_running_loop().create_future()
-        await waiting
 
     async def settled(self) -> None:
         """Waits until all that was changed so far is durable: what was just read is then never taken back.
@@ -210,8 +215,7 @@ class Core:
 
     def ask_again(self) -> None:
         """Whoever waits looks whether what he waits for holds now, although nothing has become durable."""
-        for follower in list(self.followers):
-            follower(())
+        self._tell(())
 
     async def run(self, change: Callable[[Transaction], T], by: int = -1) -> T:
         """Makes a change that a user asks for (`by`), and waits until it is durable."""
