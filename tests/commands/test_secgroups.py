@@ -108,3 +108,17 @@ def test_vms_without_a_host_need_not_be_told(realm: Realm) -> None:
         realm.vm(f"{VM}\nNIC=[NETWORK_ID={network.id},SECURITY_GROUPS={number}]")
     realm.do(lambda tx: secgroups.commit(tx, ADMIN, number, False))
     assert (realm.asked, realm.world.security_groups[number].outdated) == ([], ())
+
+
+def test_a_vm_that_ends_while_its_host_is_asked_again_holds_up_nobody(realm: Realm) -> None:
+    number = group(realm).id
+    first, second = guarded(realm, number), realm.running(f"{VM}\nNIC=[NETWORK=guarded]")
+    realm.do(lambda tx: secgroups.commit(tx, ADMIN, number, False))
+    told = realm.asked.pop(0)
+    realm.do(lambda tx: vms.recover(tx, ADMIN, first.id, 3))
+    realm.finish()
+    realm.asked.append(told)
+    realm.answer("failed")
+    assert [asked.args["vm"] for asked in realm.asked] == [second.id]
+    realm.finish()
+    assert realm.world.operation_on(realm.world.security_groups[number]) is None

@@ -220,21 +220,24 @@ def cancel(tx: Transaction, operation: Operation, why: str) -> None:
 def retry(tx: Transaction, operation: Operation | None) -> None:
     """Sends again what is under way, at once."""
     if operation is not None:
-        instruction = _instruction(tx.world, tx.change(operation, tries=0))
-        if instruction is not None:
-            tx.tell(instruction)
+        _send_again(tx, tx.change(operation, tries=0))
 
 
 def resume(tx: Transaction) -> None:
-    """After a restart: sends again what was under way. A step that asks for nothing any more is passed over."""
+    """After a restart: sends again what was under way."""
     for operation in list(tx.world.operations):
-        instruction = _instruction(tx.world, operation)
-        if instruction is not None:
-            tx.tell(instruction)
-        elif operation.undoing:
-            _undo_from(tx, operation, operation.step)
-        else:
-            _begin(tx, operation)
+        _send_again(tx, operation)
+
+
+def _send_again(tx: Transaction, operation: Operation) -> None:
+    """Sends what is under way; a step that asks for nothing any more is passed over."""
+    instruction = _instruction(tx.world, operation)
+    if instruction is not None:
+        tx.tell(instruction)
+    elif operation.undoing:
+        _undo_from(tx, operation, operation.step)
+    else:
+        _begin(tx, operation)
 
 
 def _begin(tx: Transaction, operation: Operation) -> None:
@@ -283,10 +286,7 @@ def _failed(tx: Transaction, operation: Operation, code: str, message: str) -> N
         message=message,
     )
     if code in PASSING and code != "unreachable" and operation.tries < step.retries:
-        again = tx.change(operation, tries=operation.tries + 1)
-        instruction = _instruction(tx.world, again)
-        if instruction is not None:
-            tx.tell(instruction)
+        _send_again(tx, tx.change(operation, tries=operation.tries + 1))
         return
     if operation.undoing:
         tx.log(target_of(tx.world, operation), "undo owed", step=step.name, host=operation.host_id)
