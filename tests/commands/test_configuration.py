@@ -2,7 +2,7 @@
 
 import pytest
 
-from innkeeper.commands import capacity, configuration, disks, images, vms
+from innkeeper.commands import capacity, configuration, disks, images, saving, vms
 from innkeeper.lifecycle.machine import phase
 from innkeeper.model.errors import Code
 from innkeeper.model.states import ImageState
@@ -114,3 +114,25 @@ def test_images_that_failed_are_made_again(realm: Realm) -> None:
         False,
     )
     assert phase(realm.world.vms[vm.id]) == "PENDING"
+
+
+def test_a_users_image_that_is_made_again_comes_from_where_users_images_may(realm: Realm) -> None:
+    realm.image("NAME=theirs\nPATH=http://10.0.0.1/disk", ALICE, ready=False)
+    first = realm.asked[0].args["reach"]
+    vm = realm.vm("CPU=1\nMEMORY=128\nDISK=[IMAGE=theirs]", ALICE, hold=False)
+    while realm.asked:
+        realm.answer("refused")
+    realm.do(lambda tx: vms.recover(tx, ADMIN, vm.id, 2, ("10.1.0.0/16",)))
+    assert (first, realm.asked[0].args["reach"]) == ([], ["10.1.0.0/16"])
+
+
+def test_a_disk_that_could_not_be_saved_does_not_become_an_empty_image(realm: Realm) -> None:
+    realm.image()
+    vm = realm.running("CPU=1\nMEMORY=128\nDISK=[IMAGE=img]")
+    saved = realm.do(lambda tx: saving.save_as(tx, ADMIN, vm.id, 0, "saved", "", -1))
+    waiting = realm.vm("CPU=1\nMEMORY=128\nDISK=[IMAGE=saved]", hold=False)
+    while realm.asked:
+        realm.answer("refused")
+    assert realm.world.images[saved].state is ImageState.ERROR
+    said = realm.refused(Code.ACTION, lambda tx: vms.recover(tx, ADMIN, waiting.id, 2))
+    assert f"Image {saved} cannot be made again" in said

@@ -3,8 +3,8 @@
 import posixpath
 import re
 
+from innkeeper.lifecycle.operations import backups
 from innkeeper.lifecycle.operations import images as work
-from innkeeper.lifecycle.operations import restores
 from innkeeper.lifecycle.operations.images import cloning
 from innkeeper.lifecycle.operations.saving import saving
 from innkeeper.model import storage
@@ -15,6 +15,7 @@ from innkeeper.model.states import FILE_TYPES, DatastoreType, ImageState, ImageT
 from innkeeper.model.template import Template, as_bool, as_int
 from innkeeper.model.world import Transaction, World
 
+from .auth import caller_of
 from .building.disks import FILE_SYSTEMS, MAX_SIZE
 from .common import (
     check_create,
@@ -208,7 +209,7 @@ def delete(tx: Transaction, caller: Caller, image_id: int, force: bool) -> int:
         raise wrong_state(text, image_id)
     if cloning(tx.world, image_id):
         raise wrong_state(f"Cannot delete image. Image {image_id} is being cloned", image_id)
-    if restores.in_use(tx.world, image_id):
+    if backups.in_use(tx.world, image_id):
         raise wrong_state(f"Cannot delete image. Backup {image_id} is at work", image_id)
     if image.state is ImageState.LOCKED:
         if not force:
@@ -260,28 +261,34 @@ def clone(tx: Transaction, caller: Caller, image_id: int, name: str, datastore_i
     return number
 
 
-def make_again(tx: Transaction, caller: Caller, vm: Vm) -> None:
-    """Makes the images anew that a VM waited for and that failed."""
+def make_again(tx: Transaction, caller: Caller, vm: Vm, networks: tuple[str, ...]) -> None:
+    """Makes the images anew that a VM waited for and that failed; `networks` as for `allocate`."""
     for disk in vm.disks:
         image = tx.world.images.get(int(disk.get("IMAGE_ID", -1)))
         if image is not None and image.state is ImageState.ERROR:
-            _make_again(tx, caller, image)
+            _make_again(tx, caller, image, networks)
 
 
-def _make_again(tx: Transaction, caller: Caller, image: Image) -> None:
+def _make_again(tx: Transaction, caller: Caller, image: Image, networks: tuple[str, ...]) -> None:
     origin = tx.world.images.get(image.cloning_id)
     if image.cloning_id >= 0 and (origin is None or origin.state is not ImageState.READY):
         text = (
             f"Image {image.id} cannot be copied again: its origin {image.cloning_id} is not READY"
         )
         raise wrong_state(text, image.id)
+    if "SAVED_DISK_ID" in image.template or "FROM_BACKUP_DS" in image.template:
+        text = f"Image {image.id} cannot be made again here: the disk must be saved, or restored, once more"
+        raise wrong_state(text, image.id)
     template = image.template.without("ERROR")
     again = tx.change(image, state=ImageState.LOCKED, prev_state=image.state, template=template)
     if origin is not None:
         work.begin_clone(tx, again, origin, caller)
     else:
-        # The folder was allowed when the image was made; where links in it lead is looked at again.
-        work.begin_import(tx, again, caller, (posixpath.dirname(image.path),))
+        # The folder was allowed when the image was made; where links in it lead is looked at again. Whoever helps a
+        # user's image on does not make it reach further than the user could.
+        owner = tx.world.users.get(image.uid)
+        reach = None if owner is not None and caller_of(owner).admin else networks
+        work.begin_import(tx, again, caller, (posixpath.dirname(image.path),), reach)
 
 
 def update_image(tx: Transaction, caller: Caller, image_id: int, text: str, append: int) -> int:

@@ -164,12 +164,14 @@ for _action in actions.ACTIONS:
     _offer(_action)
 
 
-def recover(tx: Transaction, caller: Caller, vm_id: int, how: int) -> int:
-    """Recover operations 0 to 5."""
+def recover(
+    tx: Transaction, caller: Caller, vm_id: int, how: int, networks: tuple[str, ...] = ()
+) -> int:
+    """Recover operations 0 to 5; `networks` are where users' images may come from besides public addresses."""
     vm = tx.world.vms[vm_id]
     check_operation(tx.world, caller, RECOVER_RIGHTS.get(how, "recover"), vm)
     if how == RETRY and vm.state is VmState.CLONING_FAILURE:
-        images.make_again(tx, caller, vm)
+        images.make_again(tx, caller, vm, networks)
     actions.recover(tx, vm, how, caller)
     return vm_id
 

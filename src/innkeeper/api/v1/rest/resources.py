@@ -94,10 +94,12 @@ async def _root(desk: Desk, _: Caller, arguments: dict[str, Any]) -> dict[str, A
     return {**arguments, "root": desk.settings.datastore_root}
 
 
+async def _networks(desk: Desk, _: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {**arguments, "networks": desk.settings.image_networks}
+
+
 async def _reach(desk: Desk, _: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **arguments, "safe": desk.settings.image_folders, "networks": desk.settings.image_networks,
-    }  # fmt: skip
+    return await _networks(desk, _, {**arguments, "safe": desk.settings.image_folders})
 
 
 # ---- VMs --------------------------------------------------------------------------------------
@@ -125,6 +127,7 @@ VMS = resource(
         action("migrate", migration.migrate, names={"lively": "live"}, words={"how": MIGRATIONS},
                defaults={"lively": True, "enforce": False, "datastore_id": -1, "how": "save"}),
         action("recover", vms.recover, names={"how": "operation"}, words={"how": RECOVERIES},
+               given={"networks": None}, prepare=_networks,
                help="Helps a VM on: takes what is under way for failed or done, tries again, deletes, recreates."),
         action("backup", backups.backup, defaults={"datastore_id": -1, "reset": False}),
         action("cancel-backup", backups.cancel),

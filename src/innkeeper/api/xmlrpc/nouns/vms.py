@@ -52,6 +52,12 @@ from innkeeper.model.world import Transaction
 ANY_STATE, NOT_DONE = -2, -1
 
 
+async def recover(desk: Desk, caller: Caller, vm_id: int, how: int) -> Answer:
+    """Helps a VM on; an image that is made again comes from where users' images may."""
+    networks = desk.settings.image_networks
+    return await desk.core.run(lambda tx: vms.recover(tx, caller, vm_id, how, networks), caller.uid)
+
+
 def monitoring(desk: Desk, caller: Caller, vm_id: int) -> Answer:
     """All samples of a VM."""
     vm = need(desk.world, Vm, vm_id, caller, Right.USE)
@@ -157,7 +163,7 @@ METHODS: Final = VM.methods(
     Method("one.vm.migrate", (ID, i("host"), b("live"), b("enforce", False), i("datastore", -1), i("type", 0)),
            change(migration.migrate),
            "Takes a VM to another host: live, or stopped on the way (0 saved, 1 shut down, 2 powered off)."),
-    Method("one.vm.recover", (ID, i("operation")), change(vms.recover),
+    Method("one.vm.recover", (ID, i("operation")), recover,
            "Recovers: 0 failure, 1 success, 2 retry, 3 delete, 4 delete and recreate, 5 delete from the database."),
     Method("one.vm.backup", (ID, i("datastore", -1), b("reset", False)), change(backups.backup),
            "Backs a VM up; reset begins a new chain."),
