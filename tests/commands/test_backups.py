@@ -218,3 +218,38 @@ def test_what_a_backup_by_the_clock_must_be_told(stored: Realm, args: str) -> No
     _, perform = schedules.OFFERED[Vm.KIND]["backup"]
     with pytest.raises(Refusal, match="ARGS of backup must be"):
         stored.do(lambda tx: perform(tx, ADMIN, vm.id, args))
+
+
+def test_the_zones_first_image_can_be_a_chain(realm: Realm) -> None:
+    realm.do(lambda tx: datastores.allocate(tx, ADMIN, STORE, -1, "/ds"))
+    config = "BACKUP_CONFIG=[MODE=INCREMENT,BACKUP_VOLATILE=YES]"
+    vm = realm.running(f"{VM}\nDISK=[TYPE=fs,SIZE=1,FORMAT=qcow2]\n{config}")
+    first = back_up(realm, vm)
+    assert first.id == 0
+    assert [each.kind for each in back_up(realm, vm).increments] == ["FULL", "INCREMENT"]
+
+
+def test_a_backup_that_is_being_restored_stays_until_then(stored: Realm) -> None:
+    chained, whole = running(stored, "MODE=INCREMENT,KEEP_LAST=1"), running(stored, "KEEP_LAST=1")
+    for vm in (chained, whole):
+        image = back_up(stored, vm)
+        stored.do(lambda tx, n=image.id: backups.restore_image(tx, ADMIN, n, 1, f"NAME=r{n}"))
+        restoring = [stored.asked.pop(0)]
+        more = back_up(stored, vm)
+        assert image.id in stored.world.images
+        assert len(more.increments) == (2 if vm is chained else 1)
+        stored.asked += restoring
+        stored.finish()
+        last = back_up(stored, vm)
+        assert len(last.increments) == 1
+        assert list(stored.world.vms[vm.id].backups) == [last.id]
+
+
+def test_a_datastore_stays_while_a_first_backup_is_on_its_way_there(stored: Realm) -> None:
+    vm = running(stored)
+    stored.do(lambda tx: backups.backup(tx, ADMIN, vm.id, 100, False))
+    said = stored.refused(Code.ACTION, lambda tx: datastores.delete(tx, ADMIN, 100))
+    assert f"VM {vm.id} is being backed up" in said
+    stored.answer("refused")
+    stored.finish()
+    stored.do(lambda tx: datastores.delete(tx, ADMIN, 100))

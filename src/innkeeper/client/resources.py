@@ -367,7 +367,7 @@ class Datastores(Collection["Datastore"]):
         return self._change("PATCH", f"/{which}", {"name": name, "template": template, "merge": merge, "enabled": enabled, "permissions": permissions, "uid": uid, "gid": gid}, key, etag)
 
     def delete(self, which: int, /, *, key: str = "", etag: str = "") -> Outcome[Datastore]:
-        """Deletes a datastore without images and without disks of VMs."""
+        """Deletes a datastore without images and disks of VMs, to which no backup is on its way."""
         return self._change("DELETE", f"/{which}", {}, key, etag)
 
 

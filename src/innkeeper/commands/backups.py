@@ -132,7 +132,8 @@ def _continued(world: World, vm: Vm, datastore: Datastore, disks: list[int]) -> 
     """The chain that the VM's next backup goes on with; None when a new one begins."""
     if (as_int(vm.backup_config.get("LAST_INCREMENT_ID", "")) or 0) < 0:
         return None
-    image = world.images.get(as_int(vm.backup_config.get("INCREMENTAL_BACKUP_ID", "")) or -1)
+    number = as_int(vm.backup_config.get("INCREMENTAL_BACKUP_ID", ""))
+    image = None if number is None else world.images.get(number)
     if image is None or image.datastore_id != datastore.id or not image.increments:
         return None
     if image.state is ImageState.LOCKED:

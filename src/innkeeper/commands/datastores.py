@@ -3,6 +3,7 @@
 import base64
 import re
 
+from innkeeper.lifecycle.operations.backups import underway_into
 from innkeeper.model import storage
 from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
 from innkeeper.model.objects import Datastore
@@ -164,7 +165,7 @@ def images_of(world: World, datastore_id: int) -> list[int]:
 
 
 def delete(tx: Transaction, caller: Caller, datastore_id: int) -> int:
-    """Deletes a datastore without images and without disks of VMs."""
+    """Deletes a datastore without images and disks of VMs, to which no backup is on its way."""
     datastore = need(tx.world, Datastore, datastore_id, caller, Right.MANAGE)
     images = images_of(tx.world, datastore_id)
     if images:
@@ -172,11 +173,18 @@ def delete(tx: Transaction, caller: Caller, datastore_id: int) -> int:
             f"Cannot delete datastore. Datastore {datastore_id} has images: {images}", datastore_id
         )
     users = [
-        vm.id for vm in tx.world.vms if vm.place is not None and vm.place.ds_id == datastore_id
+        vm.id
+        for vm in tx.world.vms
+        if (vm.place is not None or vm.kept_on >= 0) and vm.history[-1].ds_id == datastore_id
     ]
     if users:
         raise wrong_state(
             f"Cannot delete datastore. Datastore {datastore_id} has VMs: {users[:10]}", datastore_id
+        )
+    if backed := underway_into(tx.world, datastore_id):
+        raise wrong_state(
+            f"Cannot delete datastore. VM {backed[0]} is being backed up into datastore {datastore_id}",
+            datastore_id,
         )
     return drop(tx, caller, datastore)
 

@@ -25,6 +25,8 @@ from . import common, images
 from .common import vm_of
 from .images import COPY_TIME
 
+#: What reads backups (`restores.py`).
+RESTORE, RESTORE_IMAGE = "backup restore", "image restore"
 _SHOWN = {"RUNNING": "BACKUP", "POWEROFF": "BACKUP_POWEROFF"}
 
 
@@ -181,17 +183,36 @@ def _go_back(tx: Transaction, vm: Vm, operation: Operation) -> None:
 
 
 def _retire(tx: Transaction, vm: Vm, image: Image) -> None:
-    """No more backups than are to be kept."""
+    """No more backups than are to be kept; what is being restored from goes another time."""
     keep = as_int(vm.backup_config.get("KEEP_LAST", "")) or 0
     if not keep:
         return
-    if len(image.increments) > keep:
+    if len(image.increments) > keep and not in_use(tx.world, image.id):
         begin_merge(tx, image, keep)
     if len(image.increments) == 1:
         whole = [tx.world.images[n] for n in vm.backups if n in tx.world.images]
         old = [i for i in whole if i.state is ImageState.READY and i.id != image.id]
         for each in old[: max(0, len(old) + 1 - keep)]:
-            images.begin_delete(tx, each)
+            if not in_use(tx.world, each.id):
+                images.begin_delete(tx, each)
+
+
+def in_use(world: World, image_id: int) -> bool:
+    """Is a backup being added to, or restored from?"""
+    return any(
+        image_id in (operation.args.get("image"), operation.args.get("origin"))
+        for operation in world.operations
+        if operation.name in (BACKUP.name, RESTORE, RESTORE_IMAGE)
+    )
+
+
+def underway_into(world: World, datastore_id: int) -> list[int]:
+    """The VMs of which a backup is being made in a datastore."""
+    return [
+        operation.target
+        for operation in world.operations
+        if operation.name == BACKUP.name and operation.args["datastore"] == datastore_id
+    ]
 
 
 def _ended(tx: Transaction, operation: Operation) -> None:

@@ -47,7 +47,7 @@ def _composed(tx: Transaction, operation: Operation, result: dict[str, Any]) -> 
 
 RESTORE_IMAGE = register(
     Procedure(
-        "image restore",
+        backups.RESTORE_IMAGE,
         steps=(
             Step(
                 "compose",
@@ -142,7 +142,7 @@ def _abandoned(tx: Transaction, operation: Operation) -> None:
 
 RESTORE = register(
     Procedure(
-        "backup restore",
+        backups.RESTORE,
         steps=(
             Step(
                 "compose",
@@ -171,12 +171,3 @@ def begin_restore(
         tx, RESTORE, vm, caller,
         image=image.id, increment=increment, disks=disks,
     )  # fmt: skip
-
-
-def in_use(world: World, image_id: int) -> bool:
-    """Is a backup being added to, or restored from?"""
-    return any(
-        image_id in (operation.args.get("image"), operation.args.get("origin"))
-        for operation in world.operations
-        if operation.name in (backups.BACKUP.name, RESTORE.name, RESTORE_IMAGE.name)
-    )
