@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from innkeeper.api.messages import Headers, HttpError, Response
-from innkeeper.model.errors import Code, Refusal, StoreFailed, mistake_in
+from innkeeper.model.errors import Code, Mistake, Refusal, StoreFailed
 
 STATUS: Final = {
     Code.AUTHENTICATION: 401,
@@ -40,12 +40,16 @@ def of(refusal: Refusal) -> Problem:
     return Problem(status, refusal.text, headers, code=refusal.code.name, **members)
 
 
+def malformed(field: str, expected: str, found: str) -> Problem:
+    """A request with a part that cannot be."""
+    mistake = Mistake(field, expected, found)
+    return Problem(400, str(mistake), **mistake._asdict())
+
+
 def response(error: HttpError, path: str) -> Response:
     """The answer to a request that failed: a problem below /api, a line of text elsewhere."""
     if not path.startswith(PREFIX):
         return Response(f"{error}\n".encode(), error.status, headers=error.headers)
     members: dict[str, Any] = getattr(error, "members", {})
-    if not members and (mistake := mistake_in(error.text)):
-        members = mistake._asdict()
     body = {"title": HTTPStatus(error.status).phrase, "status": error.status, "detail": error.text}
     return Response(msgspec.json.encode(body | members), error.status, TYPE, error.headers)

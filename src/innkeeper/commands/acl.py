@@ -5,7 +5,7 @@ from typing import TypeVar
 import msgspec
 
 from innkeeper.model import acl, implied
-from innkeeper.model.errors import Code, Refusal, bad_argument, invalid
+from innkeeper.model.errors import Code, Refusal, bad_argument, invalid, must_be
 from innkeeper.model.kinds import KINDS
 from innkeeper.model.objects import Record, User
 from innkeeper.model.permissions import Caller, Reason, Right, locked_for, may, reasons
@@ -37,7 +37,7 @@ def add(tx: Transaction, caller: Caller, user: str, resource: str, rights: str, 
             )
         )
     except acl.Malformed as wrong:
-        raise invalid(f"Rule is malformed: {wrong}.") from None
+        raise invalid(f"Rule is malformed: {wrong}.", mistake=wrong.mistake) from None
     there = tx.world.access.saying(said)
     if there is not None:
         raise invalid(f"Rule {acl.text(said)} already exists: it is number {there}.", there)
@@ -118,7 +118,7 @@ def _user(world: World, who: str) -> User:
 def _right(text: str) -> Right:
     names = text.upper().replace(",", "+").split("+")
     if not all(name in acl.RIGHTS for name in names):
-        raise bad_argument(f"right must be USE, MANAGE, ADMIN or several with +, not {text[:40]!r}")
+        raise bad_argument(must_be("right", "USE, MANAGE, ADMIN or several with +", text[:40]))
     return Right(sum({acl.RIGHTS[name] for name in names}))
 
 
@@ -127,6 +127,6 @@ def _object(world: World, text: str) -> Record:
     kind = _KINDS.get(name.upper())
     if kind is None or not number.isdecimal() or len(number) > 9:
         kinds = ", ".join(sorted(_KINDS))
-        raise bad_argument(f"object must be like VM/5, with a kind of {kinds}, not {text[:40]!r}")
+        raise bad_argument(must_be("object", f"like VM/5, with a kind of {kinds}", text[:40]))
     found: Record = world.table(kind)[int(number)]
     return found

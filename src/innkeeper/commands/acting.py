@@ -1,6 +1,6 @@
 """AS_UID and AS_GID: what is made of a template may be another's (spec: xmlrpc-methods.md section 2)."""
 
-from innkeeper.model.errors import invalid
+from innkeeper.model.errors import invalid, must_be
 from innkeeper.model.objects import Group, User
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template, as_int
@@ -29,5 +29,5 @@ def _number(template: Template, name: str) -> int | None:
     text = template.get(name)
     number = as_int(text) if text else None
     if text and number is None:
-        raise invalid(f"{name} must be a number, not {text[:40]!r}")
+        raise invalid(must_be(name, "a number", text[:40]))
     return number

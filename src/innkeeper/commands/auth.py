@@ -16,7 +16,7 @@ import msgspec
 from cryptography.x509 import Certificate
 
 from innkeeper.model.clock import Clock
-from innkeeper.model.errors import Code, Refusal, bad_argument
+from innkeeper.model.errors import Code, Refusal, bad_argument, must_be
 from innkeeper.model.objects import LoginToken, User
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction, World
@@ -301,9 +301,7 @@ def login(tx: Transaction, caller: Caller, username: str, token: str, valid: int
         tx.change(user, tokens=kept)
         return token or " "
     if valid < -1:
-        raise bad_argument(
-            f"valid must be seconds, -1 (for ever) or 0 (no more), not {valid}", number
-        )
+        raise bad_argument(must_be("valid", "seconds, -1 (for ever) or 0 (no more)", valid), number)
     if egid >= 0 and egid not in user.all_groups:
         raise bad_argument(f"User {number} is not in group {egid}", number)
     if narrowed(caller, user) and egid not in caller.groups:

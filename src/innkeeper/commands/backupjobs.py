@@ -14,7 +14,15 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from innkeeper.lifecycle.operations import backups as work
-from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
+from innkeeper.model.errors import (
+    BadValue,
+    Code,
+    Refusal,
+    cannot_allocate,
+    invalid,
+    must_be,
+    wrong_state,
+)
 from innkeeper.model.jobs import Backing, BackupJob, vms_of
 from innkeeper.model.objects import User, Vm
 from innkeeper.model.permissions import Caller, Right
@@ -42,8 +50,8 @@ def allocate(tx: Transaction, caller: Caller, text: str) -> int:
     name, template = common.named(tx, caller, BackupJob, text)
     priority = as_int(template.get("PRIORITY") or str(USUAL))
     if priority is None or not 0 <= priority <= HIGHEST:
-        text = f"PRIORITY must be from 0 to {HIGHEST}, not {template.get('PRIORITY')!r}."
-        raise cannot_allocate(BackupJob.LABEL, text)
+        wrong = must_be("PRIORITY", f"from 0 to {HIGHEST}", template.get("PRIORITY"))
+        raise cannot_allocate(BackupJob.LABEL, wrong)
     _check_priority(caller, priority)
     _check_template(tx.world, caller, template, -1)
     scheduled = template.vectors("SCHED_ACTION")
@@ -63,8 +71,8 @@ def _check_template(world: World, caller: Caller, template: Template, own: int) 
     """Refuses VMs that the caller may not back up or that another job has, and options that mean nothing."""
     try:
         vms = vms_of(template)
-    except ValueError as wrong:
-        raise invalid(f"{wrong}.") from None
+    except BadValue as wrong:
+        raise invalid(f"{wrong}.", mistake=wrong.mistake) from None
     for number in vms:
         check_operation(world, caller, "backup", world.vms[number])
         other = backups.job_of(world, number)
@@ -72,9 +80,9 @@ def _check_template(world: World, caller: Caller, template: Template, own: int) 
             raise invalid(f"VM {number} belongs to backup job {other.id} already", number)
     execution = (template.get("EXECUTION") or "SEQUENTIAL").upper()
     if execution not in ("SEQUENTIAL", "PARALLEL"):
-        raise invalid(f"EXECUTION must be SEQUENTIAL or PARALLEL, not {execution[:40]!r}")
+        raise invalid(must_be("EXECUTION", "SEQUENTIAL or PARALLEL", execution[:40]))
     if template.get("DATASTORE_ID") and as_int(template.get("DATASTORE_ID")) is None:
-        raise invalid(f"DATASTORE_ID must be a number, not {template.get('DATASTORE_ID')!r}")
+        raise invalid(must_be("DATASTORE_ID", "a number", template.get("DATASTORE_ID")))
     checked(_config(template), {})
 
 
@@ -106,7 +114,7 @@ def set_priority(tx: Transaction, caller: Caller, job_id: int, priority: int) ->
     right = Right.ADMIN if priority >= OF_USERS else Right.MANAGE
     job = need(tx.world, BackupJob, job_id, caller, right)
     if not 0 <= priority <= HIGHEST:
-        raise wrong_state(f"The priority must be from 0 to {HIGHEST}, not {priority}", job_id)
+        raise wrong_state(must_be("The priority", f"from 0 to {HIGHEST}", priority), job_id)
     tx.change(job, priority=priority)
     return job_id
 

@@ -7,7 +7,7 @@ from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import backups as work
 from innkeeper.lifecycle.operations import restores
 from innkeeper.model import storage
-from innkeeper.model.errors import invalid, wrong_state
+from innkeeper.model.errors import invalid, must_be, wrong_state
 from innkeeper.model.jobs import BackupJob, vms_of
 from innkeeper.model.objects import Datastore, Image, Vm, VmTemplate
 from innkeeper.model.permissions import Caller, Right
@@ -67,8 +67,8 @@ def _by_the_clock(tx: Transaction, caller: Caller, vm_id: int, args: str) -> int
     number, _, reset = (part.strip() for part in args.partition(","))
     datastore_id = as_int(number or "-1")
     if datastore_id is None or reset.upper() not in ("", *_YES, *_NO):
-        text = f"ARGS of backup must be a datastore's number[,YES or NO], not {args[:40]!r}"
-        raise invalid(text, vm_id)
+        wrong = must_be("ARGS of backup", "a datastore's number[,YES or NO]", args[:40])
+        raise invalid(wrong, vm_id)
     return backup(tx, caller, vm_id, datastore_id, reset.upper() in _YES)
 
 
@@ -222,7 +222,7 @@ def _number(options: Template, name: str) -> int:
     text = options.get(name)
     value = as_int(text or "-1")
     if value is None:
-        raise invalid(f"{name} must be a whole number, not {text!r}")
+        raise invalid(must_be(name, "a whole number", text))
     return value
 
 

@@ -46,7 +46,9 @@ def _sized(tx: Transaction, caller: Caller, vm: Vm, given: Template) -> Template
     try:
         capacity.amounts(draft)
     except Problem as wrong:
-        raise wrong_state(f"Could not resize VM {vm.id}: {wrong.plain}", vm.id) from None
+        raise wrong_state(
+            f"Could not resize VM {vm.id}: {wrong.plain}", vm.id, wrong.mistake
+        ) from None
     return draft.template
 
 

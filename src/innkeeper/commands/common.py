@@ -5,7 +5,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from innkeeper.model import permissions
-from innkeeper.model.errors import Code, Mistake, Refusal, cannot_allocate, invalid, wrong_state
+from innkeeper.model.errors import (
+    Code,
+    Mistake,
+    Refusal,
+    bad_argument,
+    cannot_allocate,
+    invalid,
+    must_be,
+    wrong_state,
+)
 from innkeeper.model.names import NameProblem, check_name
 from innkeeper.model.objects import EMPTY, Group, Owned, Record, User
 from innkeeper.model.permissions import Caller, Right, locked_for, may
@@ -74,8 +83,7 @@ def check_possible_name(kind: type[Record], name: str) -> None:
     try:
         check_name(name, kind.KIND)
     except NameProblem as problem:
-        mistake = Mistake("NAME", problem.expected, problem.found)
-        raise invalid(str(problem), mistake=mistake) from None
+        raise invalid(str(problem), mistake=problem.mistake) from None
 
 
 def check_free_name(world: World, kind: type[Record], name: str, owner: int = -1) -> None:
@@ -94,7 +102,7 @@ def needed_name(template: Template, kind: type[Record]) -> str:
     name = template.get("NAME")
     if not name:
         raise cannot_allocate(
-            kind.LABEL, "NAME is missing: a text of 1 to 128 characters is expected."
+            kind.LABEL, Mistake("NAME", "a text of 1 to 128 characters", "nothing")
         )
     return name
 
@@ -160,12 +168,17 @@ def drop(tx: Transaction, caller: Caller, record: Record) -> int:
 # ---- generic changes -------------------------------------------------------------------------
 
 
+def check_append(append: int, object_id: int = -1) -> None:
+    """Refuses what is no type of update."""
+    if append not in (0, 1):
+        raise bad_argument(
+            must_be("The update type", "0 (replace) or 1 (append)", append), object_id
+        )
+
+
 def updated(caller: Caller, kind: str, old: Template, new: Template, append: int) -> Template:
     """A template after an update: replaced (0) or merged (1), if the caller may."""
-    if append not in (0, 1):
-        raise Refusal(
-            Code.BAD_ARGUMENT, f"The update type must be 0 (replace) or 1 (append), not {append}"
-        )
+    check_append(append)
     check_restricted(caller, kind, new, old)
     return old.merged(new) if append else replacement(caller, kind, new, old)
 
@@ -215,7 +228,7 @@ def chmod(
     """Sets (1), clears (0) or keeps (-1) each of the nine permission bits."""
     record = tx.world.table(kind)[object_id]
     if any(bit not in (-1, 0, 1) for bit in bits):
-        raise invalid(f"Permission bits must be -1, 0 or 1, not {bits}", object_id)
+        raise invalid(must_be("Permission bits", "-1, 0 or 1", bits), object_id)
     permissions_now = record.permissions
     admin_bits = 0o111
     wanted = permissions_now

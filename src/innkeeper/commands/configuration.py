@@ -2,7 +2,7 @@
 
 from innkeeper.lifecycle.changes import shown_during
 from innkeeper.lifecycle.operations import in_place, nics
-from innkeeper.model.errors import bad_argument, invalid
+from innkeeper.model.errors import invalid
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmAction
@@ -14,7 +14,7 @@ from .building import backup, boot, capacity, files, graphics, unavailable
 from .building.context import completed
 from .building.disks import context_place
 from .building.draft import Draft, Problem, problem
-from .common import parse
+from .common import check_append, parse
 from .disks import draft_of, next_disk
 from .restricted import check_restricted
 from .vm_rights import operated
@@ -33,10 +33,7 @@ def update(tx: Transaction, caller: Caller, vm_id: int, text: str, append: int) 
     """
     given = parse(text).only((*CONFIGURED, "CONTEXT", backup.NAME))
     vm = operated(tx.world, caller, vm_id, "updateconf")
-    if append not in (0, 1):
-        raise bad_argument(
-            f"The update type must be 0 (replace) or 1 (append), not {append}", vm_id
-        )
+    check_append(append, vm_id)
     shown_during(tx.world, vm, "updateconf")
     check_restricted(caller, Vm.KIND, given, vm.template)
     try:
@@ -44,7 +41,7 @@ def update(tx: Transaction, caller: Caller, vm_id: int, text: str, append: int) 
         backed_up = _backed_up(vm, given, append=bool(append))
     except Problem as wrong:
         text = f"Could not update the configuration of VM {vm_id}: {wrong.plain}"
-        raise invalid(text, vm_id) from None
+        raise invalid(text, vm_id, wrong.mistake) from None
     told = after.vector("CONTEXT") != vm.template.vector("CONTEXT")
     vm = tx.change(vm, used_disks=_used(vm, after), backup_config=backed_up)
     in_place.begin(

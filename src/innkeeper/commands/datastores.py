@@ -5,7 +5,7 @@ import re
 
 from innkeeper.lifecycle.operations.backups import underway_into
 from innkeeper.model import storage
-from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
+from innkeeper.model.errors import Mistake, cannot_allocate, invalid, must_be, wrong_state
 from innkeeper.model.objects import Datastore
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import DatastoreType
@@ -64,7 +64,7 @@ def allocate(tx: Transaction, caller: Caller, text: str, cluster_id: int, root: 
 def _kind(template: Template) -> DatastoreType:
     text = (template.get("TYPE") or "IMAGE_DS").upper()
     if text not in TYPES:
-        raise cannot_allocate("datastore", f"TYPE must be one of {', '.join(TYPES)}, not {text!r}.")
+        raise cannot_allocate("datastore", must_be("TYPE", f"one of {', '.join(TYPES)}", text))
     return TYPES[text]
 
 
@@ -76,15 +76,15 @@ def _drivers(template: Template, kind: DatastoreType) -> tuple[str, str]:
         ds_mad = "-"
     elif ds_mad not in IMAGE_DRIVERS:
         wanted = ", ".join(sorted(IMAGE_DRIVERS))
-        raise cannot_allocate("datastore", f"DS_MAD must be one of {wanted}, not {ds_mad!r}.")
+        raise cannot_allocate("datastore", must_be("DS_MAD", f"one of {wanted}", ds_mad))
     if kind is DatastoreType.BACKUP:
         return ds_mad, "-"
     if tm_mad not in TRANSFER:
         wanted = ", ".join(sorted(TRANSFER))
-        raise cannot_allocate("datastore", f"TM_MAD must be one of {wanted}, not {tm_mad!r}.")
+        raise cannot_allocate("datastore", must_be("TM_MAD", f"one of {wanted}", tm_mad))
     if kind is DatastoreType.FILE and ds_mad == "ceph":
         raise cannot_allocate(
-            "datastore", "DS_MAD of a FILE_DS must be fs: agents read its files, not ceph."
+            "datastore", Mistake("DS_MAD of a FILE_DS", "fs: agents read its files", "ceph")
         )
     if kind is DatastoreType.IMAGE and (ds_mad == "ceph") != (tm_mad == "ceph"):
         raise cannot_allocate(
@@ -106,13 +106,15 @@ def _check_ceph(template: Template, ds_mad: str, tm_mad: str) -> None:
         return
     monitors = (template.get("CEPH_HOST") or "").split()
     if not monitors or not all(_MONITOR.fullmatch(each) for each in monitors):
-        text = f"CEPH_HOST must be the monitors' addresses, with spaces between them, not {' '.join(monitors)!r}."
-        raise cannot_allocate("datastore", text)
+        wrong = must_be(
+            "CEPH_HOST", "the monitors' addresses, with spaces between them", " ".join(monitors)
+        )
+        raise cannot_allocate("datastore", wrong)
     for name in ("POOL_NAME", "CEPH_USER"):
         value = template.get(name)
         if value and not _NAME.fullmatch(value):
             raise cannot_allocate(
-                "datastore", f"{name} must be letters, digits, '_', '.' and '-', not {value!r}."
+                "datastore", must_be(name, "letters, digits, '_', '.' and '-'", value)
             )
     key, secret = template.get("CEPH_KEY"), template.get("CEPH_SECRET")
     if not key and not secret:
@@ -137,8 +139,8 @@ def _folder(template: Template, kind: DatastoreType, tm_mad: str) -> str:
     if kind is not DatastoreType.SYSTEM or tm_mad != "shared":
         return ""
     if path and (not path.startswith("/") or ".." in path.split("/")):
-        text = f"BASE_PATH must be an absolute path without '..', not {path!r}."
-        raise cannot_allocate("datastore", text)
+        wrong = must_be("BASE_PATH", "an absolute path without '..'", path)
+        raise cannot_allocate("datastore", wrong)
     return path.rstrip("/")
 
 

@@ -3,7 +3,7 @@
 from innkeeper.lifecycle.changes import shown_during
 from innkeeper.lifecycle.operations import disks as work
 from innkeeper.lifecycle.operations import sizes
-from innkeeper.model.errors import wrong_state
+from innkeeper.model.errors import must_be, wrong_state
 from innkeeper.model.objects import Image, Vm
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template, Vector, as_int
@@ -32,7 +32,9 @@ def attach(tx: Transaction, caller: Caller, vm_id: int, text: str) -> int:
     try:
         disk = another(draft_of(tx, caller, vm), given, next_disk(vm), plugged=shown == "HOTPLUG")
     except Problem as wrong:
-        raise wrong_state(f"Could not add a new disk: {wrong.plain}", vm_id) from None
+        raise wrong_state(
+            f"Could not add a new disk: {wrong.plain}", vm_id, wrong.mistake
+        ) from None
     work.begin_attach(tx, vm, disk, caller)
     return vm_id
 
@@ -55,8 +57,10 @@ def resize(tx: Transaction, caller: Caller, vm_id: int, disk_id: int, size: str)
     if disk.get("TYPE") == "CDROM":
         raise wrong_state(f"Disk {disk_id} of VM {vm_id} is a CD-ROM, which cannot grow.", vm_id)
     if wanted is None or not now < wanted <= MAX_SIZE:
-        text = f"The new size of disk {disk_id} must be a whole number of more than {now} MB, not {size!r}."
-        raise wrong_state(text, vm_id)
+        wrong = must_be(
+            f"The new size of disk {disk_id}", f"a whole number of more than {now} MB", size
+        )
+        raise wrong_state(f"{wrong}.", vm_id, wrong)
     shown_during(tx.world, vm, "disk-resize")
     if disk.get("PERSISTENT") == "YES":
         _check_image(tx.world, caller, disk, wanted)

@@ -47,7 +47,7 @@ def allocate(tx: Transaction, caller: Caller, text: str, calls: Collection[str])
     try:
         kind, template = hooks.checked(template.without("NAME"), calls)
     except HookProblem as problem:
-        raise invalid(f"{problem}.") from None
+        raise invalid(f"{problem}.", mistake=problem.mistake) from None
     hook = Hook(id=tx.new_id(Hook), name=name, type=kind, template=template)
     tx.put(hook)
     tx.log(hook, "created", by=caller.uid)
@@ -66,7 +66,7 @@ def update(
     try:
         _, made = hooks.checked(made.with_("TYPE", hook.type), calls)
     except HookProblem as problem:
-        raise invalid(f"{problem}.", hook_id) from None
+        raise invalid(f"{problem}.", hook_id, problem.mistake) from None
     tx.change(hook, template=made)
     tx.log(hook, "update", by=caller.uid)
     return hook_id

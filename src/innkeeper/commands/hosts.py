@@ -1,7 +1,7 @@
 """Hosts."""
 
 from innkeeper.lifecycle.hosts import described_by, set_state
-from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
+from innkeeper.model.errors import cannot_allocate, invalid, must_be, wrong_state
 from innkeeper.model.hypervisors import DRIVERS
 from innkeeper.model.objects import Cluster, Host
 from innkeeper.model.permissions import Caller, Right
@@ -35,7 +35,7 @@ def allocate(
     for what, driver in (("IM_MAD", im_mad), ("VM_MAD", vm_mad)):
         if driver not in DRIVERS:
             wanted = ", ".join(sorted(DRIVERS))
-            raise cannot_allocate("host", f"{what} must be one of {wanted}, not {driver!r}.")
+            raise cannot_allocate("host", must_be(what, f"one of {wanted}", driver))
     check_free_name(tx.world, Host, name)
     host = Host(
         id=tx.new_id(Host), name=name, im_mad=im_mad, vm_mad=vm_mad, cluster_id=cluster.id,
@@ -92,7 +92,8 @@ def status(tx: Transaction, caller: Caller, host_id: int, wanted: int) -> int:
         set_state(tx, host, HostState.OFFLINE)
     else:
         raise invalid(
-            f"The host status must be 0 (enable), 1 (disable) or 2 (offline), not {wanted}", host_id
+            must_be("The host status", "0 (enable), 1 (disable) or 2 (offline)", wanted),
+            host_id,
         )
     tx.wake = True
     return host_id

@@ -8,7 +8,7 @@ from innkeeper.lifecycle.operations import images as work
 from innkeeper.lifecycle.operations.images import cloning
 from innkeeper.lifecycle.operations.saving import saving
 from innkeeper.model import storage
-from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
+from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, must_be, wrong_state
 from innkeeper.model.objects import Datastore, Image, Vm
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import FILE_TYPES, DatastoreType, ImageState, ImageType
@@ -110,10 +110,10 @@ def _check_source(world: World, source: str, template: Template, datastore: Data
         pool = f"{storage.pool_of(datastore)}/"
         if not re.fullmatch(re.escape(pool) + r"[A-Za-z0-9][A-Za-z0-9_.-]*", source):
             raise cannot_allocate(
-                "image", f"SOURCE must be an image of the pool ({pool}...), not {source!r}."
+                "image", must_be("SOURCE", f"an image of the pool ({pool}...)", source)
             )
     elif not source.startswith("/") or posixpath.normpath(source) != source:
-        raise cannot_allocate("image", f"SOURCE must be a whole path without '..', not {source!r}.")
+        raise cannot_allocate("image", must_be("SOURCE", "a whole path without '..'", source))
     for other in world.images:
         if other.source == source:
             raise cannot_allocate("image", f"SOURCE {source!r} is image {other.id}'s.")
@@ -131,10 +131,10 @@ def _check_empty(kind: ImageType, size: int, template: Template) -> None:
         )
     form, system = template.get("FORMAT") or FORMATS[0], template.get("FS")
     if form not in FORMATS:
-        raise cannot_allocate("image", f"FORMAT must be {' or '.join(FORMATS)}, not {form!r}.")
+        raise cannot_allocate("image", must_be("FORMAT", " or ".join(FORMATS), form))
     if system and system not in (*FILE_SYSTEMS, "swap"):
         listed = ", ".join(sorted((*FILE_SYSTEMS, "swap")))
-        raise cannot_allocate("image", f"FS must be one of {listed}, not {system!r}.")
+        raise cannot_allocate("image", must_be("FS", f"one of {listed}", system))
 
 
 def check_room(world: World, datastore: Datastore, size: int) -> None:
@@ -183,9 +183,7 @@ def _check_path(image: Image, folders: tuple[str, ...]) -> None:
     if image.path.startswith(("http://", "https://")):
         return
     if "://" in image.path:
-        raise cannot_allocate(
-            "image", f"PATH must be a path or an http(s) address, not {image.path!r}."
-        )
+        raise cannot_allocate("image", must_be("PATH", "a path or an http(s) address", image.path))
     path = posixpath.normpath(image.path)
     if not path.startswith("/") or not any(
         path.startswith(folder.rstrip("/") + "/") for folder in folders

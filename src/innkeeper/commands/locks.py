@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from innkeeper.model.errors import wrong_state
+from innkeeper.model.errors import must_be, wrong_state
 from innkeeper.model.objects import Lock, Lockable
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction
@@ -22,7 +22,7 @@ def lock(
     record = tx.world.table(kind)[object_id]
     check_right(tx.world, caller, Right.MANAGE, record, ignore_lock=True)
     if level not in LEVELS:
-        raise wrong_state(f"The lock level must be from 1 to 4, not {level}", object_id)
+        raise wrong_state(must_be("The lock level", "from 1 to 4", level), object_id)
     held = record.lock
     if held is not None and (test or not (caller.admin or held.owner == caller.uid)):
         what = kind.ACL

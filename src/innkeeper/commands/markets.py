@@ -1,7 +1,7 @@
 """Marketplaces and apps: what is offered, and by whom. Nothing is uploaded to marketplaces or fetched by them yet."""
 
 from innkeeper.model.catalogue import AppState, AppType, Enabled, Market, MarketApp
-from innkeeper.model.errors import cannot_allocate, wrong_state
+from innkeeper.model.errors import cannot_allocate, must_be, wrong_state
 from innkeeper.model.objects import Image
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template, as_int
@@ -52,8 +52,8 @@ def allocate(tx: Transaction, caller: Caller, text: str) -> int:
     driver = (template.get("MARKET_MAD") or "").lower()
     if driver not in DRIVERS:
         known = ", ".join(DRIVERS)
-        text = f"MARKET_MAD must be one of {known}, not {template.get('MARKET_MAD')!r}."
-        raise cannot_allocate(Market.LABEL, text)
+        wrong = must_be("MARKET_MAD", f"one of {known}", template.get("MARKET_MAD"))
+        raise cannot_allocate(Market.LABEL, wrong)
     for needed in DRIVERS[driver]:
         if not template.get(needed):
             raise cannot_allocate(Market.LABEL, f"{needed} is needed with MARKET_MAD {driver}.")
@@ -122,7 +122,7 @@ def _type(template: Template) -> AppType:
     if text not in AppType.__members__ or text == "UNKNOWN":
         raise cannot_allocate(
             MarketApp.LABEL,
-            f"TYPE must be IMAGE, VMTEMPLATE or SERVICE_TEMPLATE, not {text[:40]!r}.",
+            must_be("TYPE", "IMAGE, VMTEMPLATE or SERVICE_TEMPLATE", text[:40]),
         )
     return AppType[text]
 

@@ -3,7 +3,7 @@
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import cold, live
 from innkeeper.model import processors, storage
-from innkeeper.model.errors import Refusal, bad_argument, wrong_state
+from innkeeper.model.errors import Refusal, bad_argument, must_be, wrong_state
 from innkeeper.model.hypervisors import architecture, check, needs, unfit, wish
 from innkeeper.model.objects import Datastore, Host, Vm
 from innkeeper.model.permissions import SYSTEM, Caller, Right
@@ -35,7 +35,7 @@ def migrate(
     check_operation(tx.world, caller, "migrate", vm)
     host = need(tx.world, Host, host_id, caller, Right.MANAGE)
     if how not in cold.ACTIONS:
-        raise bad_argument(f"The migration type must be 0, 1 or 2, not {how}", vm_id)
+        raise bad_argument(must_be("The migration type", "0, 1 or 2", how), vm_id)
     lively = lively and vm.running
     datastore = _datastore(tx, caller, vm, host, datastore_id)
     _check(tx.world, vm, host, datastore, lively, how)

@@ -3,7 +3,7 @@
 import ipaddress
 
 from innkeeper.lifecycle.network_uplinks import MULTICAST, hosts_of, vlans
-from innkeeper.model.errors import Refusal, cannot_allocate
+from innkeeper.model.errors import BadValue, Mistake, Refusal, cannot_allocate, must_be
 from innkeeper.model.names import is_address
 from innkeeper.model.template import Template, as_bool, as_int
 from innkeeper.model.world import World
@@ -26,13 +26,13 @@ def checked(template: Template) -> str:
     """The driver of a new network, which has all that it needs."""
     driver = template.get("VN_MAD") or ""
     if driver not in DRIVERS:
-        raise _wrong(f"VN_MAD must be one of {', '.join(sorted(DRIVERS))}, not {driver!r}")
+        raise _wrong(must_be("VN_MAD", f"one of {', '.join(sorted(DRIVERS))}", driver))
     if DRIVERS[driver]:
         _check_segment(driver, template)
     try:
         vlans(template.get("VLAN_TAGGED_ID") or "")
     except ValueError as wrong:
-        raise _wrong(f"VLAN_TAGGED_ID must be VLANs like 10,20-25: {wrong}") from None
+        raise _wrong(f"VLAN_TAGGED_ID must be VLANs like 10,20-25: {wrong}.") from None
     return driver
 
 
@@ -41,13 +41,13 @@ def bridge_type(driver: str) -> str:
     return "openvswitch" if driver in _SWITCHED else "linux"
 
 
-def _wrong(text: str) -> Refusal:
-    return cannot_allocate("virtual network", f"{text}.")
+def _wrong(wrong: str | Mistake) -> Refusal:
+    return cannot_allocate("virtual network", wrong)
 
 
 def _check_segment(driver: str, template: Template) -> None:
     if driver != "ovswitch" and not template.get("PHYDEV"):
-        raise _wrong(f"PHYDEV, a network device of the hosts, is needed for VN_MAD {driver}")
+        raise _wrong(f"PHYDEV, a network device of the hosts, is needed for VN_MAD {driver}.")
     _check_number(driver, template, "VLAN_ID", DRIVERS[driver], needed=driver not in _SWITCHED)
     if driver == "ovswitch_vxlan":
         _check_number(driver, template, "OUTER_VLAN_ID", _MOST_VXLAN, needed=True)
@@ -56,9 +56,9 @@ def _check_segment(driver: str, template: Template) -> None:
 def _check_number(driver: str, template: Template, name: str, most: int, *, needed: bool) -> None:
     text = template.get(name) or ""
     if needed and not text and not _automatic(template, name):
-        raise _wrong(f"{name} or AUTOMATIC_{name}=YES is needed for VN_MAD {driver}")
+        raise _wrong(f"{name} or AUTOMATIC_{name}=YES is needed for VN_MAD {driver}.")
     if text and not 1 <= (as_int(text) or 0) <= most:
-        raise _wrong(f"{name} must be from 1 to {most} for VN_MAD {driver}, not {text!r}")
+        raise _wrong(must_be(name, f"from 1 to {most} for VN_MAD {driver}", text))
 
 
 def _automatic(template: Template, name: str) -> bool:
@@ -111,7 +111,7 @@ def _chosen(
         return (str(_free(number, taken, most)), True) if automatic else ("", False)
     chosen = as_int(text)
     if alone and chosen in taken:
-        raise _wrong(f"{name} {chosen} is that of network {taken[chosen]} already")
+        raise _wrong(f"{name} {chosen} is that of network {taken[chosen]} already.")
     return str(chosen), False
 
 
@@ -121,7 +121,7 @@ def _free(number: int, taken: dict[int | None, int], most: int) -> int:
         found = START + (number + step) % room
         if found not in taken:
             return found
-    raise _wrong("No VLAN_ID is free")
+    raise _wrong("No VLAN_ID is free.")
 
 
 def completed(driver: str, template: Template) -> Template:
@@ -135,12 +135,12 @@ def completed(driver: str, template: Template) -> Template:
     return template
 
 
-def wrong_for_hosts(template: Template) -> str | None:
+def wrong_for_hosts(template: Template) -> BadValue | None:
     """What is wrong with where a VXLAN's packets go to; None when nothing is."""
     for peer in hosts_of(template.get("VXLAN_PEERS") or ""):
         if not is_address(peer):
-            return f"VXLAN_PEERS must be addresses of hosts, not {peer!r}"
+            return BadValue(must_be("VXLAN_PEERS", "addresses of hosts", peer))
     base = template.get("VXLAN_MC") or MULTICAST
     if not is_address(base) or ":" in base or not ipaddress.IPv4Address(base).is_multicast:
-        return f"VXLAN_MC must be an IPv4 multicast address, not {base!r}"
+        return BadValue(must_be("VXLAN_MC", "an IPv4 multicast address", base))
     return None

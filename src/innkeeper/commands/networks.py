@@ -6,7 +6,15 @@ import zlib
 
 from innkeeper.model import addresses
 from innkeeper.model.addresses import RangeProblem
-from innkeeper.model.errors import Code, Refusal, cannot_allocate, invalid, wrong_state
+from innkeeper.model.errors import (
+    BadValue,
+    Code,
+    Refusal,
+    cannot_allocate,
+    invalid,
+    must_be,
+    wrong_state,
+)
 from innkeeper.model.nouns import VRouter
 from innkeeper.model.objects import AddressRange, Network
 from innkeeper.model.permissions import Caller, Right
@@ -63,7 +71,7 @@ def create(
         _interface("PHYDEV", phydev)
     wrong = _wrong_for_hosts(template)
     if wrong is not None:
-        raise cannot_allocate("virtual network", f"{wrong}.")
+        raise cannot_allocate("virtual network", f"{wrong}.", wrong.mistake)
     _check_groups(tx.world, caller, template, *template.vectors("AR"))
     number = tx.new_id(Network)
     vlan_id, automatic = network_drivers.segment(tx.world, driver, template, number)
@@ -106,28 +114,30 @@ def _interface(what: str, name: str) -> str:
     if not _INTERFACE.fullmatch(name):
         raise cannot_allocate(
             "virtual network",
-            f"{what} must be an interface name of at most 15 characters, not {name!r}.",
+            must_be(what, "an interface name of at most 15 characters", name),
         )
     return name
 
 
-def _wrong_for_hosts(template: Template) -> str | None:
+def _wrong_for_hosts(template: Template) -> BadValue | None:
     """What no host could make of a network's template; None when there is nothing."""
     mtu, gateway = template.get("MTU"), template.get("GATEWAY")
     mask = template.get("NETWORK_MASK") or "255.255.255.0"
     if mtu and not _LEAST_MTU <= (as_int(mtu) or 0) <= _MOST_MTU:
-        return f"MTU must be from {_LEAST_MTU} to {_MOST_MTU}, not {mtu!r}"
+        return BadValue(must_be("MTU", f"from {_LEAST_MTU} to {_MOST_MTU}", mtu))
     try:
         ipaddress.IPv4Network(f"0.0.0.0/{mask}")
     except ValueError:
-        return f"NETWORK_MASK must be like 255.255.255.0, not {mask!r}"
+        return BadValue(must_be("NETWORK_MASK", "like 255.255.255.0", mask))
     if not gateway and as_bool(template.get("NAT")):
-        return "GATEWAY is needed with NAT: it is the address that hosts have in the network"
+        return BadValue(
+            "GATEWAY is needed with NAT: it is the address that hosts have in the network"
+        )
     try:
         if gateway:
             ipaddress.IPv4Address(gateway)
     except ValueError:
-        return f"GATEWAY must be an IPv4 address, not {gateway!r}"
+        return BadValue(must_be("GATEWAY", "an IPv4 address", gateway))
     return network_drivers.wrong_for_hosts(template)
 
 
@@ -139,7 +149,7 @@ def _ranges(world: World, network_id: int, vectors: tuple[Vector, ...]) -> tuple
             _check_apart(world, network_id, ar, made)
             made = (*made, ar)
     except RangeProblem as problem:
-        raise cannot_allocate("virtual network", f"AR: {problem}") from None
+        raise cannot_allocate("virtual network", f"AR: {problem}", problem.mistake) from None
     return made
 
 
@@ -234,7 +244,7 @@ def update(tx: Transaction, caller: Caller, network_id: int, text: str, append: 
         made = _with_same_gateway(caller, old, new, made)
     wrong = _wrong_for_hosts(made)
     if wrong is not None:
-        raise invalid(wrong, network_id)
+        raise invalid(str(wrong), network_id, wrong.mistake)
     _check_groups(tx.world, caller, new)
     tx.change(network, template=made.without(*FIELDS))
     tx.log(network, "update", by=caller.uid)
@@ -290,7 +300,7 @@ def add_range(tx: Transaction, caller: Caller, network_id: int, text: str) -> in
         ar = _range(network_id, number, vector)
         _check_apart(tx.world, network_id, ar, network.ranges)
     except RangeProblem as problem:
-        raise invalid(f"AR: {problem}", network_id) from None
+        raise invalid(f"AR: {problem}", network_id, problem.mistake) from None
     tx.change(network, ranges=(*network.ranges, ar))
     tx.log(network, "range added", range=number, by=caller.uid)
     return network_id
@@ -349,7 +359,7 @@ def update_range(tx: Transaction, caller: Caller, network_id: int, text: str) ->
         made = replaced(ar, template=addresses.normalized(merged, 0))
         _check_apart(tx.world, network_id, made, network.ranges)
     except RangeProblem as problem:
-        raise invalid(f"AR: {problem}", network_id) from None
+        raise invalid(f"AR: {problem}", network_id, problem.mistake) from None
     outside = [index for index in addresses.used(tx.world, network, ar) if index >= made.size]
     if outside:
         raise wrong_state(f"SIZE {made.size} leaves out leases in use", network_id)

@@ -4,7 +4,7 @@ from innkeeper.lifecycle.changes import shown_during
 from innkeeper.lifecycle.operations import in_place
 from innkeeper.lifecycle.operations import nics as work
 from innkeeper.model.context import with_nic, without_nic
-from innkeeper.model.errors import bad_argument, wrong_state
+from innkeeper.model.errors import wrong_state
 from innkeeper.model.indexes import numbers
 from innkeeper.model.objects import SecurityGroup, Vm
 from innkeeper.model.permissions import Caller
@@ -15,7 +15,7 @@ from innkeeper.model.world import Transaction
 from .building.context import strings
 from .building.draft import Draft, Problem
 from .building.nics import MAX_NICS, another, another_alias, sources
-from .common import parse, usable
+from .common import check_append, parse, usable
 from .disks import draft_of, only_vector
 from .restricted import check_restricted
 from .vm_rights import operated
@@ -65,7 +65,9 @@ def _attach(tx: Transaction, caller: Caller, vm: Vm, name: str, given: Vector) -
         make = another if name == "NIC" else another_alias
         nic = make(draft, given, number)
     except Problem as wrong:
-        raise wrong_state(f"Could not add a new {name}: {wrong.plain}", vm_id) from None
+        raise wrong_state(
+            f"Could not add a new {name}: {wrong.plain}", vm_id, wrong.mistake
+        ) from None
     _begin_attach(tx, tx.change(vm, used_nics=number + 1), caller, draft, nic)
 
 
@@ -169,10 +171,7 @@ def update(tx: Transaction, caller: Caller, vm_id: int, nic_id: int, text: str, 
     """Changes attributes of a NIC: replaces (0) or merges (1) those that can be changed."""
     template = parse(text)
     vm = operated(tx.world, caller, vm_id, "nic-update")
-    if append not in (0, 1):
-        raise bad_argument(
-            f"The update type must be 0 (replace) or 1 (append), not {append}", vm_id
-        )
+    check_append(append, vm_id)
     given = only_vector(template, "NIC", vm_id)
     shown_during(tx.world, vm, "nic-update")
     nic = nic_of(vm, nic_id)

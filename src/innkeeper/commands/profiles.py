@@ -22,7 +22,7 @@ def declare(
     try:
         profile = None if said is None else profiles.read(said)
     except profiles.BadProfile as wrong:
-        raise bad_argument(str(wrong), number) from None
+        raise bad_argument(str(wrong), number, wrong.mistake) from None
     if target.profile == profile:
         return number
     changed = tx.change(target, profile=profile)

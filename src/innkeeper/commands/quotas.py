@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from innkeeper.model import quotas
-from innkeeper.model.errors import Code, Refusal, invalid, wrong_state
+from innkeeper.model.errors import Code, Refusal, invalid, must_be, wrong_state
 from innkeeper.model.objects import DefaultQuotas, Group, Image, Quota, Record, User
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.quotas import DEFAULT, METRICS, UNLIMITED, Excess
@@ -147,7 +147,7 @@ def _which(kind: str, vector: Vector) -> str:
 def _number(name: str, text: str) -> int:
     number = as_int(text)
     if number is None or not 0 <= number < 1 << 31:
-        raise invalid(f"{name} must be the number of one, not {text[:40]!r}")
+        raise invalid(must_be(name, "the number of one", text[:40]))
     return number
 
 
@@ -162,5 +162,5 @@ def _limit(kind: str, metric: str, text: str, missing: int) -> float:
         or (limit < 0 and limit not in (-1, -2))
     ):
         expected = "-2 (unlimited), -1 (the default), 0 or more"
-        raise invalid(f"{kind}/{metric} must be {expected}, not {text[:40]!r}")
+        raise invalid(must_be(f"{kind}/{metric}", expected, text[:40]))
     return limit

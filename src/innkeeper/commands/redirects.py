@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from innkeeper.model.errors import Code, Refusal, bad_argument, wrong_state
+from innkeeper.model.errors import Code, Mistake, Refusal, bad_argument, must_be, wrong_state
 from innkeeper.model.objects import Redirect, Vm
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import VmState
@@ -92,14 +92,14 @@ def _nic(vm: Vm, number: int) -> int:
 
 def _between(name: str, value: float, least: float, most: float, vm_id: int) -> int:
     if not least <= value <= most:
-        raise bad_argument(f"{name} must be from {least:g} to {most:g}, not {value:g}", vm_id)
+        raise bad_argument(Mistake(name, f"from {least:g} to {most:g}", f"{value:g}"), vm_id)
     return int(value)
 
 
 def _address(wanted: str, limits: Limits, vm_id: int) -> str:
     if wanted and wanted not in limits.addresses:
         known = ", ".join(limits.addresses)
-        raise bad_argument(f"address must be one of {known}, not {wanted[:60]!r}", vm_id)
+        raise bad_argument(must_be("address", f"one of {known}", wanted[:60]), vm_id)
     return wanted or limits.addresses[0]
 
 

@@ -4,7 +4,7 @@ The parent keeps what its reservations have, and nobody gets it from there; it i
 """
 
 from innkeeper.model import addresses
-from innkeeper.model.errors import Refusal, invalid, wrong_state
+from innkeeper.model.errors import Refusal, invalid, must_be, wrong_state
 from innkeeper.model.objects import AddressRange, Network
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template, Vector, as_int
@@ -25,7 +25,7 @@ def reserve(tx: Transaction, caller: Caller, network_id: int, text: str) -> int:
     wish = parse(text)
     size = as_int(wish.get("SIZE") or "")
     if size is None or not 0 < size <= _MOST:
-        raise invalid(f"SIZE must be a whole number above 0, not {wish.get('SIZE')!r}", network_id)
+        raise invalid(must_be("SIZE", "a whole number above 0", wish.get("SIZE")), network_id)
     ar, start = _found(tx.world, parent, wish, size)
     target = _target(tx, caller, parent, wish)
     number = max((part.id for part in target.ranges), default=-1) + 1
@@ -78,7 +78,7 @@ def _target(tx: Transaction, caller: Caller, parent: Network, wish: Template) ->
         return _new(tx, caller, parent, name)
     number = as_int(given or "")
     if number is None:
-        raise invalid(f"NETWORK_ID must be a whole number, not {given!r}", parent.id)
+        raise invalid(must_be("NETWORK_ID", "a whole number", given), parent.id)
     target = need(tx.world, Network, number, caller, Right.MANAGE)
     if target.parent_id != parent.id:
         raise wrong_state(f"Network {number} is no reservation of network {parent.id}", number)

@@ -3,7 +3,7 @@
 from innkeeper.lifecycle.changes import shown_during
 from innkeeper.lifecycle.operations import saving as work
 from innkeeper.model import storage
-from innkeeper.model.errors import wrong_state
+from innkeeper.model.errors import must_be, wrong_state
 from innkeeper.model.objects import Datastore, Image
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import ImageState, ImageType
@@ -67,5 +67,6 @@ def _type(kind: str, origin: Image, vm_id: int) -> ImageType:
         return origin.type
     found = ImageType.__members__.get(kind.upper())
     if found not in DISKS:
-        raise wrong_state(f"The type of a saved disk must be OS or DATABLOCK, not {kind!r}.", vm_id)
+        wrong = must_be("The type of a saved disk", "OS or DATABLOCK", kind)
+        raise wrong_state(f"{wrong}.", vm_id, wrong)
     return found

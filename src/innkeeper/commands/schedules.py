@@ -17,7 +17,7 @@ from datetime import UTC, tzinfo
 from typing import TypeVar
 
 from innkeeper.model import schedule
-from innkeeper.model.errors import Code, Refusal, invalid, wrong_state
+from innkeeper.model.errors import Code, Refusal, invalid, must_be, wrong_state
 from innkeeper.model.jobs import BackupJob
 from innkeeper.model.objects import ScheduledAction, User, Vm
 from innkeeper.model.permissions import Caller, Right
@@ -173,11 +173,11 @@ def _made(
     try:
         made = schedule.parse(dict(vector), number, start, caller.uid)
     except ScheduleProblem as problem:
-        raise invalid(f"SCHED_ACTION: {problem}", holder.id) from None
+        raise invalid(f"SCHED_ACTION: {problem}.", holder.id, problem.mistake) from None
     if made.name not in offered:
         known = ", ".join(sorted(offered))
-        text = f"SCHED_ACTION: ACTION must be one of {known}, not {made.name[:40]!r}."
-        raise invalid(text, holder.id)
+        wrong = must_be("ACTION", f"one of {known}", made.name[:40])
+        raise invalid(f"SCHED_ACTION: {wrong}.", holder.id, wrong)
     if isinstance(holder, Vm):
         check_operation(tx.world, caller, offered[made.name][0], holder)
     return made

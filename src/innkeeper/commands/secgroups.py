@@ -2,7 +2,7 @@
 
 from innkeeper.lifecycle.operations import guard
 from innkeeper.model import firewall
-from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
+from innkeeper.model.errors import cannot_allocate, invalid, must_be, wrong_state
 from innkeeper.model.firewall import RuleProblem
 from innkeeper.model.objects import Network, SecurityGroup
 from innkeeper.model.permissions import Caller, Right
@@ -32,7 +32,7 @@ def _create(tx: Transaction, caller: Caller, name: str, template: Template) -> i
     try:
         rules = _checked(tx.world, caller, template)
     except RuleProblem as problem:
-        raise cannot_allocate(SecurityGroup.LABEL, f"{problem}.") from None
+        raise cannot_allocate(SecurityGroup.LABEL, f"{problem}.", problem.mistake) from None
     return common.create(tx, caller, SecurityGroup, name, rules).id
 
 
@@ -53,7 +53,7 @@ def update(tx: Transaction, caller: Caller, group_id: int, text: str, append: in
     try:
         made = _checked(tx.world, caller, made)
     except RuleProblem as problem:
-        raise invalid(f"{problem}.", group_id) from None
+        raise invalid(f"{problem}.", group_id, problem.mistake) from None
     tx.log(group, "update", by=caller.uid)
     group = tx.change(group, template=made, revision=group.revision + 1)
     guard.begin(tx, group, tx.world.group_users.of(group_id))
@@ -90,7 +90,8 @@ def named(text: str) -> list[int]:
     found = [as_int(word) for word in text.split(",") if word.strip()]
     wrong = [number for number in found if number is None or number < 0]
     if wrong:
-        raise invalid(f"SECURITY_GROUPS must be numbers of groups like 0,100, not {text!r}.")
+        mistake = must_be("SECURITY_GROUPS", "numbers of groups like 0,100", text)
+        raise invalid(f"{mistake}.", mistake=mistake)
     return [number for number in found if number is not None]
 
 

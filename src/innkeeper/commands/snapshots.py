@@ -9,7 +9,7 @@ from innkeeper.lifecycle.operations import in_place
 from innkeeper.lifecycle.operations import snapshots as work
 from innkeeper.lifecycle.operations.snapshots import snapshots_of, with_snapshots
 from innkeeper.model import storage
-from innkeeper.model.errors import wrong_state
+from innkeeper.model.errors import must_be, wrong_state
 from innkeeper.model.objects import DiskSnapshot, Vm
 from innkeeper.model.permissions import Caller
 from innkeeper.model.states import VmAction
@@ -203,8 +203,8 @@ def _numbers(args: str, count: int, vm_id: int) -> list[int]:
     found = [as_int(text.strip()) for text in args.split(",")]
     numbers = [number for number in found if number is not None]
     if len(found) != count or len(numbers) != count:
-        text = f"ARGS must be {count} numbers joined by commas, not {args!r}."
-        raise wrong_state(text, vm_id)
+        wrong = must_be("ARGS", f"{count} numbers joined by commas", args)
+        raise wrong_state(f"{wrong}.", vm_id, wrong)
     return numbers
 
 

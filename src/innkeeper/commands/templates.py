@@ -73,4 +73,4 @@ def _check_inputs(template: Template, given: Template) -> None:
     try:
         inputs.check(template, given)
     except InputProblem as problem:
-        raise invalid(f"{problem}.") from None
+        raise invalid(f"{problem}.", mistake=problem.mistake) from None

@@ -30,7 +30,7 @@ def allocate(
     try:
         check_free_name(tx.world, User, name)
     except Refusal as refusal:
-        raise invalid(refusal.text) from None
+        raise invalid(refusal.text, mistake=refusal.mistake) from None
     if not gids:
         gids = [USERS_GROUP if caller.gid == 0 else caller.gid]
     primary, *others = dict.fromkeys(gids)

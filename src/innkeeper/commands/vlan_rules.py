@@ -7,7 +7,7 @@ that attribute (or ANY), and which is for all networks (VNTEMPLATE -1) or for th
 import re
 from typing import Final
 
-from innkeeper.model.errors import Code, Refusal, invalid
+from innkeeper.model.errors import Code, Refusal, invalid, must_be
 from innkeeper.model.objects import Group
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template, Vector
@@ -38,17 +38,15 @@ def _checked(rule: Vector, group_id: int) -> Vector:
     scope = rule.get("SCOPE", "ANY").upper()
     if scope not in _WRITTEN:
         known = ", ".join(sorted(_WRITTEN))
-        raise invalid(f"SCOPE of a RULE must be one of {known}, not {scope[:40]!r}", group_id)
+        raise invalid(must_be("SCOPE of a RULE", f"one of {known}", scope[:40]), group_id)
     if _ranges(rule.get("ID", "")) is None:
         wrong = rule.get("ID", "")[:40]
         raise invalid(
-            f"ID of a RULE must be numbers and ranges like 100,200-300, not {wrong!r}", group_id
+            must_be("ID of a RULE", "numbers and ranges like 100,200-300", wrong), group_id
         )
     templates = rule.get("VNTEMPLATE", _ALL)
     if templates != _ALL and _ranges(templates) is None:
-        raise invalid(
-            f"VNTEMPLATE of a RULE must be -1 or a range, not {templates[:40]!r}", group_id
-        )
+        raise invalid(must_be("VNTEMPLATE of a RULE", "-1 or a range", templates[:40]), group_id)
     return {"ID": rule["ID"], "SCOPE": scope, "VNTEMPLATE": templates}
 
 

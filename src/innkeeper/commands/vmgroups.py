@@ -24,7 +24,7 @@ def allocate(tx: Transaction, caller: Caller, text: str) -> int:
         roles = tuple(affinity.role(n, vector) for n, vector in enumerate(template.vectors("ROLE")))
         affinity.check(roles, template)
     except GroupProblem as problem:
-        raise cannot_allocate(VmGroup.LABEL, f"{problem}.") from None
+        raise cannot_allocate(VmGroup.LABEL, f"{problem}.", problem.mistake) from None
     return common.create(tx, caller, VmGroup, name, template.without("ROLE"), roles=roles).id
 
 
@@ -45,7 +45,7 @@ def update(tx: Transaction, caller: Caller, group_id: int, text: str, append: in
     try:
         affinity.check(group.roles, made)
     except GroupProblem as problem:
-        raise invalid(f"{problem}.", group_id) from None
+        raise invalid(f"{problem}.", group_id, problem.mistake) from None
     tx.change(group, template=made)
     tx.log(group, "update", by=caller.uid)
     tx.wake = True
@@ -102,7 +102,7 @@ def _with_roles(
     try:
         made = affinity.role(number, vector)
     except GroupProblem as problem:
-        raise wrong_state(f"{problem}.", group.id) from None
+        raise wrong_state(f"{problem}.", group.id, problem.mistake) from None
     others = [role for role in group.roles if role.id != number]
     return _put(tx, caller, group, tuple(sorted([*others, made], key=lambda role: role.id)))
 
@@ -111,7 +111,7 @@ def _put(tx: Transaction, caller: Caller, group: VmGroup, roles: tuple[Role, ...
     try:
         affinity.check(roles, group.template)
     except GroupProblem as problem:
-        raise wrong_state(f"{problem}.", group.id) from None
+        raise wrong_state(f"{problem}.", group.id, problem.mistake) from None
     tx.change(group, roles=roles)
     tx.log(group, "roles", by=caller.uid)
     tx.wake = True

@@ -81,7 +81,7 @@ def create(
     try:
         check_name(name, Vm.KIND)
     except NameProblem as wrong:
-        raise invalid(str(wrong)) from None
+        raise invalid(str(wrong), mistake=wrong.mistake) from None
     scheduled = template.vectors("SCHED_ACTION")
     template = template.without("NAME", "SCHED_ACTION", *GIVEN).merged(filled)
     draft = Draft(tx, caller, number, name, template.only(CORE), template.without(*CORE))

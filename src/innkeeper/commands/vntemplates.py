@@ -1,6 +1,6 @@
 """Templates of virtual networks, and networks made from them."""
 
-from innkeeper.model.errors import invalid
+from innkeeper.model.errors import invalid, must_be
 from innkeeper.model.nouns import VnTemplate
 from innkeeper.model.objects import Network
 from innkeeper.model.permissions import Caller
@@ -45,7 +45,5 @@ def _clusters(world: World, template: Template) -> tuple[int, ...]:
     listed = [as_int(word.strip()) for word in (template.get("CLUSTER_IDS") or "0").split(",")]
     numbers = [number for number in listed if number is not None]
     if len(numbers) != len(listed):
-        raise invalid(
-            f"CLUSTER_IDS must be numbers like 0,100, not {template.get('CLUSTER_IDS')!r}"
-        )
+        raise invalid(must_be("CLUSTER_IDS", "numbers like 0,100", template.get("CLUSTER_IDS")))
     return tuple(dict.fromkeys(world.clusters[number].id for number in numbers))

@@ -11,7 +11,7 @@ Nothing in a VM depends on its router: a guest makes of its context what it like
 
 from innkeeper.lifecycle import machine
 from innkeeper.model import addresses
-from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
+from innkeeper.model.errors import cannot_allocate, invalid, must_be, wrong_state
 from innkeeper.model.nouns import VRouter
 from innkeeper.model.objects import EMPTY, Vm, VmTemplate
 from innkeeper.model.permissions import Caller, Right
@@ -45,7 +45,7 @@ def allocate(tx: Transaction, caller: Caller, text: str) -> int:
         for vector in vectors:
             router = _with_nic(tx, caller, router, vector)
     except Problem as wrong:
-        raise cannot_allocate(VRouter.LABEL, wrong.plain) from None
+        raise cannot_allocate(VRouter.LABEL, wrong.plain, wrong.mistake) from None
     return router.id
 
 
@@ -91,7 +91,7 @@ def instantiate(
     """Makes VMs of a router from a template with VROUTER=YES (-1: the router's TEMPLATE_ID); %i in a name counts."""
     router = _living(tx, caller, router_id)
     if not 0 < count <= MOST_VMS:
-        raise invalid(f"The number of VMs must be from 1 to {MOST_VMS}, not {count}", router_id)
+        raise invalid(must_be("The number of VMs", f"from 1 to {MOST_VMS}", count), router_id)
     origin = usable(tx.world, VmTemplate, _origin(router, template_id), caller)
     if not as_bool(origin.template.get("VROUTER") or "NO"):
         raise wrong_state(
@@ -154,7 +154,9 @@ def attach_nic(tx: Transaction, caller: Caller, router_id: int, text: str) -> in
     try:
         router = _with_nic(tx, caller, router, given)
     except Problem as wrong:
-        raise wrong_state(f"Could not add a new NIC: {wrong.plain}", router_id) from None
+        raise wrong_state(
+            f"Could not add a new NIC: {wrong.plain}", router_id, wrong.mistake
+        ) from None
     for vm_id in sorted(tx.world.router_vms.of(router_id)):
         nics.attach_routed(tx, caller, tx.world.vms[vm_id], for_vm(router.nics[-1]))
     tx.log(router, "nic attached", by=caller.uid, nic=router.used_nics - 1)

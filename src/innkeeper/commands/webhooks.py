@@ -4,7 +4,7 @@ import base64
 import binascii
 import urllib.parse
 
-from innkeeper.model.errors import bad_argument, wrong_state
+from innkeeper.model.errors import bad_argument, must_be, wrong_state
 from innkeeper.model.kinds import KINDS
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.webhooks import Webhook
@@ -75,7 +75,7 @@ def _checked_url(url: str) -> str:
         or not url.isprintable()
         or " " in url
     ):
-        raise bad_argument(f"url must be an http(s) address without a password, not {url[:60]!r}")
+        raise bad_argument(must_be("url", "an http(s) address without a password", url[:60]))
     return url
 
 
@@ -91,7 +91,7 @@ def _checked_secret(secret: str) -> str:
 
 def _checked_kind(kind: str) -> str:
     if kind and kind not in KINDS:
-        raise bad_argument(f"kind must be one of {', '.join(KINDS)}, or empty, not {kind[:40]!r}")
+        raise bad_argument(must_be("kind", f"one of {', '.join(KINDS)}, or empty", kind[:40]))
     return kind
 
 

@@ -7,6 +7,8 @@ A rule is four numbers: who, on what, which rights, in which zone. The upper bit
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from innkeeper.model.errors import BadValue, must_be
+
 INDIVIDUAL: Final = 0x1_0000_0000
 GROUP: Final = 0x2_0000_0000
 ALL: Final = 0x4_0000_0000
@@ -53,7 +55,7 @@ class Rule(NamedTuple):
     zone: int
 
 
-class Malformed(ValueError):
+class Malformed(BadValue):
     """A rule that cannot be: the text says which part, what was expected and what came."""
 
 
@@ -64,7 +66,7 @@ def number_of(part: str, text: str) -> int:
     except ValueError:
         value = -1
     if not 0 <= value < 1 << 63:
-        raise Malformed(f"{part} must be a hexadecimal number of up to 63 bits, not {text[:40]!r}")
+        raise Malformed(must_be(part, "a hexadecimal number of up to 63 bits", text[:40]))
     return value
 
 

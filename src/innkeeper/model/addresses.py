@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Iterator
 
+from .errors import BadValue, must_be
 from .indexes import FIRST_ROUTER, mac_number
 from .objects import AddressRange, Network
 from .template import Vector, as_int
@@ -14,7 +15,7 @@ MAC_PREFIX = "02:00"
 TYPES = ("ETHER", "IP4", "IP6", "IP4_6", "IP6_STATIC", "IP4_6_STATIC")
 
 
-class RangeProblem(ValueError):
+class RangeProblem(BadValue):
     """An address range that cannot be; the text names the attribute."""
 
 
@@ -49,7 +50,7 @@ def _number(vector: Vector, name: str) -> int:
     text = vector.get(name, "")
     value = as_int(text)
     if value is None:
-        raise RangeProblem(f"{name} of an address range must be a whole number, not {text!r}")
+        raise RangeProblem(must_be(f"{name} of an address range", "a whole number", text))
     return value
 
 
@@ -61,7 +62,7 @@ def _address(vector: Vector, name: str, version: int) -> str:
         address = None
     if address is None or address.version != version or "%" in text:
         kind = f"{vector.get('TYPE')} address range"
-        raise RangeProblem(f"{name} of an {kind} must be an IPv{version} address, not {text!r}")
+        raise RangeProblem(must_be(f"{name} of an {kind}", f"an IPv{version} address", text))
     return str(address)
 
 
@@ -69,9 +70,7 @@ def normalized(vector: Vector, random_mac: int) -> Vector:
     """An AR vector as it is stored: checked, MAC and SIZE filled in. `random_mac` serves where no address gives one."""
     kind = vector.get("TYPE", "").upper()
     if kind not in TYPES:
-        raise RangeProblem(
-            f"TYPE of an address range must be one of {', '.join(TYPES)}, not {kind!r}"
-        )
+        raise RangeProblem(must_be("TYPE of an address range", f"one of {', '.join(TYPES)}", kind))
     stored = {**vector, "TYPE": kind}
     for name, version, has in (
         ("IP", 4, kind.startswith("IP4")),
@@ -91,7 +90,7 @@ def normalized(vector: Vector, random_mac: int) -> Vector:
             stored[name] = _address(stored, name, 6)
     size = _number(stored, "SIZE")
     if not 0 < size < 2**31:
-        raise RangeProblem(f"SIZE of an address range must be from 1 to 2147483647, not {size}")
+        raise RangeProblem(must_be("SIZE of an address range", "from 1 to 2147483647", size))
     stored["SIZE"] = str(size)
     if "MAC" not in stored:
         stored["MAC"] = mac_of_ip(stored["IP"]) if "IP" in stored else mac_text(random_mac)
@@ -112,7 +111,7 @@ def _fits(stored: Vector, size: int) -> None:
 def _checked_mac(text: str) -> str:
     parts = text.lower().split(":")
     if len(parts) != 6 or any(len(p) != 2 or not set(p) <= set("0123456789abcdef") for p in parts):
-        raise RangeProblem(f"MAC must be six bytes like 02:00:0a:00:00:01, not {text!r}")
+        raise RangeProblem(must_be("MAC", "six bytes like 02:00:0a:00:00:01", text))
     return ":".join(parts)
 
 

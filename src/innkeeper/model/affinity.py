@@ -1,5 +1,6 @@
 """Rules of VM groups: which VMs of a group belong on one host, and which never do (spec: templates.md section 8)."""
 
+from .errors import BadValue, must_be
 from .nouns import Role, VmGroup
 from .template import Template, Vector, as_int
 
@@ -9,7 +10,7 @@ TOGETHER, APART = "AFFINED", "ANTI_AFFINED"
 MOST_ROLES = 32
 
 
-class GroupProblem(ValueError):
+class GroupProblem(BadValue):
     """A group's roles or rules cannot be; the text says which, and why."""
 
 
@@ -18,12 +19,12 @@ def role(number: int, vector: Vector) -> Role:
     name = vector.get("NAME", "").strip()
     if not name or len(name) > 128 or "," in name:
         raise GroupProblem(
-            f"NAME of a ROLE must be 1 to 128 characters without comma, not {name[:40]!r}"
+            must_be("NAME of a ROLE", "1 to 128 characters without comma", name[:40])
         )
     policy = (vector.get("POLICY") or "NONE").upper()
     if policy not in POLICIES:
         raise GroupProblem(
-            f"POLICY of role {name} must be one of {', '.join(POLICIES)}, not {policy[:40]!r}"
+            must_be(f"POLICY of role {name}", f"one of {', '.join(POLICIES)}", policy[:40])
         )
     hosts, avoided = (
         _hosts(name, key, vector.get(key, "")) for key in ("HOST_AFFINED", "HOST_ANTI_AFFINED")
@@ -39,9 +40,7 @@ def _hosts(name: str, key: str, text: str) -> tuple[int, ...]:
     found = [as_int(word.strip()) for word in text.split(",") if word.strip()]
     numbers = [number for number in found if number is not None and number >= 0]
     if len(numbers) != len(found):
-        raise GroupProblem(
-            f"{key} of role {name} must be numbers of hosts like 0,3, not {text[:40]!r}"
-        )
+        raise GroupProblem(must_be(f"{key} of role {name}", "numbers of hosts like 0,3", text[:40]))
     return tuple(dict.fromkeys(numbers))
 
 

@@ -11,7 +11,6 @@
 | ALLOCATE | 0x4000 | 409 |
 """
 
-import re
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -29,29 +28,29 @@ class Code(IntEnum):
 
 
 class Mistake(NamedTuple):
-    """What is wrong with a request: which part, what it must be, what it is."""
+    """What is wrong with a request: which part, what it must be, what it is. Its text is the sentence that says so."""
 
     field: str
     expected: str
     found: str
 
-
-_BEGINS = r"(?:Error allocating a new [^.]*\. )?(?P<field>[^'\"\n]+?)"
-#: How texts tell of mistakes: protocols that have members for the parts read them out of the sentence.
-_SENTENCES = (
-    re.compile(rf"{_BEGINS} must be (?P<expected>.+?), not (?P<found>.+?)\.?", re.DOTALL),
-    re.compile(rf"{_BEGINS} is missing(?:: (?P<expected>.+) (?:is|are) expected)?\.?"),
-)
+    def __str__(self) -> str:
+        if self.found == "nothing":
+            return f"{self.field} is missing: {self.expected} is expected"
+        return f"{self.field} must be {self.expected}, not {self.found}"
 
 
-def mistake_in(text: str) -> Mistake | None:
-    """The parts of `FIELD must be EXPECTED, not FOUND` or `FIELD is missing: EXPECTED is expected`."""
-    for sentence in _SENTENCES:
-        if said := sentence.fullmatch(text):
-            parts = said.groupdict()
-            found = parts.get("found", "nothing")
-            return Mistake(parts["field"], parts["expected"] or "a value", found)
-    return None
+def must_be(field: str, expected: str, value: object) -> Mistake:
+    """A part has a value that it may not have."""
+    return Mistake(field, expected, repr(value))
+
+
+class BadValue(ValueError):
+    """A value that cannot be, with its `mistake` if it is one."""
+
+    def __init__(self, wrong: str | Mistake, mistake: Mistake | None = None) -> None:
+        super().__init__(str(wrong))
+        self.mistake = wrong if isinstance(wrong, Mistake) else mistake
 
 
 class Refusal(Exception):
@@ -61,13 +60,13 @@ class Refusal(Exception):
     """
 
     def __init__(
-        self, code: Code, text: str, object_id: int = -1, mistake: Mistake | None = None
+        self, code: Code, wrong: str | Mistake, object_id: int = -1, mistake: Mistake | None = None
     ) -> None:
-        super().__init__(text)
+        self.text = str(wrong)
+        super().__init__(self.text)
         self.code = code
-        self.text = text
         self.object_id = object_id
-        self.mistake = mistake or mistake_in(text)
+        self.mistake = wrong if isinstance(wrong, Mistake) else mistake
 
 
 class StoreFailed(Refusal):
@@ -83,24 +82,31 @@ def not_found(what: str, object_id: int) -> Refusal:
     return Refusal(Code.NO_EXISTS, f"Error getting {what} [{object_id}].", object_id, mistake)
 
 
-def wrong_state(text: str, object_id: int = -1) -> Refusal:
+def wrong_state(
+    wrong: str | Mistake, object_id: int = -1, mistake: Mistake | None = None
+) -> Refusal:
     """The object's state does not allow what was asked."""
-    return Refusal(Code.ACTION, text, object_id)
+    return Refusal(Code.ACTION, wrong, object_id, mistake)
 
 
-def bad_argument(text: str, object_id: int = -1) -> Refusal:
+def bad_argument(
+    wrong: str | Mistake, object_id: int = -1, mistake: Mistake | None = None
+) -> Refusal:
     """An argument has a value outside its range."""
-    return Refusal(Code.BAD_ARGUMENT, text, object_id)
+    return Refusal(Code.BAD_ARGUMENT, wrong, object_id, mistake)
 
 
-def invalid(text: str, object_id: int = -1, mistake: Mistake | None = None) -> Refusal:
+def invalid(wrong: str | Mistake, object_id: int = -1, mistake: Mistake | None = None) -> Refusal:
     """A template or name is not acceptable (OpenNebula answers these as INTERNAL)."""
-    return Refusal(Code.INTERNAL, text, object_id, mistake)
+    return Refusal(Code.INTERNAL, wrong, object_id, mistake)
 
 
-def cannot_allocate(what: str, text: str) -> Refusal:
+def cannot_allocate(what: str, wrong: str | Mistake, mistake: Mistake | None = None) -> Refusal:
     """A creation failed after authorization."""
-    return Refusal(Code.ALLOCATE, f"Error allocating a new {what}. {text}")
+    if isinstance(wrong, Mistake):
+        mistake = wrong
+        wrong = f"{wrong}."
+    return Refusal(Code.ALLOCATE, f"Error allocating a new {what}. {wrong}", mistake=mistake)
 
 
 class InvariantBroken(Exception):

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .errors import BadValue, must_be
 from .template import Template, Vector, as_int
 
 PROTOCOLS = ("TCP", "UDP", "ICMP", "ICMPV6", "IPSEC", "ALL")
@@ -19,7 +20,7 @@ Span = tuple[str, str]
 SpansOf = Callable[[int], Sequence[Span] | None]
 
 
-class RuleProblem(ValueError):
+class RuleProblem(BadValue):
     """A rule that cannot be; the text names the attribute."""
 
 
@@ -28,7 +29,7 @@ def checked(template: Template) -> Template:
     rules: list[Vector] = []
     for value in template.values("RULE"):
         if isinstance(value, str):
-            raise RuleProblem(f"RULE must be like RULE=[PROTOCOL=...,RULE_TYPE=...], not {value!r}")
+            raise RuleProblem(must_be("RULE", "like RULE=[PROTOCOL=...,RULE_TYPE=...]", value))
         rule = _checked(value)
         if rule not in rules:
             rules.append(rule)
@@ -57,7 +58,7 @@ def _checked(rule: Vector) -> Vector:
 def _one_of(rule: Vector, name: str, words: tuple[str, ...]) -> str:
     value = rule.get(name, "").upper()
     if value not in words:
-        raise RuleProblem(f"{name} of a RULE must be one of {', '.join(words)}, not {value!r}")
+        raise RuleProblem(must_be(f"{name} of a RULE", f"one of {', '.join(words)}", value))
     return value
 
 
@@ -65,7 +66,7 @@ def _whole(rule: Vector, name: str, most: int) -> int:
     value = as_int(rule.get(name, ""))
     if value is None or not 0 <= value <= most:
         raise RuleProblem(
-            f"{name} of a RULE must be a whole number from 0 to {most}, not {rule.get(name)!r}"
+            must_be(f"{name} of a RULE", f"a whole number from 0 to {most}", rule.get(name))
         )
     return value
 
@@ -77,7 +78,7 @@ def ports(text: str) -> list[tuple[int, int]]:
         first, colon, last = part.strip().partition(":")
         low, high = as_int(first), as_int(last if colon else first)
         if low is None or high is None or not 0 <= low <= high <= 65535:
-            raise RuleProblem(f"RANGE must be ports like 22,80:90 from 0 to 65535, not {text!r}")
+            raise RuleProblem(must_be("RANGE", "ports like 22,80:90 from 0 to 65535", text))
         found.append((low, high))
     if sum(1 if low == high else 2 for low, high in found) > MOST_PORTS:
         raise RuleProblem(f"RANGE has more than {MOST_PORTS} ports (a range counts twice)")
@@ -94,7 +95,7 @@ def _span(rule: Vector) -> Span:
     except ValueError as wrong:
         if isinstance(wrong, RuleProblem):
             raise
-        raise RuleProblem(f"IP of a RULE must be an address, not {rule.get('IP')!r}") from None
+        raise RuleProblem(must_be("IP of a RULE", "an address", rule.get("IP"))) from None
 
 
 def described(rules: Sequence[Vector], spans_of: SpansOf) -> list[dict[str, Any]] | None:

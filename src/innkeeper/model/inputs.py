@@ -8,13 +8,14 @@ import binascii
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .errors import BadValue, must_be
 from .template import Template, as_float, as_int
 
 #: Names in USER_INPUTS that are no inputs.
 _ORDER = "INPUTS_ORDER"
 
 
-class InputProblem(ValueError):
+class InputProblem(BadValue):
     """A value is not what the template asks for; the text names the input."""
 
 
@@ -43,7 +44,7 @@ def check(template: Template, given: Template) -> None:
         value = given.get(each.name)
         test = _TYPES.get(each.type)
         if value is not None and test is not None and (wanted := test(each, value)):
-            raise InputProblem(f"{each.name} must be {wanted}, not {value[:40]!r}")
+            raise InputProblem(must_be(each.name, wanted, value[:40]))
 
 
 def _number(_: Input, value: str) -> str:

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import msgspec
 
+from .errors import BadValue, must_be
 from .objects import Lockable, ScheduledAction
 from .template import Template, as_int
 
@@ -44,5 +45,5 @@ def vms_of(template: Template) -> tuple[int, ...]:
     found = [as_int(word.strip()) for word in text.split(",") if word.strip()]
     numbers = [number for number in found if number is not None and number >= 0]
     if len(numbers) != len(found):
-        raise ValueError(f"BACKUP_VMS must be numbers like 3,5, not {text[:40]!r}")
+        raise BadValue(must_be("BACKUP_VMS", "numbers like 3,5", text[:40]))
     return tuple(dict.fromkeys(numbers))

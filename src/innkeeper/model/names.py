@@ -7,6 +7,8 @@ characters that mean something there are refused.
 import ipaddress
 import re
 
+from innkeeper.model.errors import BadValue, Mistake
+
 MAX_LENGTH = 128
 
 _forbidden = re.compile(r"""[&|:\\";/'#{}$<>\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]""")
@@ -18,13 +20,8 @@ _EXPECTED = (
 )
 
 
-class NameProblem(ValueError):
+class NameProblem(BadValue):
     """A name that an object may not have; the text says what is wrong with it."""
-
-    def __init__(self, text: str, expected: str, found: str) -> None:
-        super().__init__(text)
-        self.expected = expected
-        self.found = found
 
 
 def check_name(text: str, what: str) -> None:
@@ -41,7 +38,8 @@ def check_name(text: str, what: str) -> None:
         problem = f"must be {_HOST_NAME}"
     if problem is not None:
         expected = _HOST_NAME if kind == "HOST" else _EXPECTED
-        raise NameProblem(f"{what} name {_shown(text)} {problem}", expected, _shown(text))
+        mistake = Mistake("NAME", expected, _shown(text))
+        raise NameProblem(f"{what} name {_shown(text)} {problem}", mistake)
 
 
 def is_host_name(text: str) -> bool:

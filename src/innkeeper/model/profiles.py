@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from innkeeper.model.errors import BadValue, must_be
+
 
 class Bridge(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A bridge that a host must have: with this device plugged in (empty: none), and this MTU (0: any)."""
@@ -54,7 +56,7 @@ _SETTING = re.compile(r"[a-z0-9_]+([./][A-Za-z0-9_:@-]+)+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 
 
-class BadProfile(ValueError):
+class BadProfile(BadValue):
     """A profile that cannot be; the text names the field, what was expected, and what came."""
 
 
@@ -66,12 +68,10 @@ def read(declared: Any) -> Profile:
         raise BadProfile(f"no profile: {wrong}") from None
     for where, value, pattern, expected in _texts(profile):
         if not pattern.fullmatch(value):
-            raise BadProfile(f"{where} must be {expected}, not {value[:60]!r}")
+            raise BadProfile(must_be(where, expected, value[:60]))
     for folder in profile.folders:
         if not folder.path.startswith("/") or ".." in folder.path.split("/"):
-            raise BadProfile(
-                f"folders: path must be absolute, without '..', not {folder.path[:60]!r}"
-            )
+            raise BadProfile(must_be("folders: path", "absolute, without '..'", folder.path[:60]))
     _only_once("bridges", [bridge.name for bridge in profile.bridges])
     _only_once("folders", [folder.path for folder in profile.folders])
     return profile

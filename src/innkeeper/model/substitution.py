@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from innkeeper.model.errors import BadValue, must_be
 from innkeeper.model.template import Template, Vector
 
 # All repetitions are possessive and none runs past the next dollar sign or quote, so that a text
@@ -164,7 +165,7 @@ _file_part = re.compile(
 _ALLOWED = ({"IMAGE_ID"}, {"IMAGE"}, {"IMAGE", "IMAGE_UNAME"}, {"IMAGE", "IMAGE_UID"})
 
 
-class FileReferenceError(ValueError):
+class FileReferenceError(BadValue):
     """A text that should refer to files and does not."""
 
 
@@ -220,5 +221,5 @@ def _number(whole: str, name: str, parts: Mapping[str, str]) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,10}", text):
-        raise FileReferenceError(f"{whole}: {name} must be a number, not {text!r}")
+        raise FileReferenceError(must_be(f"{whole}: {name}", "a number", text))
     return int(text)

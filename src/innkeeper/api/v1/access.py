@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from innkeeper.api.messages import HttpError, Request, Response
-from innkeeper.api.problems import CHALLENGE
+from innkeeper.api.problems import CHALLENGE, malformed
 from innkeeper.commands.auth import Authenticator
 from innkeeper.model.permissions import Caller
 
@@ -34,7 +34,7 @@ def number(request: Request, name: str) -> int:
     """A number in the path."""
     text = request.parameters[name]
     if not _DIGITS.fullmatch(text) or len(text) > 9:
-        raise HttpError(400, f"{name} must be a number, not {text[:40]!r}")
+        raise malformed(name, "a number", repr(text[:40]))
     return int(text)
 
 
@@ -44,7 +44,7 @@ def option(request: Request, name: str, default: int, most: int = 1 << 62) -> in
     if not text:
         return default
     if not _DIGITS.fullmatch(text) or int(text) > most:
-        raise HttpError(400, f"{name} must be a number from 0 to {most}, not {text[:40]!r}")
+        raise malformed(name, f"a number from 0 to {most}", repr(text[:40]))
     return int(text)
 
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from innkeeper.api.messages import HttpError, Request, Response
+from innkeeper.api.problems import malformed
 from innkeeper.api.routing import Route
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import need
@@ -57,5 +58,5 @@ def _command(body: bytes) -> Command:
     if not asked.command or "\0" in asked.command:
         raise HttpError(400, "command must be a text without NUL characters")
     if not 0 < asked.seconds <= LONGEST_TIME:
-        raise HttpError(400, f"seconds must be up to {LONGEST_TIME:g}, not {asked.seconds:g}")
+        raise malformed("seconds", f"up to {LONGEST_TIME:g}", f"{asked.seconds:g}")
     return asked

@@ -15,6 +15,7 @@ from contextlib import suppress
 import msgspec
 
 from innkeeper.api.messages import ClientGone, HttpError, Request, Response, WebSocket
+from innkeeper.api.problems import malformed
 from innkeeper.api.routing import Route, SocketRoute
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.common import need
@@ -137,7 +138,7 @@ class Consoles:
 def _kind(request: Request) -> str:
     kind = dict(request.query).get("kind", "serial")
     if kind not in KINDS:
-        raise HttpError(400, f"kind must be serial or vnc, not {kind[:40]!r}")
+        raise malformed("kind", "serial or vnc", repr(kind[:40]))
     return kind
 
 

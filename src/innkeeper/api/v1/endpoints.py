@@ -4,6 +4,7 @@ import msgspec
 
 from innkeeper import __version__
 from innkeeper.api.messages import HttpError, Request, Response
+from innkeeper.api.problems import Problem, malformed
 from innkeeper.api.routing import Route
 from innkeeper.api.xmlrpc.nouns import system
 from innkeeper.commands import acl, doctor
@@ -64,7 +65,9 @@ class Endpoints:
         query = dict(request.query)
         missing = [name for name in ("user", "right", "object") if not query.get(name)]
         if missing:
-            raise HttpError(400, f"{missing[0]} is missing: user, right and object are expected")
+            wanted = "user, right and object"
+            text = f"{missing[0]} is missing: {wanted} are expected"
+            raise Problem(400, text, field=missing[0], expected=wanted, found="nothing")
         told = acl.why(self.core.world, caller, query["user"], query["right"], query["object"])
         await self.core.settled()
         return answer(told)
@@ -74,7 +77,7 @@ class Endpoints:
         vm = await self._vm(request, Right.MANAGE)
         which = dict(request.query).get("which", "serial")
         if which not in ("serial", "qemu"):
-            raise HttpError(400, f"which must be serial or qemu, not {which[:40]!r}")
+            raise malformed("which", "serial or qemu", repr(which[:40]))
         try:
             return answer(await self.guests.read_log(vm.id, which, option(request, "offset", 0)))
         except GuestUnreachable as error:

@@ -9,6 +9,7 @@ import binascii
 import re
 
 from innkeeper.api.messages import Headers, HttpError, Request, Response
+from innkeeper.api.problems import malformed
 from innkeeper.api.routing import Route
 from innkeeper.api.xmlrpc.hook_bodies import call_info
 from innkeeper.commands import contents, hooks
@@ -63,7 +64,7 @@ class ImageContents:
         wanted = dict(request.query).get("format", "") or image.format or "raw"
         if wanted not in OUTGOING:
             listed = ", ".join(OUTGOING)
-            raise HttpError(400, f"format must be one of {listed}, not {wanted[:40]!r}")
+            raise malformed("format", f"one of {listed}", repr(wanted[:40]))
         if request.verb == "HEAD" and wanted != (image.format or "raw"):
             return Response(content_type=_BYTES)
         return await self._opened(request, image, wanted)
@@ -136,7 +137,7 @@ def _digest(header: str | None) -> bytes | None:
     except binascii.Error:
         digest = b""
     if len(digest) != 32:
-        raise HttpError(400, f"a digest must be like sha-256=:BASE64:, not {header[:80]!r}")
+        raise malformed("a digest", "like sha-256=:BASE64:", repr(header[:80]))
     return digest
 
 

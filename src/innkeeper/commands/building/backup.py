@@ -2,6 +2,7 @@
 
 import re
 
+from innkeeper.model.errors import must_be
 from innkeeper.model.template import Vector, as_bool, as_int
 
 from .draft import Draft, problem
@@ -48,21 +49,15 @@ def checked(given: Vector, before: Vector) -> Vector:
     for name, words in _WORDS.items():
         made[name] = (made.get(name) or words[0]).upper()
         if made[name] not in words:
-            raise problem(
-                f"{name} of BACKUP_CONFIG must be {' or '.join(words)}, not {made[name]!r}."
-            )
+            raise problem(must_be(f"{name} of BACKUP_CONFIG", " or ".join(words), made[name]))
     for name in _SWITCHES:
         made[name] = "YES" if as_bool(made.get(name, "NO")) else "NO"
     keep = as_int(made.get("KEEP_LAST") or "0")
     if keep is None or keep < 0:
-        raise problem(
-            f"KEEP_LAST of BACKUP_CONFIG must be a whole number, not {made['KEEP_LAST']!r}."
-        )
+        raise problem(must_be("KEEP_LAST of BACKUP_CONFIG", "a whole number", made["KEEP_LAST"]))
     for text in made.get("DISK_IDS", "").split(","):
         if text.strip() and as_int(text.strip()) is None:
-            raise problem(
-                f"DISK_IDS of BACKUP_CONFIG must be numbers joined by commas, not {text!r}."
-            )
+            raise problem(must_be("DISK_IDS of BACKUP_CONFIG", "numbers joined by commas", text))
     kept = {name: before[name] for name in _OURS if name in before}
     if any(made.get(name) != before.get(name) for name in _OF_A_CHAIN):
         kept["LAST_INCREMENT_ID"] = "-1"

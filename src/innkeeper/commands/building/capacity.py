@@ -2,6 +2,7 @@
 
 import uuid
 
+from innkeeper.model.errors import must_be
 from innkeeper.model.states import VmState
 from innkeeper.model.template import Template, Vector, as_bool, as_float, as_int, number
 
@@ -31,9 +32,7 @@ def fill(draft: Draft) -> None:
         if name in template:
             cost = as_float(template.get(name))
             if cost is None or cost < 0:
-                raise problem(
-                    f"{name} must be a number that is not negative, not {template.get(name)!r}."
-                )
+                raise problem(must_be(name, "a number that is not negative", template.get(name)))
     template = template.with_("VMID", str(draft.number))
     draft.template = template.with_("OS", system(draft, template))
     machine(draft)
@@ -62,9 +61,7 @@ def _cpu(template: Template) -> float:
     text = template.get("CPU")
     value = as_float(text)
     if value is None or not 0 < value <= MAX_CPU or round(value * 100) < 1:
-        raise problem(
-            f"CPU must be a number of cores greater than 0 (0.01 at least), not {text!r}."
-        )
+        raise problem(must_be("CPU", "a number of cores greater than 0 (0.01 at least)", text))
     return value
 
 
@@ -72,7 +69,7 @@ def _positive(template: Template, name: str, limit: int) -> int:
     text = template.get(name)
     value = as_int(text)
     if value is None or not 0 < value <= limit:
-        raise problem(f"{name} must be a whole number from 1 to {limit}, not {text!r}.")
+        raise problem(must_be(name, f"a whole number from 1 to {limit}", text))
     return value
 
 

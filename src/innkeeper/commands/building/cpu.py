@@ -6,6 +6,7 @@ No VM is pinned to CPUs of its host.
 import re
 
 from innkeeper.lifecycle.descriptions import cpu_features
+from innkeeper.model.errors import must_be
 from innkeeper.model.template import Template, as_int
 
 from .draft import Draft, problem
@@ -19,9 +20,7 @@ def fill(draft: Draft) -> None:
     template = draft.template.without("NUMA_NODE")
     for name in cpu_features(template):
         if not _FEATURE.fullmatch(name):
-            raise problem(
-                f"FEATURES of CPU_MODEL must be names joined by commas, not {name[:40]!r}."
-            )
+            raise problem(must_be("FEATURES of CPU_MODEL", "names joined by commas", name[:40]))
     topology = template.vector("TOPOLOGY")
     if topology is not None:
         if "VCPU_MAX" in template:

@@ -4,7 +4,7 @@ import re
 
 from innkeeper.lifecycle.operations.images import cloning
 from innkeeper.model import storage
-from innkeeper.model.errors import Code, Refusal
+from innkeeper.model.errors import Code, Mistake, Refusal, must_be
 from innkeeper.model.objects import Datastore, Image
 from innkeeper.model.states import ImageState, ImageType
 from innkeeper.model.template import Template, Vector, as_int
@@ -66,8 +66,8 @@ def another(draft: Draft, vector: Vector, number: int, *, plugged: bool) -> Vect
     cdrom = made.get("TYPE") == "CDROM" and not plugged
     _give_target(made, made.get("DEV_PREFIX", "hd" if cdrom else "sd"), taken)
     if plugged and made["TARGET"].startswith("hd"):
-        text = "IDE disks cannot be plugged into a guest that runs: DEV_PREFIX or TARGET must be of sd or vd"
-        raise problem(f"{text}, not {made['TARGET']}.")
+        wrong = Mistake("DEV_PREFIX or TARGET", "of sd or vd", made["TARGET"])
+        raise problem(f"IDE disks cannot be plugged into a guest that runs: {wrong}.", wrong)
     return made
 
 
@@ -83,15 +83,13 @@ def _volatile(draft: Draft, disk: Vector) -> Vector:
         )
     size = as_int(disk.get("SIZE"))
     if size is None or not 0 < size <= MAX_SIZE:
-        raise problem(
-            f"SIZE of a volatile DISK must be a whole number of MB, not {disk.get('SIZE')!r}."
-        )
+        raise problem(must_be("SIZE of a volatile DISK", "a whole number of MB", disk.get("SIZE")))
     form = "raw" if kind == "swap" else disk.get("FORMAT", "raw")
     if form not in ("raw", "qcow2"):
-        raise problem(f"FORMAT of a volatile DISK must be raw or qcow2, not {form!r}.")
+        raise problem(must_be("FORMAT of a volatile DISK", "raw or qcow2", form))
     if disk.get("FS") and disk["FS"] not in FILE_SYSTEMS:
         listed = ", ".join(sorted(FILE_SYSTEMS))
-        raise problem(f"FS of a volatile DISK must be one of {listed}, not {disk['FS']!r}.")
+        raise problem(must_be("FS of a volatile DISK", f"one of {listed}", disk["FS"]))
     return {
         **disk,
         "TYPE": kind,
@@ -144,7 +142,7 @@ def _size(disk: Vector, image: Image) -> int:
     fixed = image.persistent or image.type is ImageType.CDROM
     if size is None or size < image.size or (fixed and size != image.size):
         expected = f"{image.size}" if fixed else f"at least {image.size}"
-        raise problem(f"SIZE of the DISK of image {image.id} must be {expected} MB, not {text!r}.")
+        raise problem(must_be(f"SIZE of the DISK of image {image.id}", f"{expected} MB", text))
     return size
 
 
@@ -216,7 +214,7 @@ def _give_targets(draft: Draft) -> None:
 
 def _check_target(target: str, whose: str) -> None:
     if not _TARGET.fullmatch(target):
-        raise problem(f"TARGET of {whose} must be a device like vda, not {target!r}.")
+        raise problem(must_be(f"TARGET of {whose}", "a device like vda", target))
 
 
 def _give_target(disk: Vector, prefix: str, taken: set[str]) -> None:
@@ -246,7 +244,7 @@ def context_place(draft: Draft, number: int) -> Vector:
 
 def _free(prefix: str, taken: set[str]) -> str:
     if prefix not in PREFIXES:
-        raise problem(f"DEV_PREFIX must be one of {', '.join(PREFIXES)}, not {prefix!r}.")
+        raise problem(must_be("DEV_PREFIX", f"one of {', '.join(PREFIXES)}", prefix))
     index = 0
     while (target := prefix + _letters(index)) in taken:
         index += 1

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from innkeeper.model.errors import Code, Refusal
+from innkeeper.model.errors import Code, Mistake, Refusal
 from innkeeper.model.permissions import Caller
 from innkeeper.model.template import Template, Vector
 from innkeeper.model.world import Transaction, World
@@ -57,11 +57,15 @@ class Draft:
 class Problem(Refusal):
     """The template does not make a VM; `plain` names the attribute."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(Code.INTERNAL, f"Error allocating a new virtual machine. {text}")
-        self.plain = text
+    def __init__(self, wrong: str | Mistake, mistake: Mistake | None) -> None:
+        if isinstance(wrong, Mistake):
+            mistake = wrong
+            wrong = f"{wrong}."
+        text = f"Error allocating a new virtual machine. {wrong}"
+        super().__init__(Code.INTERNAL, text, mistake=mistake)
+        self.plain = wrong
 
 
-def problem(text: str) -> Refusal:
+def problem(wrong: str | Mistake, mistake: Mistake | None = None) -> Refusal:
     """The template does not make a VM; the text names the attribute."""
-    return Problem(text)
+    return Problem(wrong, mistake)

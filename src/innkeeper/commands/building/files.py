@@ -79,7 +79,7 @@ def _images(draft: Draft, text: str, where: str, kind: ImageType) -> list[Image]
     try:
         references = file_references(text)
     except FileReferenceError as wrong:
-        raise problem(f"{where}: {wrong}.") from None
+        raise problem(f"{where}: {wrong}.", wrong.mistake) from None
     return [_image(draft, reference, where, kind) for reference in references]
 
 

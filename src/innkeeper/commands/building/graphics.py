@@ -7,6 +7,7 @@ unless the template says otherwise: users see it through the front end.
 import re
 import secrets
 
+from innkeeper.model.errors import must_be
 from innkeeper.model.names import is_address, is_host_name
 from innkeeper.model.template import Vector, as_bool, as_int
 from innkeeper.model.world import World
@@ -33,9 +34,9 @@ def completed(world: World, vm: int, graphics: Vector) -> Vector:
     made = dict(graphics)
     made["LISTEN"] = made.get("LISTEN") or LOOPBACK
     if not (is_host_name(made["LISTEN"]) or is_address(made["LISTEN"])):
-        raise problem(f"LISTEN of GRAPHICS must be an address, not {made['LISTEN']!r}.")
+        raise problem(must_be("LISTEN of GRAPHICS", "an address", made["LISTEN"]))
     if made.get("KEYMAP") and not _KEYMAP.fullmatch(made["KEYMAP"]):
-        raise problem(f"KEYMAP of GRAPHICS must be like en-us, not {made['KEYMAP']!r}.")
+        raise problem(must_be("KEYMAP of GRAPHICS", "like en-us", made["KEYMAP"]))
     made["PORT"] = str(_port(world, vm, made.get("PORT", "")))
     longest = _LONGEST.get(made.get("TYPE", "").lower(), 0)
     if as_bool(made.get("RANDOM_PASSWD", "NO")) and not made.get("PASSWD"):
@@ -50,7 +51,7 @@ def _port(world: World, vm: int, text: str) -> int:
     asked = as_int(text or "0")
     if asked is None or (asked and not FIRST_PORT <= asked <= LAST_PORT):
         raise problem(
-            f"PORT of GRAPHICS must be from {FIRST_PORT} to {LAST_PORT}, or 0 for any, not {text!r}."
+            must_be("PORT of GRAPHICS", f"from {FIRST_PORT} to {LAST_PORT}, or 0 for any", text)
         )
     if asked:
         if holder := next((other for other in world.screens.of(asked) if other != vm), None):

@@ -1,5 +1,6 @@
 """What a vector names: an image, a network or a group, by number or by name (spec: templates.md section 4)."""
 
+from innkeeper.model.errors import must_be
 from innkeeper.model.template import Vector, as_int
 
 from .draft import Draft, problem
@@ -34,5 +35,5 @@ def whole(vector: Vector, name: str) -> int:
     """An attribute that must be a whole number."""
     number = as_int(vector[name])
     if number is None:
-        raise problem(f"{name} must be a whole number, not {vector[name][:40]!r}.")
+        raise problem(must_be(name, "a whole number", vector[name][:40]))
     return number

@@ -7,7 +7,7 @@ import re
 
 from innkeeper.lifecycle.network_uplinks import vlans
 from innkeeper.model import addresses
-from innkeeper.model.errors import Code, Refusal
+from innkeeper.model.errors import Code, Refusal, must_be
 from innkeeper.model.objects import AddressRange, Network
 from innkeeper.model.states import NetworkState
 from innkeeper.model.template import Template, Vector, as_bool, as_int
@@ -105,8 +105,10 @@ def _alias(draft: Draft, given: Vector, number: int, taken: set[tuple[int, int, 
     parent = next((nic for nic in draft.nics if nic["NAME"] == given.get("PARENT")), None)
     if parent is None:
         names = ", ".join(nic["NAME"] for nic in draft.nics) or "none"
-        text = f"PARENT of a NIC_ALIAS must be the NAME of a NIC ({names}), not {given.get('PARENT')!r}."
-        raise problem(text)
+        wrong = must_be(
+            "PARENT of a NIC_ALIAS", f"the NAME of a NIC ({names})", given.get("PARENT")
+        )
+        raise problem(wrong)
     made = _made(draft, given, number, taken, "NIC_ALIAS")
     own = [alias for alias in draft.aliases if alias["PARENT_ID"] == parent["NIC_ID"]]
     place = max((int(alias["ALIAS_ID"]) for alias in own), default=-1) + 1
@@ -125,7 +127,7 @@ def _check_targets(draft: Draft) -> None:
         foreign = _OURS.fullmatch(target) and target != f"one-{draft.number}-{nic['NIC_ID']}"
         if foreign or not _INTERFACE.fullmatch(target) or target in seen:
             raise problem(
-                f"TARGET of a NIC must be an interface name of its own (not one-...), not {target!r}."
+                must_be("TARGET of a NIC", "an interface name of its own (not one-...)", target)
             )
         seen.add(target)
 
@@ -175,7 +177,7 @@ def _check_limits(nic: Vector) -> None:
     """Rate limits are whole numbers of kilobytes (a second)."""
     for name, value in nic.items():
         if name.startswith(("INBOUND_", "OUTBOUND_")) and not 0 < (as_int(value) or 0) < 2**31:
-            raise problem(f"{name} of a NIC must be a whole number of kilobytes, not {value!r}.")
+            raise problem(must_be(f"{name} of a NIC", "a whole number of kilobytes", value))
 
 
 def _groups(draft: Draft, nic: Vector, ar: AddressRange, network: Network) -> str:

@@ -1,5 +1,6 @@
 """How a disk is read and written: cache, kind of I/O, serial number, throttles (spec: templates.md section 4.3)."""
 
+from innkeeper.model.errors import must_be
 from innkeeper.model.template import Vector, as_int
 
 from .draft import problem
@@ -26,13 +27,11 @@ def checked(vm: int, number: int, disk: Vector) -> Vector:
     made = dict(disk)
     for name, words in _WORDS.items():
         if name in made and (made[name] or words[0]).lower() not in words:
-            raise problem(
-                f"{name} of a DISK must be one of {', '.join(words)}, not {made[name]!r}."
-            )
+            raise problem(must_be(f"{name} of a DISK", f"one of {', '.join(words)}", made[name]))
     for name in THROTTLES:
         limit = as_int(made.get(name) or "0")
         if limit is None or limit < 0:
-            raise problem(f"{name} of a DISK must be a whole number, not {made[name]!r}.")
+            raise problem(must_be(f"{name} of a DISK", "a whole number", made[name]))
     if made.get("SERIAL", "").lower() == "auto":
         made["SERIAL"] = f"{vm}-{number}"
     return made

@@ -5,6 +5,7 @@ Values by which clients say that they do not want it (empty, NO, NONE, 0) are ta
 
 import re
 
+from innkeeper.model.errors import must_be
 from innkeeper.model.template import Template, Vector, as_int
 
 from .draft import Draft, problem
@@ -66,12 +67,12 @@ def check(template: Template) -> None:
                     raise problem(f"{part} of {name} is not available in this release: {why}.")
     firmware = (template.vector("OS") or {}).get("FIRMWARE", "")
     if firmware.upper() not in _FIRMWARE:
-        raise problem(f"FIRMWARE of OS must be BIOS or UEFI, not {firmware!r}.")
+        raise problem(must_be("FIRMWARE of OS", "BIOS or UEFI", firmware))
     video = template.vector("VIDEO") or {}
     if video.get("RESOLUTION") and not _RESOLUTION.fullmatch(video["RESOLUTION"]):
-        raise problem(f"RESOLUTION of VIDEO must be like 1024x768, not {video['RESOLUTION']!r}.")
+        raise problem(must_be("RESOLUTION of VIDEO", "like 1024x768", video["RESOLUTION"]))
     if video.get("VRAM") and not 1024 <= (as_int(video["VRAM"]) or 0) <= _MOST_VRAM:
-        raise problem(f"VRAM of VIDEO must be from 1024 to {_MOST_VRAM} kB, not {video['VRAM']!r}.")
+        raise problem(must_be("VRAM of VIDEO", f"from 1024 to {_MOST_VRAM} kB", video["VRAM"]))
 
 
 def _wanted(value: str | Vector) -> bool:

@@ -1,5 +1,6 @@
 """VMGROUP: the role in a group that a VM has (spec: templates.md section 4.7)."""
 
+from innkeeper.model.errors import must_be
 from innkeeper.model.nouns import VmGroup
 from innkeeper.model.template import Vector
 
@@ -18,7 +19,7 @@ def fill(draft: Draft) -> None:
         group = usable(draft.world, VmGroup, _number(draft, vector), draft.caller)
         role = vector.get("ROLE", "")
         if group.role(role) is None:
-            raise problem(f"ROLE of VMGROUP must be a role of group {group.id}, not {role[:40]!r}.")
+            raise problem(must_be("ROLE of VMGROUP", f"a role of group {group.id}", role[:40]))
         draft.template = draft.template.with_(
             "VMGROUP", {"VMGROUP_ID": str(group.id), "ROLE": role}
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from innkeeper.commands import common, locks
-from innkeeper.model.errors import invalid
+from innkeeper.model.errors import invalid, must_be
 from innkeeper.model.objects import Lockable, Owned, Record
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.world import Transaction
@@ -78,7 +78,7 @@ def _chmod(kind: type[Owned]) -> Action:
 def bits(permissions: str) -> tuple[int, ...]:
     """Nine bits of three octal digits."""
     if len(permissions) != 3 or set(permissions) - set("01234567"):
-        raise invalid(f"permissions must be three octal digits like 640, not {permissions[:40]!r}")
+        raise invalid(must_be("permissions", "three octal digits like 640", permissions[:40]))
     return tuple(int(bit) for bit in f"{int(permissions, 8):09b}")
 
 

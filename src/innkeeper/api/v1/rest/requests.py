@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 
-from innkeeper.model.errors import invalid
+from innkeeper.model.errors import Mistake, invalid
 from innkeeper.model.template import Template, Value, attribute_name
 from innkeeper.model.template_values import refuse_unstorable
 
@@ -51,7 +51,9 @@ class Call:
     def arguments(self, asked: dict[str, Any]) -> dict[str, Any]:
         """The command's arguments from a request's fields; those that are not there have their defaults."""
         for missing in (f for f in self.fields if f.default is ... and f.name not in asked):
-            raise invalid(f"{missing.name} is missing")
+            raise invalid(
+                f"{missing.name} is missing", mistake=Mistake(missing.name, "a value", "nothing")
+            )
         return {f.parameter: _argument(f, asked.get(f.name, f.default)) for f in self.fields}
 
 

@@ -18,7 +18,7 @@ from innkeeper.api.xmlrpc.methods import (
 from innkeeper.api.xmlrpc.nouns.generic import Noun
 from innkeeper.api.xmlrpc.wire import Raw, escape
 from innkeeper.commands import hooks
-from innkeeper.model.errors import Code, Refusal
+from innkeeper.model.errors import Code, Refusal, must_be
 from innkeeper.model.nouns import Hook
 from innkeeper.model.permissions import Caller
 from innkeeper.model.world import Transaction
@@ -30,8 +30,8 @@ def log(desk: Desk, caller: Caller, least: int, most: int, hook_id: int, how: in
         text = f"User [{caller.uid}] : the log of hooks is for administrators."
         raise Refusal(Code.AUTHORIZATION, text)
     if how not in (-1, 0, 1):
-        text = f"rc must be -1 (failed), 0 (all) or 1 (well), not {how}"
-        raise Refusal(Code.BAD_ARGUMENT, text)
+        wrong = must_be("rc", "-1 (failed), 0 (all) or 1 (well)", how)
+        raise Refusal(Code.BAD_ARGUMENT, wrong)
     table = desk.world.table(Hook)
     chosen = [table[hook_id]] if hook_id >= 0 else sorted(table, key=lambda hook: -hook.id)
     return Raw(escape(documents.log(desk.view, chosen, (least, most, how))))

@@ -41,7 +41,7 @@ from innkeeper.commands import (
     vms,
 )
 from innkeeper.commands.common import need
-from innkeeper.model.errors import bad_argument, invalid, wrong_state
+from innkeeper.model.errors import bad_argument, invalid, must_be, wrong_state
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller, Right, may
 from innkeeper.model.states import VmState
@@ -80,7 +80,8 @@ def _selected(
     desk: Desk, caller: Caller, flag: int, start: int, end: int, state: int, query: str
 ) -> list[Vm]:
     if not ANY_STATE <= state <= VmState.CLONING_FAILURE:
-        raise bad_argument(f"Incorrect filter_flag: state must be from -2 to 11, not {state}")
+        wrong = must_be("state", "from -2 to 11", state)
+        raise bad_argument(f"Incorrect filter_flag: {wrong}", mistake=wrong)
     if query.strip():
         raise invalid("Search expressions are not supported by this store")
     accept = None
