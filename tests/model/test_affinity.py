@@ -3,7 +3,8 @@
 import pytest
 
 from innkeeper.model import affinity
-from innkeeper.model.affinity import APART, TOGETHER, GroupProblem
+from innkeeper.model.affinity import APART, TOGETHER
+from innkeeper.model.errors import BadValue
 from innkeeper.model.nouns import VmGroup
 from innkeeper.model.template import Template
 
@@ -41,7 +42,7 @@ def test_a_role_comes_back_as_it_was_described() -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_by_name(text: str, problem: str) -> None:
-    with pytest.raises(GroupProblem, match=problem):
+    with pytest.raises(BadValue, match=problem):
         group(text)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from innkeeper.model import addresses, firewall
-from innkeeper.model.firewall import RuleProblem
+from innkeeper.model.errors import BadValue
 from innkeeper.model.objects import AddressRange
 from innkeeper.model.template import Template
 
@@ -30,7 +30,7 @@ def rules(text: str) -> tuple[dict[str, str], ...]:
     ],
 )  # fmt: skip
 def test_what_is_no_rule(rule: str, says: str) -> None:
-    with pytest.raises(RuleProblem, match=says):
+    with pytest.raises(BadValue, match=says):
         rules(f"RULE=[{rule}]")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from innkeeper.model import hooks
-from innkeeper.model.hooks import HookProblem
+from innkeeper.model.errors import BadValue
 from innkeeper.model.nouns import Hook
 from innkeeper.model.template import Template
 
@@ -34,7 +34,7 @@ def made(text: str) -> Hook:
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_by_name(text: str, problem: str) -> None:
-    with pytest.raises(HookProblem, match=problem):
+    with pytest.raises(BadValue, match=problem):
         made(text)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from innkeeper.model import inputs
-from innkeeper.model.inputs import InputProblem
+from innkeeper.model.errors import BadValue
 from innkeeper.model.template import Template
 
 TEMPLATE = Template.parse(
@@ -30,7 +30,7 @@ TEMPLATE = Template.parse(
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(text: str, wanted: str) -> None:
-    with pytest.raises(InputProblem, match=f"^{text.split('=')[0]} must be {wanted}"):
+    with pytest.raises(BadValue, match=f"^{text.split('=')[0]} must be {wanted}"):
         inputs.check(TEMPLATE, Template.parse(text))
 
 

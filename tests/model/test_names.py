@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from innkeeper.model.names import NameProblem, check_name, is_host_name
+from innkeeper.model.errors import BadValue
+from innkeeper.model.names import check_name, is_host_name
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_good_names(text: str, what: str) -> None:
 @pytest.mark.parametrize("character", [*"&|:\\\";/'#{}$<>\t\n\v\f\r", "\x00", "\x7f", "\ud800"])
 @pytest.mark.parametrize("what", ["vm", "user", "host"])
 def test_forbidden_characters(character: str, what: str) -> None:
-    with pytest.raises(NameProblem) as caught:
+    with pytest.raises(BadValue) as caught:
         check_name(f"a{character}b", what)
     assert str(caught.value).endswith(f"must not have the character {character!r}")
 
@@ -46,7 +47,7 @@ def test_forbidden_characters(character: str, what: str) -> None:
     ],
 )
 def test_problems_name_the_kind_and_the_rule(text: str, what: str, problem: str) -> None:
-    with pytest.raises(NameProblem) as caught:
+    with pytest.raises(BadValue) as caught:
         check_name(text, what)
     assert str(caught.value) == problem
 
@@ -57,7 +58,7 @@ def test_problems_name_the_kind_and_the_rule(text: str, what: str, problem: str)
 )
 def test_hosts_need_host_names(text: str) -> None:
     assert not is_host_name(text)
-    with pytest.raises(NameProblem, match="must be a host name"):
+    with pytest.raises(BadValue, match="must be a host name"):
         check_name(text, "host")
     check_name(text, "image")
 
@@ -71,7 +72,7 @@ def test_a_host_name_may_be_long_but_not_too_long() -> None:
 def test_accepted_names_are_safe_in_documents_and_commands(text: str, what: str) -> None:
     try:
         check_name(text, what)
-    except NameProblem:
+    except BadValue:
         return
     assert 1 <= len(text) <= 128
     assert not set(text) & set("&|:\\\";/'#{}$<>\t\n\v\f\r\x00")

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from innkeeper.model import acl, implied
-from innkeeper.model.acl import Malformed, Rule
+from innkeeper.model.acl import Rule
+from innkeeper.model.errors import BadValue
 from innkeeper.model.objects import (
     ALL_OF_ZONE,
     Cluster,
@@ -128,7 +129,7 @@ def random_rule(chance: random.Random) -> Rule:
             return acl.checked(
                 Rule(who, types | flag | chance.choice(number), chance.randint(1, 15), zone)
             )
-        except Malformed:
+        except BadValue:
             continue
 
 
@@ -218,13 +219,13 @@ def test_the_compiled_decision_is_the_literal_one() -> None:
     ],
 )
 def test_rules_that_cannot_be(rule: tuple[int, int, int, int], what: str) -> None:
-    with pytest.raises(Malformed, match=what):
+    with pytest.raises(BadValue, match=what):
         acl.checked(Rule(*rule))
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "0x", "1" * 17, "8000000000000000", "1 2"])
 def test_components_are_hexadecimal(text: str) -> None:
-    with pytest.raises(Malformed, match="hexadecimal"):
+    with pytest.raises(BadValue, match="hexadecimal"):
         acl.number_of("user", text)
     assert acl.number_of("user", "0x1F") == acl.number_of("user", "1f") == 31
 

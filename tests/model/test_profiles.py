@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from innkeeper.model import profiles
-from innkeeper.model.profiles import BadProfile, Bridge, Folder, Profile
+from innkeeper.model.errors import BadValue
+from innkeeper.model.profiles import Bridge, Folder, Profile
 
 
 def test_all_that_can_be_declared() -> None:
@@ -42,7 +43,7 @@ def test_all_that_can_be_declared() -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_named(declared: Any, says: str) -> None:
-    with pytest.raises(BadProfile, match=says):
+    with pytest.raises(BadValue, match=says):
         profiles.read(declared)
 
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from innkeeper.model import schedule
+from innkeeper.model.errors import BadValue
 from innkeeper.model.objects import ScheduledAction
-from innkeeper.model.schedule import Repeat, ScheduleProblem, following, parse, pending, served
+from innkeeper.model.schedule import Repeat, following, parse, pending, served
 
 ZURICH = ZoneInfo("Europe/Zurich")
 
@@ -121,5 +122,5 @@ def test_relative_times_count_from_the_start() -> None:
     ],
 )
 def test_what_is_wrong_is_named(said: dict[str, str], named: str) -> None:
-    with pytest.raises(ScheduleProblem, match=named):
+    with pytest.raises(BadValue, match=named):
         parse(said, 1, 0, 0)

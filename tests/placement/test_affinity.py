@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from innkeeper.model import affinity
-from innkeeper.model.affinity import APART, TOGETHER, GroupProblem
+from innkeeper.model.affinity import APART, TOGETHER
+from innkeeper.model.errors import BadValue
 from innkeeper.model.nouns import VmGroup
 from innkeeper.model.template import Template
 from innkeeper.placement.decide import explain, fits, place
@@ -110,7 +111,7 @@ def test_what_a_pass_decides_is_what_the_groups_ask_for(
     text += "".join(f'ANTI_AFFINED="{rule}"\n' for rule in apart)
     try:
         made = group(text)
-    except GroupProblem:
+    except BadValue:
         return
     records = [
         vm(n, text=of(role)) if on is None else resident(n, on, text=of(role))

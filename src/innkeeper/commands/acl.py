@@ -5,7 +5,7 @@ from typing import TypeVar
 import msgspec
 
 from innkeeper.model import acl, implied
-from innkeeper.model.errors import Code, Refusal, bad_argument, invalid, must_be
+from innkeeper.model.errors import BadValue, Code, Refusal, bad_argument, invalid, must_be
 from innkeeper.model.kinds import KINDS
 from innkeeper.model.objects import Record, User
 from innkeeper.model.permissions import Caller, Reason, Right, locked_for, may, reasons
@@ -36,7 +36,7 @@ def add(tx: Transaction, caller: Caller, user: str, resource: str, rights: str, 
                 acl.number_of("zone", zone) if zone.strip() else acl.HERE,
             )
         )
-    except acl.Malformed as wrong:
+    except BadValue as wrong:
         raise invalid(f"Rule is malformed: {wrong}.", mistake=wrong.mistake) from None
     there = tx.world.access.saying(said)
     if there is not None:

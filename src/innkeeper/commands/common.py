@@ -6,6 +6,7 @@ import msgspec
 
 from innkeeper.model import permissions
 from innkeeper.model.errors import (
+    BadValue,
     Code,
     Mistake,
     Refusal,
@@ -15,7 +16,7 @@ from innkeeper.model.errors import (
     must_be,
     wrong_state,
 )
-from innkeeper.model.names import NameProblem, check_name
+from innkeeper.model.names import check_name
 from innkeeper.model.objects import EMPTY, Group, Owned, Record, User
 from innkeeper.model.permissions import Caller, Right, locked_for, may
 from innkeeper.model.template import Template, TemplateError
@@ -82,7 +83,7 @@ def check_possible_name(kind: type[Record], name: str) -> None:
     """Refuses a name that cannot be."""
     try:
         check_name(name, kind.KIND)
-    except NameProblem as problem:
+    except BadValue as problem:
         raise invalid(str(problem), mistake=problem.mistake) from None
 
 

@@ -15,8 +15,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from innkeeper.model import hooks
-from innkeeper.model.errors import Code, Refusal, invalid
-from innkeeper.model.hooks import HookProblem
+from innkeeper.model.errors import BadValue, Code, Refusal, invalid
 from innkeeper.model.indexes import images_of
 from innkeeper.model.nouns import Hook, HookRun
 from innkeeper.model.objects import Host, Image, Record, Vm
@@ -46,7 +45,7 @@ def allocate(tx: Transaction, caller: Caller, text: str, calls: Collection[str])
     check_possible_name(Hook, name)
     try:
         kind, template = hooks.checked(template.without("NAME"), calls)
-    except HookProblem as problem:
+    except BadValue as problem:
         raise invalid(f"{problem}.", mistake=problem.mistake) from None
     hook = Hook(id=tx.new_id(Hook), name=name, type=kind, template=template)
     tx.put(hook)
@@ -65,7 +64,7 @@ def update(
         made = made.without("STATE", "LCM_STATE")
     try:
         _, made = hooks.checked(made.with_("TYPE", hook.type), calls)
-    except HookProblem as problem:
+    except BadValue as problem:
         raise invalid(f"{problem}.", hook_id, problem.mistake) from None
     tx.change(hook, template=made)
     tx.log(hook, "update", by=caller.uid)

@@ -5,7 +5,6 @@ import re
 import zlib
 
 from innkeeper.model import addresses
-from innkeeper.model.addresses import RangeProblem
 from innkeeper.model.errors import (
     BadValue,
     Code,
@@ -148,7 +147,7 @@ def _ranges(world: World, network_id: int, vectors: tuple[Vector, ...]) -> tuple
             ar = _range(network_id, number, vector)
             _check_apart(world, network_id, ar, made)
             made = (*made, ar)
-    except RangeProblem as problem:
+    except BadValue as problem:
         raise cannot_allocate("virtual network", f"AR: {problem}", problem.mistake) from None
     return made
 
@@ -162,13 +161,13 @@ def _check_apart(
     """
     for other in others:
         if other.id != ar.id and (shared := addresses.shared_address(ar, other)):
-            raise RangeProblem(f"{shared} is in address range {other.id} of the network already")
+            raise BadValue(f"{shared} is in address range {other.id} of the network already")
     for nic in _leased(world, network_id):
         if int(nic["AR_ID"]) == ar.id:
             continue
         for name in ("MAC", "IP", "IP6"):
             if name in nic and addresses.index_of(ar, name, nic[name]) is not None:
-                raise RangeProblem(f"{name} {nic[name]} is leased to a VM still")
+                raise BadValue(f"{name} {nic[name]} is leased to a VM still")
 
 
 def _leased(world: World, network_id: int) -> list[Vector]:
@@ -299,7 +298,7 @@ def add_range(tx: Transaction, caller: Caller, network_id: int, text: str) -> in
     try:
         ar = _range(network_id, number, vector)
         _check_apart(tx.world, network_id, ar, network.ranges)
-    except RangeProblem as problem:
+    except BadValue as problem:
         raise invalid(f"AR: {problem}", network_id, problem.mistake) from None
     tx.change(network, ranges=(*network.ranges, ar))
     tx.log(network, "range added", range=number, by=caller.uid)
@@ -358,7 +357,7 @@ def update_range(tx: Transaction, caller: Caller, network_id: int, text: str) ->
     try:
         made = replaced(ar, template=addresses.normalized(merged, 0))
         _check_apart(tx.world, network_id, made, network.ranges)
-    except RangeProblem as problem:
+    except BadValue as problem:
         raise invalid(f"AR: {problem}", network_id, problem.mistake) from None
     outside = [index for index in addresses.used(tx.world, network, ar) if index >= made.size]
     if outside:

@@ -5,7 +5,7 @@ from typing import Any
 from innkeeper.lifecycle import profiles as telling
 from innkeeper.lifecycle.operations import repair
 from innkeeper.model import profiles
-from innkeeper.model.errors import bad_argument, wrong_state
+from innkeeper.model.errors import BadValue, bad_argument, wrong_state
 from innkeeper.model.objects import Cluster, Host
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import HostState
@@ -21,7 +21,7 @@ def declare(
     target = need(tx.world, kind, number, caller, Right.ADMIN)
     try:
         profile = None if said is None else profiles.read(said)
-    except profiles.BadProfile as wrong:
+    except BadValue as wrong:
         raise bad_argument(str(wrong), number, wrong.mistake) from None
     if target.profile == profile:
         return number

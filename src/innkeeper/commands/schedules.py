@@ -17,11 +17,11 @@ from datetime import UTC, tzinfo
 from typing import TypeVar
 
 from innkeeper.model import schedule
-from innkeeper.model.errors import Code, Refusal, invalid, must_be, wrong_state
+from innkeeper.model.errors import BadValue, Code, Refusal, invalid, must_be, wrong_state
 from innkeeper.model.jobs import BackupJob
 from innkeeper.model.objects import ScheduledAction, User, Vm
 from innkeeper.model.permissions import Caller, Right
-from innkeeper.model.schedule import Repeat, Scheduled, ScheduleProblem
+from innkeeper.model.schedule import Repeat, Scheduled
 from innkeeper.model.states import VmState
 from innkeeper.model.template import Template, Vector
 from innkeeper.model.world import Transaction
@@ -172,7 +172,7 @@ def _made(
     start = holder.stime if isinstance(holder, Vm) else 0
     try:
         made = schedule.parse(dict(vector), number, start, caller.uid)
-    except ScheduleProblem as problem:
+    except BadValue as problem:
         raise invalid(f"SCHED_ACTION: {problem}.", holder.id, problem.mistake) from None
     if made.name not in offered:
         known = ", ".join(sorted(offered))

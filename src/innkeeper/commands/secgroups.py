@@ -2,8 +2,7 @@
 
 from innkeeper.lifecycle.operations import guard
 from innkeeper.model import firewall
-from innkeeper.model.errors import cannot_allocate, invalid, must_be, wrong_state
-from innkeeper.model.firewall import RuleProblem
+from innkeeper.model.errors import BadValue, cannot_allocate, invalid, must_be, wrong_state
 from innkeeper.model.objects import Network, SecurityGroup
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.template import Template, as_int
@@ -31,7 +30,7 @@ def clone(tx: Transaction, caller: Caller, group_id: int, name: str) -> int:
 def _create(tx: Transaction, caller: Caller, name: str, template: Template) -> int:
     try:
         rules = _checked(tx.world, caller, template)
-    except RuleProblem as problem:
+    except BadValue as problem:
         raise cannot_allocate(SecurityGroup.LABEL, f"{problem}.", problem.mistake) from None
     return common.create(tx, caller, SecurityGroup, name, rules).id
 
@@ -52,7 +51,7 @@ def update(tx: Transaction, caller: Caller, group_id: int, text: str, append: in
     made = common.updated(caller, SecurityGroup.KIND, group.template, new, append)
     try:
         made = _checked(tx.world, caller, made)
-    except RuleProblem as problem:
+    except BadValue as problem:
         raise invalid(f"{problem}.", group_id, problem.mistake) from None
     tx.log(group, "update", by=caller.uid)
     group = tx.change(group, template=made, revision=group.revision + 1)

@@ -1,8 +1,7 @@
 """VM templates, and making VMs from them."""
 
 from innkeeper.model import inputs
-from innkeeper.model.errors import invalid, wrong_state
-from innkeeper.model.inputs import InputProblem
+from innkeeper.model.errors import BadValue, invalid, wrong_state
 from innkeeper.model.objects import EMPTY, VmTemplate
 from innkeeper.model.permissions import Caller
 from innkeeper.model.template import Template, as_bool
@@ -72,5 +71,5 @@ def make_vm(
 def _check_inputs(template: Template, given: Template) -> None:
     try:
         inputs.check(template, given)
-    except InputProblem as problem:
+    except BadValue as problem:
         raise invalid(f"{problem}.", mistake=problem.mistake) from None

@@ -1,8 +1,7 @@
 """Groups of VMs: their roles, and who belongs to them. What they ask of hosts is `placement/affinity.py`."""
 
 from innkeeper.model import affinity
-from innkeeper.model.affinity import GroupProblem
-from innkeeper.model.errors import cannot_allocate, invalid, wrong_state
+from innkeeper.model.errors import BadValue, cannot_allocate, invalid, wrong_state
 from innkeeper.model.nouns import Role, VmGroup
 from innkeeper.model.objects import Vm
 from innkeeper.model.permissions import Caller, Right
@@ -23,7 +22,7 @@ def allocate(tx: Transaction, caller: Caller, text: str) -> int:
     try:
         roles = tuple(affinity.role(n, vector) for n, vector in enumerate(template.vectors("ROLE")))
         affinity.check(roles, template)
-    except GroupProblem as problem:
+    except BadValue as problem:
         raise cannot_allocate(VmGroup.LABEL, f"{problem}.", problem.mistake) from None
     return common.create(tx, caller, VmGroup, name, template.without("ROLE"), roles=roles).id
 
@@ -44,7 +43,7 @@ def update(tx: Transaction, caller: Caller, group_id: int, text: str, append: in
     made = common.updated(caller, VmGroup.KIND, group.template, new, append)
     try:
         affinity.check(group.roles, made)
-    except GroupProblem as problem:
+    except BadValue as problem:
         raise invalid(f"{problem}.", group_id, problem.mistake) from None
     tx.change(group, template=made)
     tx.log(group, "update", by=caller.uid)
@@ -101,7 +100,7 @@ def _with_roles(
 ) -> int:
     try:
         made = affinity.role(number, vector)
-    except GroupProblem as problem:
+    except BadValue as problem:
         raise wrong_state(f"{problem}.", group.id, problem.mistake) from None
     others = [role for role in group.roles if role.id != number]
     return _put(tx, caller, group, tuple(sorted([*others, made], key=lambda role: role.id)))
@@ -110,7 +109,7 @@ def _with_roles(
 def _put(tx: Transaction, caller: Caller, group: VmGroup, roles: tuple[Role, ...]) -> int:
     try:
         affinity.check(roles, group.template)
-    except GroupProblem as problem:
+    except BadValue as problem:
         raise wrong_state(f"{problem}.", group.id, problem.mistake) from None
     tx.change(group, roles=roles)
     tx.log(group, "roles", by=caller.uid)

@@ -5,9 +5,9 @@ from innkeeper.lifecycle.descriptions import cpu_features
 from innkeeper.lifecycle.machine import phase
 from innkeeper.lifecycle.operations import deploy
 from innkeeper.model import hypervisors, processors
-from innkeeper.model.errors import Code, invalid, wrong_state
+from innkeeper.model.errors import BadValue, Code, invalid, wrong_state
 from innkeeper.model.expressions import ExpressionError, compile_requirement
-from innkeeper.model.names import NameProblem, check_name
+from innkeeper.model.names import check_name
 from innkeeper.model.objects import EMPTY, Datastore, Host, Vm
 from innkeeper.model.permissions import Caller, Right
 from innkeeper.model.states import DatastoreType, HostState, VmState
@@ -80,7 +80,7 @@ def create(
     name = name or f"{prefix[:LONGEST_PREFIX]}-{number}"
     try:
         check_name(name, Vm.KIND)
-    except NameProblem as wrong:
+    except BadValue as wrong:
         raise invalid(str(wrong), mistake=wrong.mistake) from None
     scheduled = template.vectors("SCHED_ACTION")
     template = template.without("NAME", "SCHED_ACTION", *GIVEN).merged(filled)

@@ -55,41 +55,37 @@ class Rule(NamedTuple):
     zone: int
 
 
-class Malformed(BadValue):
-    """A rule that cannot be: the text says which part, what was expected and what came."""
-
-
 def number_of(part: str, text: str) -> int:
-    """A component from the hexadecimal digits that clients send. Raises Malformed."""
+    """A component from the hexadecimal digits that clients send. Raises BadValue."""
     try:
         value = int(text.strip(), 16)
     except ValueError:
         value = -1
     if not 0 <= value < 1 << 63:
-        raise Malformed(must_be(part, "a hexadecimal number of up to 63 bits", text[:40]))
+        raise BadValue(must_be(part, "a hexadecimal number of up to 63 bits", text[:40]))
     return value
 
 
 def checked(rule: Rule) -> Rule:
-    """The rule, if it can be. Raises Malformed."""
+    """The rule, if it can be. Raises BadValue."""
     for part, allowed in _PARTS.items():
         value = getattr(rule, part)
         if value & ~allowed:
-            raise Malformed(f"{part} {value:x} has bits that mean nothing there")
+            raise BadValue(f"{part} {value:x} has bits that mean nothing there")
     for part in ("user", "resource", "zone"):
         _check_which(part, getattr(rule, part))
     if not rule.resource & ALL_TYPES:
-        raise Malformed("resource names no kind of object")
+        raise BadValue("resource names no kind of object")
     if not rule.rights:
-        raise Malformed("rights are missing: any of USE, MANAGE, ADMIN, CREATE is expected")
+        raise BadValue("rights are missing: any of USE, MANAGE, ADMIN, CREATE is expected")
     for flag, unfit, reason in _UNFIT:
         if rule.resource & flag and rule.resource & unfit:
             names = "+".join(names_of(rule.resource & unfit))
-            raise Malformed(f"resource {names} {reason}")
+            raise BadValue(f"resource {names} {reason}")
     foreign = rule.resource & ALL_TYPES & ~_SHARED
     if rule.zone & ALL and rule.resource & INDIVIDUAL and foreign:
         names = "+".join(names_of(foreign))
-        raise Malformed(f"resource {names} cannot be one object in all zones")
+        raise BadValue(f"resource {names} cannot be one object in all zones")
     return rule
 
 
@@ -107,9 +103,9 @@ _UNFIT: Final = (
 
 def _check_which(part: str, value: int) -> None:
     if value & FLAGS not in _MARKS:
-        raise Malformed(f"{part} {value:x} must say exactly one of #id, @group, %cluster, *")
+        raise BadValue(f"{part} {value:x} must say exactly one of #id, @group, %cluster, *")
     if value & ALL and value & NUMBER:
-        raise Malformed(f"{part} {value:x} means all and has a number")
+        raise BadValue(f"{part} {value:x} means all and has a number")
 
 
 def names_of(types: int) -> Iterator[str]:

@@ -15,10 +15,6 @@ MAC_PREFIX = "02:00"
 TYPES = ("ETHER", "IP4", "IP6", "IP4_6", "IP6_STATIC", "IP4_6_STATIC")
 
 
-class RangeProblem(BadValue):
-    """An address range that cannot be; the text names the attribute."""
-
-
 def mac_text(number: int) -> str:
     """A MAC address from its number."""
     raw = f"{number:012x}"
@@ -50,7 +46,7 @@ def _number(vector: Vector, name: str) -> int:
     text = vector.get(name, "")
     value = as_int(text)
     if value is None:
-        raise RangeProblem(must_be(f"{name} of an address range", "a whole number", text))
+        raise BadValue(must_be(f"{name} of an address range", "a whole number", text))
     return value
 
 
@@ -62,7 +58,7 @@ def _address(vector: Vector, name: str, version: int) -> str:
         address = None
     if address is None or address.version != version or "%" in text:
         kind = f"{vector.get('TYPE')} address range"
-        raise RangeProblem(must_be(f"{name} of an {kind}", f"an IPv{version} address", text))
+        raise BadValue(must_be(f"{name} of an {kind}", f"an IPv{version} address", text))
     return str(address)
 
 
@@ -70,7 +66,7 @@ def normalized(vector: Vector, random_mac: int) -> Vector:
     """An AR vector as it is stored: checked, MAC and SIZE filled in. `random_mac` serves where no address gives one."""
     kind = vector.get("TYPE", "").upper()
     if kind not in TYPES:
-        raise RangeProblem(must_be("TYPE of an address range", f"one of {', '.join(TYPES)}", kind))
+        raise BadValue(must_be("TYPE of an address range", f"one of {', '.join(TYPES)}", kind))
     stored = {**vector, "TYPE": kind}
     for name, version, has in (
         ("IP", 4, kind.startswith("IP4")),
@@ -83,14 +79,14 @@ def normalized(vector: Vector, random_mac: int) -> Vector:
     if kind.endswith("STATIC"):
         prefix = _number(stored, "PREFIX_LENGTH")
         if not 1 <= prefix <= 128:
-            raise RangeProblem(f"PREFIX_LENGTH must lie between 1 and 128, not {prefix}")
+            raise BadValue(f"PREFIX_LENGTH must lie between 1 and 128, not {prefix}")
         stored.setdefault("SIZE", str(min(2 ** (128 - prefix), 2**31 - 1)))
     for name in ("GLOBAL_PREFIX", "ULA_PREFIX"):
         if stored.get(name):
             stored[name] = _address(stored, name, 6)
     size = _number(stored, "SIZE")
     if not 0 < size < 2**31:
-        raise RangeProblem(must_be("SIZE of an address range", "from 1 to 2147483647", size))
+        raise BadValue(must_be("SIZE of an address range", "from 1 to 2147483647", size))
     stored["SIZE"] = str(size)
     if "MAC" not in stored:
         stored["MAC"] = mac_of_ip(stored["IP"]) if "IP" in stored else mac_text(random_mac)
@@ -101,17 +97,17 @@ def normalized(vector: Vector, random_mac: int) -> Vector:
 
 def _fits(stored: Vector, size: int) -> None:
     if "IP" in stored and int(ipaddress.IPv4Address(stored["IP"])) + size > 2**32:
-        raise RangeProblem(f"SIZE {size} leads past the end of IPv4 from {stored['IP']}")
+        raise BadValue(f"SIZE {size} leads past the end of IPv4 from {stored['IP']}")
     if "IP6" in stored and int(ipaddress.IPv6Address(stored["IP6"])) + size > 2**128:
-        raise RangeProblem(f"SIZE {size} leads past the end of IPv6 from {stored['IP6']}")
+        raise BadValue(f"SIZE {size} leads past the end of IPv6 from {stored['IP6']}")
     if mac_number(stored["MAC"]) + size > 2**48:
-        raise RangeProblem(f"SIZE {size} leads past the last MAC address from {stored['MAC']}")
+        raise BadValue(f"SIZE {size} leads past the last MAC address from {stored['MAC']}")
 
 
 def _checked_mac(text: str) -> str:
     parts = text.lower().split(":")
     if len(parts) != 6 or any(len(p) != 2 or not set(p) <= set("0123456789abcdef") for p in parts):
-        raise RangeProblem(must_be("MAC", "six bytes like 02:00:0a:00:00:01", text))
+        raise BadValue(must_be("MAC", "six bytes like 02:00:0a:00:00:01", text))
     return ":".join(parts)
 
 

@@ -10,29 +10,21 @@ TOGETHER, APART = "AFFINED", "ANTI_AFFINED"
 MOST_ROLES = 32
 
 
-class GroupProblem(BadValue):
-    """A group's roles or rules cannot be; the text says which, and why."""
-
-
 def role(number: int, vector: Vector) -> Role:
     """A role as a ROLE vector describes it."""
     name = vector.get("NAME", "").strip()
     if not name or len(name) > 128 or "," in name:
-        raise GroupProblem(
-            must_be("NAME of a ROLE", "1 to 128 characters without comma", name[:40])
-        )
+        raise BadValue(must_be("NAME of a ROLE", "1 to 128 characters without comma", name[:40]))
     policy = (vector.get("POLICY") or "NONE").upper()
     if policy not in POLICIES:
-        raise GroupProblem(
+        raise BadValue(
             must_be(f"POLICY of role {name}", f"one of {', '.join(POLICIES)}", policy[:40])
         )
     hosts, avoided = (
         _hosts(name, key, vector.get(key, "")) for key in ("HOST_AFFINED", "HOST_ANTI_AFFINED")
     )
     if shared := sorted({*hosts} & {*avoided}):
-        raise GroupProblem(
-            f"HOST_AFFINED and HOST_ANTI_AFFINED of role {name} share hosts {shared}"
-        )
+        raise BadValue(f"HOST_AFFINED and HOST_ANTI_AFFINED of role {name} share hosts {shared}")
     return Role(number, name, policy, hosts, avoided)
 
 
@@ -40,7 +32,7 @@ def _hosts(name: str, key: str, text: str) -> tuple[int, ...]:
     found = [as_int(word.strip()) for word in text.split(",") if word.strip()]
     numbers = [number for number in found if number is not None and number >= 0]
     if len(numbers) != len(found):
-        raise GroupProblem(must_be(f"{key} of role {name}", "numbers of hosts like 0,3", text[:40]))
+        raise BadValue(must_be(f"{key} of role {name}", "numbers of hosts like 0,3", text[:40]))
     return tuple(dict.fromkeys(numbers))
 
 
@@ -75,22 +67,22 @@ def _united(sets: list[frozenset[str]]) -> list[frozenset[str]]:
 def check(roles: tuple[Role, ...], template: Template) -> None:
     """Refuses roles and rules that contradict each other, or name what is not there."""
     if len(roles) > MOST_ROLES:
-        raise GroupProblem(f"A group has at most {MOST_ROLES} roles, not {len(roles)}")
+        raise BadValue(f"A group has at most {MOST_ROLES} roles, not {len(roles)}")
     by_name = {role.name: role for role in roles}
     if len(by_name) < len(roles):
-        raise GroupProblem("Two roles of a group must not have the same NAME")
+        raise BadValue("Two roles of a group must not have the same NAME")
     together, apart = rules(template, TOGETHER), rules(template, APART)
     for kind, sets in ((TOGETHER, together), (APART, apart)):
         if unknown := sorted({name for names in sets for name in names} - by_name.keys()):
-            raise GroupProblem(f"{kind} names roles that are not there: {', '.join(unknown)[:80]}")
+            raise BadValue(f"{kind} names roles that are not there: {', '.join(unknown)[:80]}")
     for names in together:
         if alone := sorted(name for name in names if by_name[name].policy == APART):
-            raise GroupProblem(
+            raise BadValue(
                 f"AFFINED holds roles whose own VMs are ANTI_AFFINED: {', '.join(alone)}"
             )
         for others in apart:
             if len(shared := sorted(names & others)) > 1:
-                raise GroupProblem(f"Roles are both AFFINED and ANTI_AFFINED: {', '.join(shared)}")
+                raise BadValue(f"Roles are both AFFINED and ANTI_AFFINED: {', '.join(shared)}")
 
 
 def companions(group: VmGroup, name: str, kind: str) -> frozenset[str]:

@@ -41,12 +41,12 @@ class Mistake(NamedTuple):
 
 
 def must_be(field: str, expected: str, value: object) -> Mistake:
-    """A part has a value that it may not have."""
+    """The mistake of a value that a part may not have."""
     return Mistake(field, expected, repr(value))
 
 
 class BadValue(ValueError):
-    """A value that cannot be, with its `mistake` if it is one."""
+    """A value that cannot be; the text says why, `mistake` does so in parts where one part is wrong."""
 
     def __init__(self, wrong: str | Mistake, mistake: Mistake | None = None) -> None:
         super().__init__(str(wrong))

@@ -20,16 +20,12 @@ Span = tuple[str, str]
 SpansOf = Callable[[int], Sequence[Span] | None]
 
 
-class RuleProblem(BadValue):
-    """A rule that cannot be; the text names the attribute."""
-
-
 def checked(template: Template) -> Template:
     """A group's template with its rules in their stored form: checked, and each only once."""
     rules: list[Vector] = []
     for value in template.values("RULE"):
         if isinstance(value, str):
-            raise RuleProblem(must_be("RULE", "like RULE=[PROTOCOL=...,RULE_TYPE=...]", value))
+            raise BadValue(must_be("RULE", "like RULE=[PROTOCOL=...,RULE_TYPE=...]", value))
         rule = _checked(value)
         if rule not in rules:
             rules.append(rule)
@@ -41,12 +37,12 @@ def _checked(rule: Vector) -> Vector:
     made = {**rule, "PROTOCOL": protocol, "RULE_TYPE": _one_of(rule, "RULE_TYPE", DIRECTIONS)}
     if rule.get("RANGE"):
         if protocol not in ("TCP", "UDP"):
-            raise RuleProblem(f"RANGE is for TCP and UDP, not for {protocol}")
+            raise BadValue(f"RANGE is for TCP and UDP, not for {protocol}")
         ports(rule["RANGE"])
     for of, name in _TYPES.items():
         if rule.get(name):
             if protocol != of:
-                raise RuleProblem(f"{name} is for {of}, not for {protocol}")
+                raise BadValue(f"{name} is for {of}, not for {protocol}")
             _whole(rule, name, 255)
     if rule.get("NETWORK_ID"):
         _whole(rule, "NETWORK_ID", 2**31 - 1)
@@ -58,14 +54,14 @@ def _checked(rule: Vector) -> Vector:
 def _one_of(rule: Vector, name: str, words: tuple[str, ...]) -> str:
     value = rule.get(name, "").upper()
     if value not in words:
-        raise RuleProblem(must_be(f"{name} of a RULE", f"one of {', '.join(words)}", value))
+        raise BadValue(must_be(f"{name} of a RULE", f"one of {', '.join(words)}", value))
     return value
 
 
 def _whole(rule: Vector, name: str, most: int) -> int:
     value = as_int(rule.get(name, ""))
     if value is None or not 0 <= value <= most:
-        raise RuleProblem(
+        raise BadValue(
             must_be(f"{name} of a RULE", f"a whole number from 0 to {most}", rule.get(name))
         )
     return value
@@ -78,10 +74,10 @@ def ports(text: str) -> list[tuple[int, int]]:
         first, colon, last = part.strip().partition(":")
         low, high = as_int(first), as_int(last if colon else first)
         if low is None or high is None or not 0 <= low <= high <= 65535:
-            raise RuleProblem(must_be("RANGE", "ports like 22,80:90 from 0 to 65535", text))
+            raise BadValue(must_be("RANGE", "ports like 22,80:90 from 0 to 65535", text))
         found.append((low, high))
     if sum(1 if low == high else 2 for low, high in found) > MOST_PORTS:
-        raise RuleProblem(f"RANGE has more than {MOST_PORTS} ports (a range counts twice)")
+        raise BadValue(f"RANGE has more than {MOST_PORTS} ports (a range counts twice)")
     return found
 
 
@@ -91,11 +87,11 @@ def _span(rule: Vector) -> Span:
         first = ipaddress.ip_address(rule.get("IP", ""))
         return str(first), str(first + (_whole(rule, "SIZE", 2**31 - 1) - 1))
     except ipaddress.AddressValueError:
-        raise RuleProblem(f"SIZE {rule['SIZE']} leads past the last address") from None
-    except ValueError as wrong:
-        if isinstance(wrong, RuleProblem):
-            raise
-        raise RuleProblem(must_be("IP of a RULE", "an address", rule.get("IP"))) from None
+        raise BadValue(f"SIZE {rule['SIZE']} leads past the last address") from None
+    except BadValue:
+        raise
+    except ValueError:
+        raise BadValue(must_be("IP of a RULE", "an address", rule.get("IP"))) from None
 
 
 def described(rules: Sequence[Vector], spans_of: SpansOf) -> list[dict[str, Any]] | None:

@@ -32,15 +32,11 @@ USUAL_TIME, LONGEST_TIME = 60, 3600
 WORDS = ("$TEMPLATE", "$API")
 
 
-class HookProblem(BadValue):
-    """A hook's template is wrong; the text names the attribute."""
-
-
 def checked(template: Template, calls: Collection[str]) -> tuple[str, Template]:
     """The type of a hook, and its template with everything said in full. Hooks may be on the methods `calls`."""
     kind = (template.get("TYPE") or "").lower()
     if kind not in (API, STATE):
-        raise HookProblem(must_be("TYPE", f"{API} or {STATE}", template.get("TYPE")))
+        raise BadValue(must_be("TYPE", f"{API} or {STATE}", template.get("TYPE")))
     template = template.without("TYPE")
     _check_command(template)
     return kind, _call(template, calls) if kind == API else _state(template)
@@ -49,21 +45,21 @@ def checked(template: Template, calls: Collection[str]) -> tuple[str, Template]:
 def _check_command(template: Template) -> None:
     command = template.get("COMMAND") or ""
     if not command or "\0" in command or ".." in command.split("/"):
-        raise HookProblem(must_be("COMMAND", "a path without '..'", command[:80]))
+        raise BadValue(must_be("COMMAND", "a path without '..'", command[:80]))
     seconds = as_int(template.get("TIMEOUT") or str(USUAL_TIME))
     if seconds is None or not 1 <= seconds <= LONGEST_TIME:
-        wrong = must_be("TIMEOUT", f"seconds from 1 to {LONGEST_TIME}", template.get("TIMEOUT"))
-        raise HookProblem(wrong)
+        wanted = f"seconds from 1 to {LONGEST_TIME}"
+        raise BadValue(must_be("TIMEOUT", wanted, template.get("TIMEOUT")))
     try:
         shlex.split(template.get("ARGUMENTS") or "")
     except ValueError as wrong:
-        raise HookProblem(f"ARGUMENTS: {wrong}") from None
+        raise BadValue(f"ARGUMENTS: {wrong}") from None
 
 
 def _call(template: Template, calls: Collection[str]) -> Template:
     call = template.get("CALL") or ""
     if call not in calls and not call.startswith("one.internal."):
-        raise HookProblem(must_be("CALL", "a method that changes something", call[:80]))
+        raise BadValue(must_be("CALL", "a method that changes something", call[:80]))
     return template
 
 
@@ -71,14 +67,14 @@ def _state(template: Template) -> Template:
     resource = (template.get("RESOURCE") or "").upper()
     if resource not in RESOURCES:
         known = ", ".join(RESOURCES)
-        raise HookProblem(must_be("RESOURCE", f"one of {known}", template.get("RESOURCE")))
+        raise BadValue(must_be("RESOURCE", f"one of {known}", template.get("RESOURCE")))
     template = template.with_("RESOURCE", resource)
     if resource == "VM":
         return _state_of_vm(template)
     state = (template.get("STATE") or "").upper()
     if state not in RESOURCES[resource][1]:
         known = ", ".join(sorted(RESOURCES[resource][1]))
-        raise HookProblem(must_be(f"STATE of a {resource} hook", f"one of {known}", state[:40]))
+        raise BadValue(must_be(f"STATE of a {resource} hook", f"one of {known}", state[:40]))
     return template.with_("STATE", state)
 
 
@@ -90,9 +86,9 @@ def _state_of_vm(template: Template) -> Template:
         state, lcm_state = ((template.get(name) or "").upper() for name in ("STATE", "LCM_STATE"))
         lcm_state = lcm_state or "LCM_INIT"
     else:
-        raise HookProblem(must_be("ON", f"one of {', '.join((*ON, 'CUSTOM'))}", word[:40]))
+        raise BadValue(must_be("ON", f"one of {', '.join((*ON, 'CUSTOM'))}", word[:40]))
     if state not in VmState.__members__ or lcm_state not in LcmState.__members__:
-        raise HookProblem(
+        raise BadValue(
             Mistake(
                 "STATE and LCM_STATE", "names of states", f"{state[:40]!r} and {lcm_state[:40]!r}"
             )

@@ -15,10 +15,6 @@ from .template import Template, as_float, as_int
 _ORDER = "INPUTS_ORDER"
 
 
-class InputProblem(BadValue):
-    """A value is not what the template asks for; the text names the input."""
-
-
 class Input(NamedTuple):
     """One of them, as written: `M|type|description|options|default`."""
 
@@ -44,7 +40,7 @@ def check(template: Template, given: Template) -> None:
         value = given.get(each.name)
         test = _TYPES.get(each.type)
         if value is not None and test is not None and (wanted := test(each, value)):
-            raise InputProblem(must_be(each.name, wanted, value[:40]))
+            raise BadValue(must_be(each.name, wanted, value[:40]))
 
 
 def _number(_: Input, value: str) -> str:

@@ -20,12 +20,8 @@ _EXPECTED = (
 )
 
 
-class NameProblem(BadValue):
-    """A name that an object may not have; the text says what is wrong with it."""
-
-
 def check_name(text: str, what: str) -> None:
-    """Raise NameProblem unless an object of this kind may be called so.
+    """Raise BadValue unless an object of this kind may be called so.
 
     ``what`` is the kind in any case ("user", "HOST", "image"): users and groups may have no
     blanks, hosts need valid host names (RFC 1123), for all others the common rules are enough.
@@ -39,7 +35,7 @@ def check_name(text: str, what: str) -> None:
     if problem is not None:
         expected = _HOST_NAME if kind == "HOST" else _EXPECTED
         mistake = Mistake("NAME", expected, _shown(text))
-        raise NameProblem(f"{what} name {_shown(text)} {problem}", mistake)
+        raise BadValue(f"{what} name {_shown(text)} {problem}", mistake)
 
 
 def is_host_name(text: str) -> bool:

@@ -56,22 +56,18 @@ _SETTING = re.compile(r"[a-z0-9_]+([./][A-Za-z0-9_:@-]+)+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 
 
-class BadProfile(BadValue):
-    """A profile that cannot be; the text names the field, what was expected, and what came."""
-
-
 def read(declared: Any) -> Profile:
-    """A profile from what JSON or TOML holds. Raises BadProfile."""
+    """A profile from what JSON or TOML holds. Raises BadValue."""
     try:
         profile = msgspec.convert(declared, Profile)
     except msgspec.ValidationError as wrong:
-        raise BadProfile(f"no profile: {wrong}") from None
+        raise BadValue(f"no profile: {wrong}") from None
     for where, value, pattern, expected in _texts(profile):
         if not pattern.fullmatch(value):
-            raise BadProfile(must_be(where, expected, value[:60]))
+            raise BadValue(must_be(where, expected, value[:60]))
     for folder in profile.folders:
         if not folder.path.startswith("/") or ".." in folder.path.split("/"):
-            raise BadProfile(must_be("folders: path", "absolute, without '..'", folder.path[:60]))
+            raise BadValue(must_be("folders: path", "absolute, without '..'", folder.path[:60]))
     _only_once("bridges", [bridge.name for bridge in profile.bridges])
     _only_once("folders", [folder.path for folder in profile.folders])
     return profile
@@ -92,7 +88,7 @@ def _texts(profile: Profile) -> list[tuple[str, str, re.Pattern[str], str]]:
 def _only_once(where: str, names: list[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise BadProfile(f"{where} must name each once, not {twice[0]!r} twice")
+        raise BadValue(f"{where} must name each once, not {twice[0]!r} twice")
 
 
 def together(of_cluster: Profile | None, of_host: Profile | None) -> Profile:

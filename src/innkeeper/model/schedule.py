@@ -50,19 +50,15 @@ RANGES = {
 }
 
 
-class ScheduleProblem(BadValue):
-    """An attribute of a SCHED_ACTION is wrong; the text names it."""
-
-
 def parse(vector: Vector, number: int, start: int, uid: int) -> ScheduledAction:
     """A SCHED_ACTION as a record. Relative times count from `start`."""
     repeat = Repeat(_whole(vector, "REPEAT", -1, range(-1, 4)))
     end = End(_whole(vector, "END_TYPE", -1, range(-1, 3)))
     if end > End.NEVER and repeat is Repeat.NONE:
-        raise ScheduleProblem("END_TYPE is for actions with REPEAT only")
+        raise BadValue("END_TYPE is for actions with REPEAT only")
     name = vector.get("ACTION", "")
     if not name:
-        raise ScheduleProblem("ACTION is missing", Mistake("ACTION", "a value", "nothing"))
+        raise BadValue("ACTION is missing", Mistake("ACTION", "a value", "nothing"))
     return ScheduledAction(
         id=number,
         name=name,
@@ -82,7 +78,7 @@ def _whole(vector: Vector, name: str, default: int, allowed: range) -> int:
     value = as_int(text) if text else default
     if value is None or value not in allowed:
         expected = f"a whole number from {allowed[0]} to {allowed[-1]}"
-        raise ScheduleProblem(must_be(name, expected, text[:40]))
+        raise BadValue(must_be(name, expected, text[:40]))
     return value
 
 
@@ -91,7 +87,7 @@ def _time(vector: Vector, name: str, start: int) -> int:
     value = as_int(text.removeprefix("+"))
     if value is None or value < 0 or value + start > LATEST:
         expected = "seconds since 1970, or +seconds from the VM's start"
-        raise ScheduleProblem(must_be(name, expected, text[:40]))
+        raise BadValue(must_be(name, expected, text[:40]))
     return start + value if text.startswith("+") else value
 
 
@@ -99,16 +95,16 @@ def _days(vector: Vector, repeat: Repeat) -> tuple[int, ...]:
     text = vector.get("DAYS", "")
     if repeat is Repeat.NONE:
         if text:
-            raise ScheduleProblem("DAYS is for actions with REPEAT only")
+            raise BadValue("DAYS is for actions with REPEAT only")
         return ()
     allowed = RANGES[repeat]
     found = [as_int(part.strip()) for part in text.split(",")]
     known = sorted({day for day in found if day is not None and day in allowed})
     if not known or None in found or any(day not in allowed for day in found):
         expected = f"numbers from {allowed[0]} to {allowed[-1]}, joined by commas"
-        raise ScheduleProblem(must_be(f"DAYS of a {repeat.name} action", expected, text[:40]))
+        raise BadValue(must_be(f"DAYS of a {repeat.name} action", expected, text[:40]))
     if repeat is Repeat.HOURLY and len(known) != 1:
-        raise ScheduleProblem(must_be("DAYS of an HOURLY action", "one number of hours", text[:40]))
+        raise BadValue(must_be("DAYS of an HOURLY action", "one number of hours", text[:40]))
     return tuple(known)
 
 

@@ -165,10 +165,6 @@ _file_part = re.compile(
 _ALLOWED = ({"IMAGE_ID"}, {"IMAGE"}, {"IMAGE", "IMAGE_UNAME"}, {"IMAGE", "IMAGE_UID"})
 
 
-class FileReferenceError(BadValue):
-    """A text that should refer to files and does not."""
-
-
 class FileReference(msgspec.Struct, frozen=True):
     """One ``$FILE[...]``: the number of an image, or its name with, perhaps, its owner."""
 
@@ -182,7 +178,7 @@ def file_references(text: str) -> list[FileReference]:
     """What FILES_DS, KERNEL_DS and INITRD_DS refer to, in order.
 
     The text is a list of ``$FILE[IMAGE_ID=n]`` and ``$FILE[IMAGE="n", IMAGE_UNAME=... |
-    IMAGE_UID=n]`` separated by blanks; FileReferenceError when anything else is in it.
+    IMAGE_UID=n]`` separated by blanks; BadValue when anything else is in it.
     """
     references = []
     position = 0
@@ -191,7 +187,7 @@ def file_references(text: str) -> list[FileReference]:
         found = _file.match(text, position)
         if found is None:
             rest = text[position:end].lstrip()
-            raise FileReferenceError(f'expected $FILE[IMAGE="..."], found {rest[:40]!r}')
+            raise BadValue(f'expected $FILE[IMAGE="..."], found {rest[:40]!r}')
         references.append(_reference(found.group().strip(), found.group(1)))
         position = found.end()
     return references
@@ -205,9 +201,7 @@ def _reference(whole: str, inner: str) -> FileReference:
         parts.setdefault(name.upper(), quoted if quoted is not None else word)
         position = found.end()
     if position < len(inner) or set(parts) not in _ALLOWED or inner.rstrip().endswith(","):
-        raise FileReferenceError(
-            f"{whole} must name IMAGE_ID, or IMAGE and perhaps IMAGE_UNAME or IMAGE_UID"
-        )
+        raise BadValue(f"{whole} must name IMAGE_ID, or IMAGE and perhaps IMAGE_UNAME or IMAGE_UID")
     return FileReference(
         image_id=_number(whole, "IMAGE_ID", parts),
         image=parts.get("IMAGE"),
@@ -221,5 +215,5 @@ def _number(whole: str, name: str, parts: Mapping[str, str]) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,10}", text):
-        raise FileReferenceError(must_be(f"{whole}: {name}", "a number", text))
+        raise BadValue(must_be(f"{whole}: {name}", "a number", text))
     return int(text)

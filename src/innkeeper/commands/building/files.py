@@ -5,10 +5,10 @@ The images are found and allowed here; which they are is kept by number, so that
 
 import secrets
 
-from innkeeper.model.errors import Code, Refusal
+from innkeeper.model.errors import BadValue, Code, Refusal
 from innkeeper.model.objects import Image, User
 from innkeeper.model.states import ImageState, ImageType
-from innkeeper.model.substitution import FileReference, FileReferenceError, file_references
+from innkeeper.model.substitution import FileReference, file_references
 from innkeeper.model.template import Vector, as_bool
 from innkeeper.model.tokens import KEY
 
@@ -78,7 +78,7 @@ def _on_cd(draft: Draft, text: str) -> str:
 def _images(draft: Draft, text: str, where: str, kind: ImageType) -> list[Image]:
     try:
         references = file_references(text)
-    except FileReferenceError as wrong:
+    except BadValue as wrong:
         raise problem(f"{where}: {wrong}.", wrong.mistake) from None
     return [_image(draft, reference, where, kind) for reference in references]
 
