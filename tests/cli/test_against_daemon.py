@@ -298,6 +298,12 @@ def test_what_cannot_be_done_is_refused_with_a_reason(cloud: None, do: Do, inn: 
        "--ip", "10.0.0.2", "--size", "50")  # fmt: skip
 
 
+def test_all_events_are_sentences(cloud: None, do: Do, inn: Inn) -> None:
+    outcome = inn("events", "--limit", "1000")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(outcome.out.splitlines()) == len(do("events", "--limit", "1000")) + 1
+
+
 def test_events_are_listed_and_followed(cloud: None, daemon: Daemon, do: Do) -> None:
     listed = do("events", "--limit", "3")
     assert [event["seq"] for event in listed] == sorted(event["seq"] for event in listed)
@@ -353,6 +359,20 @@ def test_webhooks_are_made_told_and_deleted(do: Do, inn: Inn) -> None:
 
 def test_the_doctor_finds_nothing_wrong(cloud: None, do: Do) -> None:
     assert do("doctor") == {"ok": True, "findings": []}
+
+
+def test_the_doctor_tells_of_vms_that_find_no_host(cloud: None, do: Do, inn: Inn) -> None:
+    number = str(do("vm", "create", "--name", "huge", "--cpu", "900", "--memory", "64")["ID"])
+
+    def findings() -> list[dict[str, str]]:
+        return list(json.loads(inn("doctor", "--json").out)["findings"])
+
+    [found] = eventually(findings, "a finding")
+    assert found["severity"] == "warning" and found["object"] == f"vm {number}"
+    assert "huge waits for a host" in found["what"] and "CPU" in found["what"]
+    assert found["advice"] == f"inn why {number}"
+    do("vm", "terminate", number, "--hard")
+    eventually(lambda: not findings(), "the end of the finding")
 
 
 def test_all_is_there_again_after_a_restart(cloud: None, daemon: Daemon, do: Do) -> None:

@@ -1,7 +1,9 @@
 """Every way to fail has its exit code, one line on standard error, and no traceback."""
 
+import getpass
 import socket
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,55 @@ def test_wrong_usage(canned: CannedFrontEnd, inn: Inn, line: str) -> None:
 def test_a_near_miss_gets_a_hint(inn: Inn) -> None:
     assert_one_line(inn("vm", "lst"), 2, "did you mean list")
     assert_one_line(inn("hots", "list"), 2, "did you mean host")
+
+
+@pytest.mark.parametrize("line", ["vm", "vm redirect", "host", "webhook"])
+def test_a_group_alone_shows_its_help_as_it_is(inn: Inn, line: str) -> None:
+    outcome = inn(*line.split())
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == inn(*line.split(), "--help").out
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [("vm delete", "terminate"), ("vm start", "resume"), ("vm shutdown", "poweroff"),
+     ("vm snapshot", "snapshot-create"), ("image remove", "delete"), ("host info", "show")],
+)  # fmt: skip
+def test_the_words_of_other_systems_get_a_hint(inn: Inn, line: str, meant: str) -> None:
+    assert_one_line(inn(*line.split(), "1"), 2, f"did you mean {meant}?")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("vm create --cpu much --name x", "'much' is not a number"),
+     ("vm create --vcpu 1.5 --name x", "'1.5' is not a whole number"),
+     ("vm list --timeout soon", "'soon' is not a number"),
+     ("vm snapshot-revert 3 first", "'first' is not a whole number")],
+)  # fmt: skip
+def test_a_number_that_is_none(inn: Inn, line: str, said: str) -> None:
+    assert_one_line(inn(*line.split()), 2, said)
+
+
+def test_a_refusal_that_names_the_object_is_not_told_it_twice(
+    canned: CannedFrontEnd, inn: Inn
+) -> None:
+    canned.refuse("POST vms/3/actions/detach-nic", 409, "VM 3 has no NIC 4 (it has: 0).")
+    assert inn("vm", "nic-detach", "3", "4").err == "inn: VM 3 has no NIC 4 (it has: 0).\n"
+    canned.refuse("POST vms/3/actions/detach-nic", 409, "It is locked.")
+    assert inn("vm", "nic-detach", "3", "4").err == "inn: VM 3: It is locked.\n"
+
+
+def test_no_terminal_to_ask_for_a_password_on(
+    canned: CannedFrontEnd, inn: Inn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(prompt: str = "", stream: object = None) -> str:
+        warnings.warn("Can not control echo on the terminal.", getpass.GetPassWarning, stacklevel=2)
+        return "typed for all to see"
+
+    monkeypatch.setattr("getpass.getpass", nowhere)
+    outcome = inn("vm", "list", "--user", "ann")
+    assert_one_line(outcome, 2, "a password is needed", "--password", "INN_AUTH")
+    assert not canned.calls
 
 
 def test_nobody_listens(inn: Inn) -> None:

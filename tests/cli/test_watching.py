@@ -137,6 +137,37 @@ def test_a_chosen_port_that_refuses_is_no_answer(canned: CannedFrontEnd, inn: In
     assert inn("vm", "wait", "3", "--port", str(port), "--timeout", "0.3").code == 6
 
 
+def test_waiting_for_an_address_says_what_it_waits_for(canned: CannedFrontEnd, inn: Inn) -> None:
+    """The commonest reason for silence is a guest that nobody told its address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+    here = RUNNING.replace("10.0.0.12", "127.0.0.1")
+    canned.documents["vms/N"] = here
+    outcome = inn("vm", "wait", "3", "--port", port, "--timeout", "0.2")
+    where = f"127.0.0.1 port {port}"
+    untold = '(which it is not told of: CONTEXT=[NETWORK="YES"] is missing)'
+    assert f"web: waiting for an answer at {where} {untold}\n" in outcome.err
+    assert f"is RUNNING and did not answer at {where} {untold} within 0.2 s" in outcome.err
+    told = "<CONTEXT><NETWORK>YES</NETWORK></CONTEXT></TEMPLATE>"
+    canned.documents["vms/N"] = here.replace("</TEMPLATE>", told)
+    outcome = inn("vm", "wait", "3", "--port", port, "--timeout", "0.2")
+    assert f"did not answer at {where} within" in outcome.err
+
+
+def test_what_has_no_address_is_not_waited_for(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.documents["vms/N"] = RUNNING.replace("<IP><![CDATA[10.0.0.12]]></IP>", "")
+    outcome = inn("vm", "wait", "3", "--address", "--timeout", "60")
+    assert outcome.code == 1
+    assert "web has no address that could answer" in outcome.err
+
+
+def test_an_unknown_state_is_told_which_there_are(canned: CannedFrontEnd, inn: Inn) -> None:
+    outcome = inn("vm", "wait", "3", "runing")
+    assert outcome.code == 2
+    assert "no state of a VM is called 'runing'; there are " in outcome.err
+    assert " poff, " in outcome.err and " runn, " in outcome.err
+
+
 def log_page(text: str, piece: int) -> Any:
     def page(query: dict[str, str]) -> dict[str, Any]:
         offset = int(query["offset"])
@@ -240,6 +271,21 @@ def test_names_that_may_not_be_seen_are_numbers(canned: CannedFrontEnd, inn: Inn
         canned.refuse(method, 403, "Not authorized.")
     canned.pages["/api/v1/vms/3/story"] = {"events": EVENTS[:1]}
     assert inn("vm", "story", "3").out.splitlines()[1].endswith("deploy begins on host 4")
+
+
+def test_rules_have_no_names_to_ask_for(canned: CannedFrontEnd, inn: Inn) -> None:
+    """They have no document either: one is JSON, whatever is asked for."""
+    event = {
+        **EVENTS[0],
+        "kind": "acl",
+        "id": 7,
+        "what": "created",
+        "detail": {"rule": "@1 VM/* USE"},
+    }
+    canned.pages |= {"/api/v1/events": {"events": [event], "next": 5}, "/api/v1/acl/7": {"id": 7}}
+    outcome = inn("events")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "acl 7" in outcome.out and "made (rule @1 VM/* USE)" in outcome.out
 
 
 def test_events_pass_the_choice_on(canned: CannedFrontEnd, inn: Inn) -> None:

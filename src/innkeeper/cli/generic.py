@@ -46,7 +46,8 @@ def for_each(
         except CliError as error:
             failures.append(error)
             outcomes.append({"ID": number, "ok": False, "error": str(error)})
-            render.complain(f"{kind.noun} {number}: {error}")
+            name = f"{kind.noun} {number}"
+            render.complain(str(error) if str(error).startswith(name) else f"{name}: {error}")
         else:
             outcomes.append({"ID": number, "ok": True} | ({answer: value} if answer else {}))
             _say(session, f"{kind.noun} {number}: {done}", f"{answer}: {value}" if answer else "")

@@ -15,6 +15,14 @@ from innkeeper.cli.session import Session
 
 Loader = Callable[[], click.Command]
 
+# What other systems call some commands, and what they are called here.
+_MEANT = {
+    "delete": "terminate", "destroy": "terminate delete", "remove": "terminate delete",
+    "rm": "terminate delete", "start": "resume", "shutdown": "poweroff", "snapshot": "snapshot-create",
+    "rollback": "snapshot-revert", "clone": "save", "ls": "list", "info": "show", "add": "create",
+    "new": "create", "edit": "update",
+}  # fmt: skip
+
 
 class Entry(NamedTuple):
     """A command that is not loaded yet: where it is, and what the list of commands says of it."""
@@ -114,7 +122,8 @@ class LazyGroup(click.Group):
     def _unknown(self, name: str) -> str:
         from difflib import get_close_matches
 
-        close = get_close_matches(name, [*self.entries, *self.aliases], n=3)
+        meant = [verb for verb in _MEANT.get(name, "").split() if verb in self.entries]
+        close = meant or get_close_matches(name, [*self.entries, *self.aliases], n=3)
         hint = f": did you mean {' or '.join(close)}?" if close else ""
         return f"no such command {name!r}{hint}"
 

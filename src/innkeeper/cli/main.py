@@ -136,6 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
     except CliError as error:
         return _fail(str(error), error.code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
     except click.UsageError as error:
         return _fail(_usage(error), ExitCode.USAGE)
     except click.ClickException as error:
@@ -168,8 +171,19 @@ def _run(arguments: list[str]) -> int:
     return ExitCode.OK
 
 
+# What click calls the types of options, and what people do.
+_PLAINLY = {
+    "a valid float range": "a number",
+    "a valid float": "a number",
+    "a valid integer range": "a whole number",
+    "a valid integer": "a whole number",
+}
+
+
 def _usage(error: click.UsageError) -> str:
     message = error.format_message().rstrip(".")
+    for jargon, plain in _PLAINLY.items():
+        message = message.replace(jargon, plain)
     if error.ctx is None:
         return message
     return f"{message} (see {error.ctx.command_path} --help)"

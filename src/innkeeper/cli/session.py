@@ -58,7 +58,7 @@ class Session:
         if self.user is None:
             return find_secret()
         if self.password is None:
-            self.password = click.prompt("Password", hide_input=True, err=True)
+            self.password = _typed_password()
         return f"{self.user}:{self.password}"
 
     def _timeout_seconds(self) -> float:
@@ -69,6 +69,23 @@ class Session:
             return float(text) if text else DEFAULT_TIMEOUT
         except ValueError:
             raise CliError(f"INN_TIMEOUT: expected seconds, not {text!r}", ExitCode.USAGE) from None
+
+
+def _typed_password() -> str:
+    """What is typed on the terminal; standard input may be a template and is left alone."""
+    import getpass
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return str(click.prompt("Password", hide_input=True, err=True))
+        except getpass.GetPassWarning:
+            raise CliError(
+                "a password is needed, and there is no terminal to ask on: give --password, or name"
+                " a file holding user:password in INN_AUTH",
+                ExitCode.USAGE,
+            ) from None
 
 
 def current() -> Session:

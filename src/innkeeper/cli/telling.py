@@ -81,7 +81,7 @@ class Names:
         missing: dict[str, set[int]] = {}
         for event in events:
             for kind, number in _mentioned(event):
-                if (kind, number) not in self._known and kind in KINDS and number >= 0:
+                if (kind, number) not in self._known and _has_name(kind) and number >= 0:
                     missing.setdefault(kind, set()).add(number)
         for kind, numbers in missing.items():
             if len(numbers) > _ONE_BY_ONE:
@@ -112,6 +112,11 @@ class Names:
         except CliError as error:
             _only_refusals(error)
             return ""
+
+
+def _has_name(kind: str) -> bool:
+    """Whether objects of this kind can be asked for their names: rules have none."""
+    return kind in KINDS and "show" in KINDS[kind].verbs
 
 
 def _only_refusals(error: CliError) -> None:

@@ -28,7 +28,10 @@ Test = Callable[[Element], bool]
 
 
 class _Watch:
-    """Polls one object until a test holds, and tells the person about each change on the way."""
+    """Polls one object until a test holds, and tells the person about each change on the way.
+
+    A goal is what the object is to do: "get to RUNNING".
+    """
 
     def __init__(self, session: Session, kind: Kind, number: int, timeout: float) -> None:
         self._session = session
@@ -69,11 +72,11 @@ class _Watch:
         name = f"{self._kind.noun} {self._number}"
         if hopeless(element):
             self._end_line()
-            raise CliError(f"{name} is {state} and will not get to {goal}{_reason(element)}")
+            raise CliError(f"{name} is {state} and will not {goal}{_reason(element)}")
         if time.monotonic() >= self._deadline:
             self._end_line()
             raise CliError(
-                f"{name} is {state} and did not get to {goal} within {self._timeout:g} s"
+                f"{name} is {state} and did not {goal} within {self._timeout:g} s"
                 f"{_reason(element)}",
                 ExitCode.TIMED_OUT,
             )
@@ -116,9 +119,17 @@ def _check_states(kind: Kind, wanted: tuple[str, ...]) -> set[str]:
     for word in wanted:
         names = {s.name for s in known if word.upper() == s.name or word.lower() == s.short}
         if not names:
-            raise CliError(f"--state: no {kind.noun} state is called {word!r}", ExitCode.USAGE)
+            raise CliError(
+                f"no state of a {kind.noun} is called {word!r}; there are"
+                f" {', '.join(sorted({state.short for state in known}))}",
+                ExitCode.USAGE,
+            )
         found |= names
     return found
+
+
+def _get_to(wanted: set[str]) -> str:
+    return f"get to {' or '.join(sorted(wanted))}"
 
 
 def _cannot_reach(wanted: set[str]) -> Test:
@@ -171,14 +182,27 @@ def vm_wait(
     number = _vm_number(session.client(), vm, wanted)
     watch = _Watch(session, KINDS["vm"], number, timeout)
     hopeless = _cannot_reach(wanted)
-    goal = " or ".join(sorted(wanted))
+    element = watch.until(lambda vm: state_name(vm) in wanted, hopeless, _get_to(wanted))
     if address or port:
-        element = watch.until(lambda vm: _answers(vm, port), hopeless, f"an answer at {goal}")
+        where = _where(session, element, port)
+        element = watch.until(lambda vm: _answers(vm, port), hopeless, f"answer at {where}")
         if not session.json:
             click.echo(addresses(element)[0])
-    else:
-        element = watch.until(lambda vm: state_name(vm) in wanted, hopeless, goal)
     _finish(session, element)
+
+
+def _where(session: Session, vm: Element, port: int | None) -> str:
+    """What is waited for now; who waits is told, and why it may be in vain."""
+    found = addresses(vm)
+    name = text_at(vm, "NAME")
+    if not found:
+        raise CliError(f"{name} has no address that could answer: no NIC has one")
+    where = f"{found[0]} port {port}" if port else found[0]
+    if text_at(vm, "TEMPLATE/CONTEXT/NETWORK").upper() != "YES":
+        where += ' (which it is not told of: CONTEXT=[NETWORK="YES"] is missing)'
+    if not session.json:
+        render.note(f"{name}: waiting for an answer at {where}")
+    return where
 
 
 _DONE = 6  # the state
@@ -225,7 +249,7 @@ def _plain_wait(kind: Kind, usual: str, hopeless_states: frozenset[str]) -> InnC
         element = watch.until(
             lambda found: state_name(found) in wanted,
             lambda found: state_name(found) in hopeless_states - wanted,
-            " or ".join(sorted(wanted)),
+            _get_to(wanted),
         )
         _finish(session, element)
 

@@ -65,6 +65,9 @@ def _vms(world: World) -> list[Finding]:
             found.append(
                 Finding("warning", f"VM {vm.name} is in {phase(vm)}: {why}", f"vm {vm.id}", advice)
             )
+        if vm.state is VmState.PENDING and (message := vm.user_template.get("SCHED_MESSAGE")):
+            text = f"VM {vm.name} waits for a host: {message}"
+            found.append(Finding("warning", text, f"vm {vm.id}", f"inn why {vm.id}"))
         if not _has_owner(world, vm):
             found.append(
                 Finding(
