@@ -204,7 +204,7 @@ def test_rules_come_back_when_the_switch_is_started_anew(lab: Lab, agent: AgentC
     agent.wait_event(lambda event: event["event"] == "metrics", len(agent.events))
     agent.ask("monitor", interval=0)
     again = lab.agent_log.read_text().count("rules were missing")
-    assert told == again == 1, "where nobody is plugged in, nothing is missing"
+    assert again == told > 0, "where nobody is plugged in, nothing is missing"
     for guest in both:
         agent.ask("network.release", vm=guest.vm, generation=1)
 
