@@ -294,6 +294,12 @@ def test_events_pass_the_choice_on(canned: CannedFrontEnd, inn: Inn) -> None:
     assert canned.calls[0][1] == {"kind": "vm", "id": "3", "after": "2", "limit": "7"}
     assert "host 4" in out.splitlines()[2]
     assert inn("events", "--json").data == EVENTS
+    inn("events", "--kind", "vm", "--limit", "7")
+    chosen = [query for path, query in canned.calls if path == "/api/v1/events"]
+    assert chosen[1:] == [
+        {"after": "0", "last": "100"},
+        {"after": "0", "last": "7", "kind": "vm"},
+    ]
 
 
 def stream_of(*events: dict[str, Any]) -> bytes:

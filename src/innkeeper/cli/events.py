@@ -15,6 +15,7 @@ from innkeeper.cli.session import Session, current
 from innkeeper.cli.telling import Names, sentence, subject
 
 _PATH = "/api/v1/events"
+_USUAL = 100  # events that are shown
 _RETRY_PAUSE = 1.0  # seconds before the stream is opened again after it broke
 _HEADS = [
     render.Head("SEQ", 6, left=False),
@@ -27,7 +28,7 @@ _HEADS = [
 @click.command(
     "events",
     cls=InnCommand,
-    help="List what happened; with --follow, go on with what happens.\n\n"
+    help="List what happened last; with --after, what came next; with --follow, go on with what happens.\n\n"
     "With --json --follow each event is one line.",
     epilog=examples("inn events", "inn events --kind vm --id 12", "inn events --follow --json"),
 )
@@ -46,6 +47,8 @@ def events(
     if follow:
         _follow(session, query)
         return
+    if after is None:
+        query["last"] = query.pop("limit", _USUAL)
     found = _events(session, query)
     if session.json:
         render.emit_json(found)

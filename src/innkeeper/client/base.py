@@ -115,9 +115,12 @@ class Events:
 
     def page(
         self, *, after: int = 0, limit: int | None = None, wait: int | None = None,
-        kind: str | None = None, id: int | None = None,  # noqa: A002
+        last: int | None = None, kind: str | None = None, id: int | None = None,  # noqa: A002
     ) -> EventPage:  # fmt: skip
-        """What happened after a number; `wait`: seconds to wait for something. Go on with `next`."""
-        query = {"after": after, "limit": limit, "wait": wait, "kind": kind, "id": id}
+        """What happened after a number; `wait`: seconds to wait for something. Go on with `next`.
+
+        `last`: so many of the latest events instead, oldest first.
+        """
+        query = {"after": after, "limit": limit, "wait": wait, "last": last, "kind": kind, "id": id}
         found: EventPage = self._transport.request("GET", f"{ROOT}/events", query, None, {})
         return found

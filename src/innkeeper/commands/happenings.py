@@ -45,13 +45,31 @@ class Look:
             found.pruned = found.pruned or pruned
         return found
 
+    def latest(self, limit: int) -> Page:
+        """The last events, oldest first: of one object all are looked through, else the last `PAGES` of the log."""
+        found = Page(next=self.core.last_event)
+        top = found.next
+        for _ in range(PAGES):
+            bottom = 0 if self._of else max(top - PAGE, 0)
+            rows = self.core.journal.events(bottom, top - bottom, self._of)
+            found.rows[:0] = [row for row in rows if row[0] <= top and self._wanted(row[1])]
+            top = bottom
+            if not top or len(found.rows) >= limit:
+                break
+        del found.rows[:-limit]
+        return found
+
+    @property
+    def _of(self) -> tuple[str, int] | None:
+        """The one object that is looked for."""
+        return (self.kind, self.number) if self.kind and self.number >= 0 else None
+
     def page(self, after: int, limit: int) -> Page:
         """The next events after a number: at most `limit`, found among the next `PAGE` of the log."""
-        of = (self.kind, self.number) if self.kind and self.number >= 0 else None
         lost = self._lost(after)
         if after > self.core.last_event and lost:
             return Page(next=self.core.last_event, pruned=True)
-        rows = self.core.journal.events(after, PAGE, of)
+        rows = self.core.journal.events(after, PAGE, self._of)
         last = rows[-1][0] if rows else after
         found = Page(next=max(last, self.core.last_event), more=len(rows) == PAGE, pruned=lost)
         if found.more:

@@ -80,6 +80,32 @@ def test_pages_go_on_where_the_last_ended(door: Watched) -> None:
     assert (page["events"], page["next"], page["pruned"]) == ([], door.core.last_event, False)
 
 
+def test_the_last_ones_are_had_without_those_before(door: Watched) -> None:
+    for number in range(5):
+        door.post("/templates", {"template": {"name": f"t-{number}"}})
+    door.post("/templates", {"template": {"name": "of-alice"}}, session=ALICE)
+    for _ in range(2500):
+        door.core.transact(lambda tx: tx.log(tx.world.users[0], "noise"))
+    page = door.get("/events?last=2&kind=template")
+    assert [(row["id"], row["what"]) for row in page["events"]] == [(4, "created"), (5, "created")]
+    assert page["next"] == door.core.last_event
+    assert [row["id"] for row in door.get("/events?last=9&kind=template&id=3")["events"]] == [3]
+    own = door.get("/events?last=1&kind=template", session=ALICE)["events"]
+    assert [row["id"] for row in own] == [5]
+    newest = [row["seq"] for row in door.get("/events?last=3")["events"]]
+    assert newest == [door.core.last_event - back for back in (2, 1, 0)]
+    everything = door.get("/events?limit=1000")["events"]
+    assert door.get("/events?last=1000")["events"] != everything
+    assert door.turned_down(400, "GET", "/events?last=1001")["field"] == "last"
+
+
+def test_a_kind_that_there_is_not_is_refused(door: Watched) -> None:
+    """Instead of waiting for its events for ever."""
+    problem = door.turned_down(400, "GET", "/events?kind=vmm&follow=1")
+    assert (problem["status"], problem["field"], problem["found"]) == (400, "kind", "'vmm'")
+    assert "host" in problem["expected"] and " vm" in problem["expected"]
+
+
 def test_what_is_ones_own_is_found_behind_much_that_is_not(door: Watched) -> None:
     for _ in range(2500):
         door.core.transact(lambda tx: tx.log(tx.world.users[0], "noise"))

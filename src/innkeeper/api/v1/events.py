@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from innkeeper.api.messages import HttpError, Request, Response, event, event_stream
+from innkeeper.api.problems import malformed
 from innkeeper.api.routing import Route
 from innkeeper.commands.auth import Authenticator
 from innkeeper.commands.core import Core
@@ -22,7 +23,9 @@ from .waiting import LONGEST_WAIT, Waiting
 
 #: Seconds after which a quiet stream says where it is, and whether its caller is still welcome is looked at again.
 KEEP_ALIVE = 15.0
-_QUERY = {"after": int, "limit": int, "wait": int, "kind": str, "id": int, "follow": int}
+_QUERY = {
+    "after": int, "limit": int, "wait": int, "last": int, "kind": str, "id": int, "follow": int,
+}  # fmt: skip
 
 
 class Happened(msgspec.Struct):
@@ -61,11 +64,13 @@ class Events:
         caller = await caller_of(request, self.authenticator)
         query = dict(request.query)
         number = option(request, "id", -1) if query.get("id") else -1
-        look = Look(self.core, caller, query.get("kind", ""), number)
+        look = Look(self.core, caller, self._kind(query.get("kind", "")), number)
         streams = "text/event-stream" in request.headers.get("accept", "")
         if query.get("follow") == "1" or streams:
             self.waiting.check(caller)
             return event_stream(self._follow(request, look, self._place(request, query)))
+        if last := option(request, "last", 0, PAGE):
+            return _page(look.latest(last))
         limit = option(request, "limit", 100, PAGE) or 1
         after, seconds = option(request, "after", 0), option(request, "wait", 0, LONGEST_WAIT)
         found = look.search(after, limit)
@@ -73,9 +78,14 @@ class Events:
             self.waiting.check(caller)
             with self.waiting.held(caller):
                 found = await self._awaited(look, found, limit, seconds)
-        return answer(
-            {"events": list(map(_told, found.rows)), "next": found.next, "pruned": found.pruned}
-        )
+        return _page(found)
+
+    def _kind(self, text: str) -> str:
+        """A kind of object that there is, or "" for all."""
+        kinds = self.core.world.tables
+        if text and text not in kinds:
+            raise malformed("kind", f"one of {', '.join(sorted(kinds))}", repr(text[:40]))
+        return text
 
     async def _awaited(self, look: Look, found: Page, limit: int, seconds: float) -> Page:
         def came() -> bool:
@@ -119,6 +129,12 @@ class Events:
 def _mark(after: int) -> bytes:
     """Tells a client where it is, and nothing else; keeps the connection up."""
     return f"id: {after}\n\n".encode()
+
+
+def _page(found: Page) -> Response:
+    return answer(
+        {"events": list(map(_told, found.rows)), "next": found.next, "pruned": found.pruned}
+    )
 
 
 def _told(row: tuple[int, Any]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def test_events_are_read_page_by_page() -> None:
             return {"events": [], "next": 7, "pruned": False}
 
     assert Api(Canned()).events.page(after=5, wait=30)["next"] == 7
-    query = {"after": 5, "limit": None, "wait": 30, "kind": None, "id": None}
+    query = {"after": 5, "limit": None, "wait": 30, "last": None, "kind": None, "id": None}
     assert asked == [("GET", "/api/v1/events", query, None)]
 
 
