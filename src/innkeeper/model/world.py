@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from . import references
+from . import objects, references
 from .access import Access
 from .errors import InvariantBroken, not_found
 from .indexes import (
@@ -39,24 +39,7 @@ from .indexes import (
 from .jobs import BackupJob
 from .kinds import KINDS
 from .nouns import VRouter
-from .objects import (
-    AclRule,
-    Cluster,
-    Datastore,
-    DefaultQuotas,
-    Group,
-    Host,
-    Image,
-    Network,
-    Operation,
-    Record,
-    SecurityGroup,
-    Setting,
-    User,
-    Vdc,
-    Vm,
-    VmTemplate,
-)  # fmt: skip
+from .objects import Image, Operation, Record, Vm
 from .processors import Kinds
 from .quotas import Usage
 from .schedule import Timetable
@@ -105,26 +88,23 @@ class World:
     """The model of one zone."""
 
     def __init__(self) -> None:
-        self.users = Table(User)
-        self.groups = Table(Group)
-        self.default_quotas = Table(DefaultQuotas)
-        self.acl = Table(AclRule)
-        self.vdcs = Table(Vdc)
-        self.clusters = Table(Cluster)
-        self.hosts = Table(Host)
-        self.datastores = Table(Datastore)
-        self.images = Table(Image)
-        self.networks = Table(Network)
-        self.security_groups = Table(SecurityGroup)
-        self.templates = Table(VmTemplate)
-        self.vms = Table(Vm)
-        self.operations = Table(Operation)
-        self.settings = Table(Setting)
-        named = (table for table in vars(self).values() if isinstance(table, Table))
         #: By kind. Those that nothing but their own commands ask for have no name of their own.
-        self.tables: dict[str, Table[Any]] = {table.kind.KIND: table for table in named}
-        for kind in KINDS.values():
-            self.tables.setdefault(kind.KIND, Table(kind))
+        self.tables: dict[str, Table[Any]] = {name: Table(kind) for name, kind in KINDS.items()}
+        self.users = self.table(objects.User)
+        self.groups = self.table(objects.Group)
+        self.default_quotas = self.table(objects.DefaultQuotas)
+        self.acl = self.table(objects.AclRule)
+        self.vdcs = self.table(objects.Vdc)
+        self.clusters = self.table(objects.Cluster)
+        self.hosts = self.table(objects.Host)
+        self.datastores = self.table(objects.Datastore)
+        self.images = self.table(Image)
+        self.networks = self.table(objects.Network)
+        self.security_groups = self.table(objects.SecurityGroup)
+        self.templates = self.table(objects.VmTemplate)
+        self.vms = self.table(Vm)
+        self.operations = self.table(Operation)
+        self.settings = self.table(objects.Setting)
         self.counters: dict[str, int] = {}
         self.names = Names()
         self.occupancy = Occupancy()
@@ -145,7 +125,7 @@ class World:
         self.timetable = Timetable()
         self.job_timetable = Timetable()
         self.open = Open()
-        self._indexes: dict[str, tuple[Callable[[Any, Any], None], ...]] = {
+        own: dict[str, tuple[Callable[[Any, Any], None], ...]] = {
             Vm.KIND: (
                 self.occupancy.change,
                 self.kept.change,
@@ -160,17 +140,19 @@ class World:
                 self.timetable.change,
                 self.usage.change,
             ),
-            Image.KIND: (self.names.change, self.usage.change),
-            Network.KIND: (self.reservations.change, self.names.change, self.usage.change),
-            User.KIND: (self.members.change, self.names.change),
-            AclRule.KIND: (self.access.change,),
-            BackupJob.KIND: (self.job_timetable.change, self.names.change),
-            Host.KIND: (self.processors.change, self.names.change),
+            Image.KIND: (self.usage.change,),
+            objects.Network.KIND: (self.reservations.change, self.usage.change),
+            objects.User.KIND: (self.members.change,),
+            objects.AclRule.KIND: (self.access.change,),
+            BackupJob.KIND: (self.job_timetable.change,),
+            objects.Host.KIND: (self.processors.change,),
             Operation.KIND: (self.open.change,),
             VRouter.KIND: (self.leases.change_router,),
         }
-        for name in KINDS:
-            self._indexes.setdefault(name, (self.names.change,))
+        self._indexes = {
+            name: (*own.get(name, ()), *((self.names.change,) if kind.UNIQUE else ()))
+            for name, kind in KINDS.items()
+        }
 
     def table(self, kind: type[R]) -> Table[R]:
         """The table of a kind."""
