@@ -61,6 +61,32 @@ def test_a_console_that_cannot_be_opened_listens_no_more() -> None:
     assert agents.listeners == []
 
 
+def test_a_console_that_nobody_waits_for_any_more_is_closed_on_its_host() -> None:
+    agents = Agents()
+
+    async def run() -> None:
+        answered = asyncio.Event()
+
+        async def ask(place: int, verb: str, args: dict[str, Any], timeout: float = 30.0) -> Any:
+            agents.asked.append((verb, args))
+            if verb == "console.open":
+                await answered.wait()
+            return {}
+
+        agents.ask = ask  # type: ignore[method-assign]
+        opening = asyncio.create_task(guests(Realm(), agents).open_console(0, "serial"))
+        while not agents.asked:
+            await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.wait({opening})
+        while len(agents.asked) < 2:
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    assert agents.asked[1] == ("console.close", {"console": 1})
+    assert agents.listeners == []
+
+
 def test_a_console_hears_its_own_guest_until_it_is_closed() -> None:
     agents = Agents()
 

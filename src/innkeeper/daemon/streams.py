@@ -37,6 +37,7 @@ class FleetStream:
         self.number = number
         self.held = 0
         self._output: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._given_up: asyncio.Task[None] | None = None
         fleet.listeners.append(self._take)
         link.lost.add_done_callback(self.end)
 
@@ -72,6 +73,8 @@ class FleetStream:
             await self.fleet.ask(self.place, f"{self.KIND}.open", {self.KIND: self.number, **args})
         except BaseException as problem:
             self.forget()
+            # The agent may have opened it all the same, or be about to: its answer is late, or nobody waits for it.
+            self._given_up = asyncio.create_task(self._ask("close"))
             if isinstance(problem, AgentError):
                 raise GuestUnreachable(problem.message) from None
             raise
