@@ -14,7 +14,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -136,18 +136,17 @@ class Contents:
     async def receive(self, chunks: AsyncIterator[bytes], most: int) -> AsyncIterator["Arrival"]:
         """Writes what comes into a file of the folder, which stays only if an image is made of it."""
         path = self._take()
-        arrival = await asyncio.to_thread(Arrival, path, most)
         try:
-            async for piece in _gathered(chunks):
-                await asyncio.to_thread(arrival.write, piece)
-            await asyncio.to_thread(arrival.finish)
-            yield arrival
+            with closing(await asyncio.to_thread(Arrival, path, most)) as arrival:
+                async for piece in _gathered(chunks):
+                    await asyncio.to_thread(arrival.write, piece)
+                await asyncio.to_thread(arrival.finish)
+                yield arrival
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
             raise NoRoom(f"no room in {self._path}: it is full") from None
         finally:
-            arrival.close()
             self._give_back(path)
 
 
