@@ -126,8 +126,6 @@ class _Part:
 
     def __exit__(self, *_: object) -> None:
         self._file.truncate(self.size)
-        self._file.flush()
-        os.fsync(self._file.fileno())
         self._file.close()
 
     def append(self, data: bytes) -> None:
@@ -140,8 +138,9 @@ class _Part:
         self.size += len(data)
 
     def finish(self) -> None:
-        """Compares what came with the hash; then it has its name."""
+        """Makes what came durable, and compares it with the hash; then it has its name."""
         with self._path.open("rb") as file:
+            os.fsync(file.fileno())
             came = hashlib.file_digest(file, "sha256").hexdigest()
         if came != self._sha256:
             self._path.unlink()
