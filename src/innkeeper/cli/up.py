@@ -116,7 +116,7 @@ def down(data: str | None, purge: bool) -> None:
         click.echo(f"Nothing to take down: no front end has worked in {folder.root}.")
         return
     _need_root("stop guests")
-    stopped = _power_off(folder, progress)
+    _power_off(folder, progress)
     process.stop(folder, progress)
     service.stop(folder, progress)
     traces = cleanup.clear(folder, purge, progress)
@@ -124,7 +124,7 @@ def down(data: str | None, purge: bool) -> None:
     if purge:
         shutil.rmtree(folder.root)
     else:
-        folder.note_stopped(stopped | traces.awake)
+        folder.note_stopped(traces.awake)
     if left:
         raise CliError(block("Still there:", left))
     click.echo(
@@ -133,13 +133,13 @@ def down(data: str | None, purge: bool) -> None:
     )
 
 
-def _power_off(folder: DataFolder, progress: Progress) -> set[int]:
+def _power_off(folder: DataFolder, progress: Progress) -> None:
     """Ask the front end, where one answers, to power off what runs on this machine."""
     listen = folder.listen()
     if process.running_pid(folder) is None or not process.answers(folder, listen):
-        return set()
+        return
     client = _client(folder, listen)
-    return set(guests.power_off_all(client, socket.gethostname(), progress))
+    guests.power_off_all(client, socket.gethostname(), progress, folder.note_stopped)
 
 
 @click.command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Callable
 from typing import NamedTuple
 
 from innkeeper.cli import document
@@ -13,11 +14,11 @@ from innkeeper.cli.local import objects
 from innkeeper.cli.local.progress import Progress
 from innkeeper.cli.names import pool_members
 
+Note = Callable[[list[int]], None]
+
 BOOT_SECONDS = 600
 _SETTLE_SECONDS = 120
 _POWEROFF_SECONDS = 60
-# The recover operation of the API that repeats the step that failed.
-
 RESUMABLE = frozenset({"POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"})
 # States in which nothing of the VM runs on a host.
 _QUIET = RESUMABLE | {"PENDING", "HOLD", "DONE", "CLONING", "CLONING_FAILURE"}
@@ -130,12 +131,16 @@ def says_who_it_is(guest: Guest) -> bool:
     return f"hostname={guest.name}" in lines and has_address
 
 
-def power_off_all(client: Client, host: str, progress: Progress) -> list[int]:
+def power_off_all(client: Client, host: str, progress: Progress, note: Note) -> None:
     """Power off what runs on the host: by the power button, and hard where that has no effect.
 
-    Returns the numbers of the VMs that were running.
+    The numbers of the VMs that are running are noted before: we may be interrupted.
     """
     guests = _settled(client, host, progress)
+    note([guest.number for guest in guests])
+    if guests:
+        seconds = f"{_POWEROFF_SECONDS} s"
+        progress.say(f"guests may take {seconds} to shut down, then their power is cut")
     for guest in guests:
         _power_off(client, guest, progress)
     _wait_quiet(client, host, guests, progress)
@@ -143,7 +148,6 @@ def power_off_all(client: Client, host: str, progress: Progress) -> list[int]:
     for guest in stubborn:
         _power_off(client, guest, progress, hard=True)
     _wait_quiet(client, host, stubborn, progress)
-    return [guest.number for guest in guests]
 
 
 def _settled(client: Client, host: str, progress: Progress) -> list[Guest]:
