@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from innkeeper.cli import template_text
+from innkeeper.cli.client import Client
 from innkeeper.cli.create import gather
 from innkeeper.cli.document import parse
 from innkeeper.cli.errors import CliError, ExitCode
@@ -20,9 +21,9 @@ from innkeeper.cli.session import current
 
 _OPTIONS = {
     "--vm": ("VM", "VMS=5,CPU=4", "Of VMs: VMS, CPU, MEMORY (MB), RUNNING_..., SYSTEM_DISK_SIZE (MB), CLUSTER_IDS."),
-    "--datastore": ("DATASTORE", "ID:SIZE=MB,IMAGES=N", "Of a datastore's images: SIZE (MB), IMAGES."),
-    "--network": ("NETWORK", "ID:LEASES=N", "Of a network's addresses: LEASES."),
-    "--image": ("IMAGE", "ID:RVMS=N", "Of VMs that use an image: RVMS."),
+    "--datastore": ("DATASTORE", "DATASTORE:SIZE=MB,IMAGES=N", "Of a datastore's images: SIZE (MB), IMAGES."),
+    "--network": ("NETWORK", "NETWORK:LEASES=N", "Of a network's addresses: LEASES."),
+    "--image": ("IMAGE", "IMAGE:RVMS=N", "Of VMs that use an image: RVMS."),
 }  # fmt: skip
 
 
@@ -36,24 +37,26 @@ def _params() -> list[click.Parameter]:
     ]
 
 
-def _text(file: str | None, given: dict[str, tuple[str, ...]]) -> str:
+def _text(client: Client, file: str | None, given: dict[str, tuple[str, ...]]) -> str:
     """The quota template that the options and the file make; empty when there are none."""
     options = ""
     for flag, (kind, form, _) in _OPTIONS.items():
         for text in given[flag.lstrip("-")]:
-            options += template_text.vector(kind, _limits(kind, form, text))
+            options += template_text.vector(kind, _limits(client, kind, form, text))
     return gather(file, options) if file or options else ""
 
 
-def _limits(kind: str, form: str, text: str) -> dict[str, str]:
-    number, colon, metrics = text.rpartition(":")
-    found = {"ID": number} if kind != "VM" else {}
+def _limits(client: Client, kind: str, form: str, text: str) -> dict[str, str]:
+    which, colon, metrics = text.rpartition(":")
+    found: dict[str, str] = {}
     for part in metrics.split(","):
         name, equals, value = part.partition("=")
         if not equals or (kind != "VM" and not colon):
             raise CliError(f"--{kind.lower()}: expected {form}, not {text!r}", ExitCode.USAGE)
         found[name.upper()] = value
-    return found
+    if kind == "VM":
+        return found
+    return {"ID": str(id_of(client, KINDS[kind.lower()], which)), **found}
 
 
 def _setting(kind: Kind) -> InnCommand:
@@ -62,7 +65,7 @@ def _setting(kind: Kind) -> InnCommand:
     def run(which: str, file: str | None, **given: tuple[str, ...]) -> None:
         client = current().client()
         number = id_of(client, kind, which)
-        if text := _text(file, given):
+        if text := _text(client, file, given):
             kind.of(client).set_quota(number, template=text)
         else:
             emit_quotas(parse(info(client, kind, number)))
@@ -74,7 +77,7 @@ def _setting(kind: Kind) -> InnCommand:
              "-2 no limit. Without any, show them.",
         epilog=examples(
             f"inn {kind.name} quota ann --vm VMS=5,CPU=4,MEMORY=8192",
-            f"inn {kind.name} quota ann --datastore 1:SIZE=10240 --network 0:LEASES=8",
+            f"inn {kind.name} quota ann --datastore default:SIZE=10240 --network lab:LEASES=8",
             f"inn {kind.name} quota ann",
         ),
     )  # fmt: skip
@@ -86,7 +89,7 @@ def _defaults(holder: Literal["user", "group"]) -> InnCommand:
     def run(file: str | None, **given: tuple[str, ...]) -> None:
         client = current().client()
         reports = client.api.reports
-        if text := _text(file, given):
+        if text := _text(client, file, given):
             reports.limit(holder, template=text)
         else:
             shown = {"user": reports.quotas_of_users, "group": reports.quotas_of_groups}[holder]

@@ -24,15 +24,16 @@ Value: TypeAlias = "bool | int | str"
 
 @dataclass(frozen=True)
 class Arg:
-    """A positional parameter: text, a whole number, or an object of a kind (its id is sent).
+    """A positional parameter: text, a whole number, a size, or an object of a kind (its id is sent).
 
-    With a `default` it may be left out; `everything` is sent for the word ALL. `field`: what the request calls it, if
-    not by its name (an object's: with `_id`).
+    Sizes are sent as text, in MiB. With a `default` it may be left out; `everything` is sent for the word ALL.
+    `field`: what the request calls it, if not by its name (an object's: with `_id`).
     """
 
     name: str
     kind: str = ""
     number: bool = False
+    size: bool = False
     default: Value | None = None
     everything: int | None = None
     field: str = ""
@@ -40,8 +41,8 @@ class Arg:
     def parameter(self) -> click.Parameter:
         """The click parameter."""
         return click.Argument(
-            [self.name], type=_type_of(self.kind, self.number), metavar=self.name.upper(),
-            required=self.default is None,
+            [self.name], type=_size() if self.size else _type_of(self.kind, self.number),
+            metavar=self.name.upper(), required=self.default is None,
         )  # fmt: skip
 
 
@@ -202,7 +203,7 @@ def _value(client: Client, param: Param, given: dict[str, Any]) -> Value:
         return param.everything
     if param.kind:
         return id_of(client, KINDS[param.kind], value)
-    found: Value = value
+    found: Value = str(value) if isinstance(param, Arg) and param.size else value
     return found
 
 
@@ -218,6 +219,12 @@ def _chosen(choice: Choice, given: dict[str, Any]) -> str:
 
 def _choice_key(name: str, word: str) -> str:
     return f"{name}_{word.replace('-', '_')}"
+
+
+def _size() -> Any:
+    from innkeeper.cli.template_options import SIZE
+
+    return SIZE
 
 
 def _type_of(kind: str, number: bool) -> Any:
