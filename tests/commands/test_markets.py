@@ -27,7 +27,7 @@ def test_a_zone_begins_with_itself_and_two_marketplaces_that_are_off(realm: Real
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("NAME=a", "MARKET_MAD must be one of one, linuxcontainers, http, s3, not None"),
+        ("NAME=a", "MARKET_MAD is missing: one of one, linuxcontainers, http, s3 is expected"),
         ("NAME=a\nMARKET_MAD=ftp", "MARKET_MAD must be one of"),
         ("NAME=a\nMARKET_MAD=http", "BASE_URL is needed with MARKET_MAD http"),
         ("MARKET_MAD=one", "NAME is missing"),

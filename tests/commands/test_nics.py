@@ -29,7 +29,7 @@ def networked(realm: Realm) -> Realm:
         ("NIC=[NETWORK_ID=0,IP=10.0.0.1]", "IP 10.0.0.1 of network 0 is not free"),
         ("NIC=[NETWORK_ID=0,IP=10.9.9.9]", "is in no address range"),
         ("NIC=[NETWORK_ID=0,TARGET=one-7-7]", "TARGET of a NIC"),
-        ("NIC_ALIAS=[NETWORK_ID=0]", "PARENT of a NIC_ALIAS must be the NAME of a NIC (first), not None"),
+        ("NIC_ALIAS=[NETWORK_ID=0]", "PARENT of a NIC_ALIAS is missing: the NAME of a NIC (first) is expected"),
         ("NIC_ALIAS=[NETWORK_ID=0,PARENT=other]", "not 'other'"),
     ],
 )  # fmt: skip

@@ -19,7 +19,7 @@ def made(text: str) -> Hook:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("COMMAND=x", "TYPE must be api or state, not None"),
+        ("COMMAND=x", "TYPE is missing: api or state is expected"),
         ("TYPE=other\nCOMMAND=x", "TYPE must be"),
         ("TYPE=state\nRESOURCE=VM\nON=DONE", "COMMAND must be a path"),
         ("TYPE=state\nCOMMAND=\"../x\"", "COMMAND must be a path"),

@@ -41,8 +41,8 @@ class Mistake(NamedTuple):
 
 
 def must_be(field: str, expected: str, value: object) -> Mistake:
-    """The mistake of a value that a part may not have."""
-    return Mistake(field, expected, repr(value))
+    """The mistake of a value that a part may not have; None: of a part that is not there."""
+    return Mistake(field, expected, "nothing" if value is None else repr(value))
 
 
 class BadValue(ValueError):

@@ -20,6 +20,8 @@ BOOT_SECONDS = 600
 _SETTLE_SECONDS = 120
 _POWEROFF_SECONDS = 60
 RESUMABLE = frozenset({"POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"})
+_GOING_OFF = "SHUTDOWN_POWEROFF"
+_SETTLED = ("RUNNING", "UNKNOWN", _GOING_OFF)
 # States in which nothing of the VM runs on a host.
 _QUIET = RESUMABLE | {"PENDING", "HOLD", "DONE", "CLONING", "CLONING_FAILURE"}
 
@@ -137,11 +139,12 @@ def power_off_all(client: Client, host: str, progress: Progress, note: Note) -> 
     The numbers of the VMs that are running are noted before: we may be interrupted.
     """
     guests = _settled(client, host, progress)
-    note([guest.number for guest in guests])
+    running = [guest for guest in guests if guest.state != _GOING_OFF]
+    note([guest.number for guest in running])
     if guests:
         seconds = f"{_POWEROFF_SECONDS} s"
         progress.say(f"guests may take {seconds} to shut down, then their power is cut")
-    for guest in guests:
+    for guest in running:
         _power_off(client, guest, progress)
     _wait_quiet(client, host, guests, progress)
     stubborn = on_host(client, host)
@@ -155,7 +158,7 @@ def _settled(client: Client, host: str, progress: Progress) -> list[Guest]:
 
     def probe() -> list[Guest] | None:
         guests = on_host(client, host)
-        moving = [guest for guest in guests if guest.state not in ("RUNNING", "UNKNOWN")]
+        moving = [guest for guest in guests if guest.state not in _SETTLED]
         for guest in moving:
             progress.say(f"{guest}: {guest.state}")
         return None if moving else guests
