@@ -188,6 +188,21 @@ def test_a_log_is_read_to_its_end_piece_by_piece(canned: CannedFrontEnd, inn: In
     assert canned.calls[-1][1]["which"] == "qemu"
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [("/ # \x1b[6n", "/ # "), ("\x1b[H\x1b[J\x1b[1;1Hboot\r\n", "boot\r\n"),
+     ("\x1b]0;title\x07a\x1b]52;c;Zm9v\x1b\\b", "ab"), ("\x1b[1;31mred\x1b[0m\tend", "\x1b[1;31mred\x1b[0m\tend"),
+     ("\x1bc\x1b(Bx\x07\x9b6n", "x6n"), ("cut off \x1b[", "cut off [")],
+)  # fmt: skip
+def test_a_guest_does_not_command_the_readers_terminal(
+    canned: CannedFrontEnd, inn: Inn, monkeypatch: pytest.MonkeyPatch, written: str, shown: str
+) -> None:
+    canned.pages["/api/v1/vms/3/log"] = log_page(written, 100)
+    assert inn("vm", "log", "3").out == written
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert inn("vm", "log", "3").out == shown
+
+
 def test_an_empty_log_is_empty(canned: CannedFrontEnd, inn: Inn) -> None:
     canned.pages["/api/v1/vms/3/log"] = log_page("", 5)
     assert inn("vm", "log", "3")[:2] == (0, "")
@@ -271,6 +286,18 @@ def test_names_that_may_not_be_seen_are_numbers(canned: CannedFrontEnd, inn: Inn
         canned.refuse(method, 403, "Not authorized.")
     canned.pages["/api/v1/vms/3/story"] = {"events": EVENTS[:1]}
     assert inn("vm", "story", "3").out.splitlines()[1].endswith("deploy begins on host 4")
+
+
+def test_what_others_wrote_does_not_command_the_readers_terminal(
+    canned: CannedFrontEnd, inn: Inn
+) -> None:
+    """Anybody can call himself `ESC ]0;...`, and be told of in a list or a message."""
+    event = {**EVENTS[1], "what": "said", "detail": {"name": "a\x1b]0;b\x07\x9b6n\nc"}}
+    canned.pages["/api/v1/events"] = {"events": [event], "next": 5}
+    [_, line] = inn("events").out.splitlines()
+    assert line.endswith("said (name a\u241b]0;b\u2407\ufffd6n\u240ac)")
+    canned.refuse("vms", 409, "not \x1b[31mso\x07")
+    assert inn("vm", "list").err == "inn: not \u241b[31mso\u2407\n"
 
 
 def test_rules_have_no_names_to_ask_for(canned: CannedFrontEnd, inn: Inn) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 
@@ -15,6 +16,12 @@ from innkeeper.cli.names import ObjectType, id_of
 from innkeeper.cli.objects import KINDS
 from innkeeper.cli.session import current
 
+# What commands a terminal (ECMA-48): sequences but for colours, strings, single characters but for line ends and tabs.
+_COLOUR = r"(?!\[[0-9;]*m)"
+_COMMANDS = re.compile(
+    rf"\x1b{_COLOUR}(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\-~])?"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]"
+)
 _PAUSE = 0.5  # seconds between two looks at a log that is followed
 
 
@@ -62,7 +69,8 @@ def _read_all(client: Client, number: int, which: str, offset: int) -> tuple[str
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
+    """Print it as it is, but a terminal gets nothing from a guest than text and colours: no questions, no titles."""
+    sys.stdout.write(_COMMANDS.sub("", text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
 
 

@@ -20,6 +20,19 @@ class Head(NamedTuple):
     left: bool = True
 
 
+# Control characters as Unicode's pictures of them: others' texts must not command the reader's terminal.
+_PICTURES = (
+    {code: 0x2400 + code for code in range(0x20)}
+    | {0x7F: 0x2421}
+    | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+)
+
+
+def harmless(text: str) -> str:
+    """A text in one line that does nothing to a terminal."""
+    return text if text.isprintable() else text.translate(_PICTURES)
+
+
 def in_colour() -> bool:
     """Whether standard output is a terminal whose user did not forbid colour."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -44,6 +57,7 @@ def emit_csv(titles: Iterable[str], rows: Iterable[Iterable[str]], delimiter: st
 
 def emit_table(heads: Sequence[Head], rows: Sequence[Sequence[str]], header: bool = True) -> None:
     """Print a table: cut to the terminal's width there, never cut when piped."""
+    rows = [[harmless(cell) for cell in row] for row in rows]
     widths = _widths(heads, rows)
     lines = []
     if header:
@@ -144,7 +158,7 @@ def note(message: str) -> None:
 
 def complain(message: str) -> None:
     """Print an error in one line on standard error."""
-    line = " ".join(str(message).split())
+    line = harmless(" ".join(str(message).split()))
     painted = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     prefix = click.style("inn:", fg="red", bold=True) if painted else "inn:"
     click.echo(f"{prefix} {line}", err=True)
