@@ -149,3 +149,24 @@ def test_a_mark_that_cannot_be_read_does_not_stop_the_watcher() -> None:
     host.watcher.occurred("one-1", 1, events.STARTED, 0)
     host.watcher.occurred("one-2", 1, events.STARTED, 0)
     assert host.next()[0] == 2
+
+
+def test_a_host_that_cannot_be_asked_for_a_moment_does_not_stop_the_watcher(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(events, "LOOK_EVERY", 0.01)
+    host = Host()
+    host.marks = {1: 1}
+    host.watcher.resync()
+    host.watcher.occurred("one-1", 1, events.RESUMED, 0)
+    assert host.next() == (1, 1, "running", "resumed")
+    asked: list[int] = []
+
+    def running() -> dict[int, int]:
+        asked.append(1)
+        if len(asked) == 3:  # the second look finds the same, and is about to compare
+            raise RuntimeError("the connection is gone")
+        return {1: 1, 2: 1}
+
+    host.watcher._list_running = running
+    assert host.next() == (2, 1, "running", "started")

@@ -14,6 +14,7 @@ by the next look is told.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import queue
@@ -124,13 +125,14 @@ class Watcher:
 
     def _follow(self) -> None:
         while True:
-            try:
+            occurrence = None
+            with contextlib.suppress(queue.Empty):
                 occurrence = self._queue.get(timeout=LOOK_EVERY)
-            except queue.Empty:
-                self._look()
-                continue
             try:
-                self._take(occurrence)
+                if occurrence is None:
+                    self._look()
+                else:
+                    self._take(occurrence)
             except Exception:
                 _log.exception("taking the domain event %s", occurrence)
             with self.changed:
@@ -152,8 +154,6 @@ class Watcher:
         if odd and odd == self._odd:
             _log.warning("events of VMs %s were lost", sorted(odd))
             self._compare()
-            with self.changed:
-                self.changed.notify_all()
         self._odd = odd
 
     def _take(self, occurrence: Occurrence) -> None:
