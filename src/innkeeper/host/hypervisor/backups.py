@@ -244,7 +244,9 @@ class _Work:
         backup = (
             f"<domainbackup mode='push'>{incremental}<disks>{copies}{others}</disks></domainbackup>"
         )
-        with self._still():
+        # Several places are not marked at one moment by themselves.
+        suspend = self.freeze == "SUSPEND" or bool(self.marked and len(self.numbers) > 1)
+        with still(self.domain, freeze=self.freeze == "AGENT", suspend=suspend):
             self._mark()
             if devices:
                 self.domain.backupBegin(backup, self._checkpoint(devices, bitmapped))
@@ -266,23 +268,6 @@ class _Work:
             f"<disk name='{n}' checkpoint='no'/>" for n in self._other_devices(devices)
         )
         return f"<domaincheckpoint><name>{self.name}</name><disks>{noted}{others}</disks></domaincheckpoint>"
-
-    @contextlib.contextmanager
-    def _still(self) -> Iterator[None]:
-        """The guest writes nothing while the backup's moment passes, if that is wanted."""
-        if self.freeze == "AGENT":
-            self.domain.fsFreeze()
-        # Several places are not marked at one moment by themselves.
-        suspended = self.freeze == "SUSPEND" or bool(self.marked and len(self.numbers) > 1)
-        if suspended and state_of(self.domain) == "running":
-            self.domain.suspend()
-        try:
-            yield
-        finally:
-            if suspended:
-                self.domain.resume()
-            if self.freeze == "AGENT":
-                self.domain.fsThaw()
 
     def _await_end(self) -> None:
         module = libvirt()
@@ -307,6 +292,21 @@ class _Work:
             _copy_noted(disk, since, target)
         if self._is_qcow2(number):
             run("qemu-img", "bitmap", "--add", "-f", "qcow2", str(disk), self.name)
+
+
+@contextlib.contextmanager
+def still(domain: Any, *, freeze: bool, suspend: bool) -> Iterator[None]:
+    """The guest writes nothing meanwhile: its file systems stand still, or all of it. One that was paused stays so."""
+    with contextlib.ExitStack() as undo:
+        if freeze:
+            with contextlib.suppress(libvirt().libvirtError):
+                domain.fsThaw()  # an agent that died here has left them frozen
+            domain.fsFreeze()
+            undo.callback(domain.fsThaw)
+        if suspend and state_of(domain) == "running":
+            domain.suspend()
+            undo.callback(domain.resume)
+        yield
 
 
 def _copy_noted(disk: Path, bitmap: str, target: Path) -> None:
