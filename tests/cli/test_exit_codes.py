@@ -5,6 +5,7 @@ import socket
 import threading
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,7 @@ def test_refusals(canned: CannedFrontEnd, inn: Inn, status: int, exit_code: int)
         "vm create /nowhere/file",
         "vm list --endpoint nowhere",
         "completion tcsh",
+        "image download 7 /nowhere/file",
     ],
 )
 def test_wrong_usage(canned: CannedFrontEnd, inn: Inn, line: str) -> None:
@@ -98,6 +100,25 @@ def test_a_refusal_that_names_the_object_is_not_told_it_twice(
     assert inn("vm", "nic-detach", "3", "4").err == "inn: VM 3 has no NIC 4 (it has: 0).\n"
     canned.refuse("POST vms/3/actions/detach-nic", 409, "It is locked.")
     assert inn("vm", "nic-detach", "3", "4").err == "inn: VM 3: It is locked.\n"
+
+
+def test_what_was_made_before_a_refusal_is_told(canned: CannedFrontEnd, inn: Inn) -> None:
+    """Else nobody would know of it."""
+
+    def make(said: dict[str, Any]) -> int:
+        if 'NAME="n-1"' in said["template"]:
+            canned.refuse("POST vms", 409, "It is in use.")
+        return 42 + len(canned.sent)
+
+    canned.results["POST vms"] = make
+    outcome = inn("vm", "create", "--name", "n", "--count", "3", "--cpu", "1", "--memory", "64")
+    assert (outcome.code, outcome.out) == (1, "ID: 43\nID: 44\n")
+    assert outcome.err == "inn: It is in use.\n"
+    del canned.refusals["POST vms"]
+    outcome = inn(
+        "vm", "create", "--name", "n", "--count", "3", "--cpu", "1", "--memory", "64", "--json"
+    )
+    assert (outcome.code, len(outcome.data)) == (1, 2)
 
 
 def test_no_terminal_to_ask_for_a_password_on(

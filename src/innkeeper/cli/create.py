@@ -34,15 +34,22 @@ def gather(file: str | None, options: str) -> str:
 
 
 def _several(make: Callable[[str], int], name: str | None, count: int | None) -> None:
-    """Make `count` objects, and print their ids."""
-    session = current()
-    ids = [make(_numbered(name, i, count)) for i in range(count or 1)]
-    if session.json:
-        found = [{"ID": number} for number in ids]
-        render.emit_json(found[0] if count is None else found)
+    """Make `count` objects, and print their ids: of those that were made before one was refused, too."""
+    made: list[int] = []
+    try:
+        for index in range(count or 1):
+            made.append(make(_numbered(name, index, count)))
+    finally:
+        if made:
+            _emit_ids(made, several=count is not None)
+
+
+def _emit_ids(made: list[int], several: bool) -> None:
+    if not current().json:
+        click.echo("\n".join(f"ID: {number}" for number in made))
         return
-    for number in ids:
-        click.echo(f"ID: {number}")
+    found = [{"ID": number} for number in made]
+    render.emit_json(found if several else found[0])
 
 
 def _numbered(name: str | None, index: int, count: int | None) -> str:

@@ -43,6 +43,8 @@ _ATTEMPTS = 5
               help="Which format it shall have (the one that it is stored in).")  # fmt: skip
 def download(image: str, file: Path, format_: str | None) -> None:
     """Download an image."""
+    if not file.parent.is_dir():
+        raise CliError(f"cannot write {file}: there is no folder {file.parent}", ExitCode.USAGE)
     client = current().client()
     number = id_of(client, KINDS["image"], image)
     query = f"?format={format_}" if format_ else ""
