@@ -139,7 +139,9 @@ def test_nobody_listens(inn: Inn) -> None:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         endpoint = f"http://127.0.0.1:{port}"
-        assert_one_line(inn("vm", "list", "--endpoint", endpoint), 5, endpoint, "INN_ENDPOINT")
+        assert_one_line(
+            inn("vm", "list", "--endpoint", endpoint), 5, endpoint, "`inn up`", "INN_ENDPOINT"
+        )
 
 
 def test_nobody_answers(inn: Inn) -> None:

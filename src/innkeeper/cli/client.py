@@ -212,7 +212,7 @@ class Client:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return CliError(
             f"no front end answers at {self.endpoint} ({reason}):"
-            " is it running? (--endpoint, INN_ENDPOINT)",
+            " is it running? (`inn up` starts it on its machine; --endpoint and INN_ENDPOINT name another)",
             ExitCode.UNREACHABLE,
         )
 
