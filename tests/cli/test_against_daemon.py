@@ -437,3 +437,21 @@ def test_a_taken_port_is_passed_over_or_refused(
     assert len(do("vm", "redirect", "list", number)) == 1
     do("vm", "terminate", number, "--hard")
     do("vm", "wait", number, "--state", "done")
+
+
+def test_the_readmes_simulated_cloud(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    block = readme.partition("## Try it without a hypervisor\n\n```\n")[2].partition("```")[0]
+    here = {"/tmp/cloud": f"{tmp_path}/cloud", ":2633": ":0",
+            ".venv/bin/inn": f"{sys.executable} -m innkeeper.cli.main"}  # fmt: skip
+    for written, instead in here.items():
+        assert written in block
+        block = block.replace(written, instead)
+    begins, _, then = block.partition("&\n")
+    up = 'until [ -e "$INN_DATA/run/endpoint" ]; do sleep 0.05; done'
+    script = f"{begins}&\n{up}\n{then}\nkill $!; wait $!"
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("INN_")}
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], env=bare, timeout=PATIENCE, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "ID: 0\n"), done.stderr
