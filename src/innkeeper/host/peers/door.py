@@ -117,11 +117,15 @@ class Doors:
                 if once:
                     listener.close()
                     process.wait()
-                    self.close(name)
                     return
                 threading.Thread(target=process.wait, daemon=True).start()
         except (OSError, ValueError):
-            return  # closed, or open for too long
+            pass  # closed, or open for too long
+        finally:
+            with self._lock:
+                known = self._open.get(name)
+                if known is not None and known[1] is listener:  # else another stands there by now
+                    self._close(name)
 
 
 def _let_in(visitor: socket.socket, settings: Path) -> subprocess.Popen[bytes]:
