@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from innkeeper.model.context import (
     context_sh,
-    filesystem_context,
     network_context,
     pci_context,
 )
@@ -169,14 +168,3 @@ def test_passed_through_nics_also_tell_where_they_stand() -> None:
 def test_devices_without_a_place_in_the_guest_are_left_out() -> None:
     devices = [{"PCI_ID": "0"}, {"PCI_ID": "1", "VM_ADDRESS": "01:01.0"}]
     assert pci_context(devices) == {"PCI1_ADDRESS": "01:01.0"}
-
-
-def test_shared_directories() -> None:
-    disks = [
-        {"DISK_ID": "0", "TARGET": "vda"},
-        {"DISK_ID": "1", "MOUNT_TAG": "one-tag-3", "MOUNT_POINT": "/mnt/one-fs-3"},
-    ]
-    assert filesystem_context(disks) == {
-        "DISK1_MOUNT_TAG": "one-tag-3",
-        "DISK1_MOUNT_POINT": "/mnt/one-fs-3",
-    }

@@ -94,11 +94,6 @@ def test_rendering_is_sorted_with_every_value_in_cdata() -> None:
 def test_an_empty_template_is_an_empty_element() -> None:
     assert Template().to_xml() == "<TEMPLATE></TEMPLATE>"
     assert Template().to_xml("USER_TEMPLATE") == "<USER_TEMPLATE></USER_TEMPLATE>"
-    assert Template().inner_xml() == ""
-
-
-def test_inner_xml_is_the_children_alone() -> None:
-    assert Template.parse("A = 1").inner_xml() == "<A><![CDATA[1]]></A>"
 
 
 def test_a_value_can_never_end_its_cdata_section() -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import RefusedError, StaleError
-from .files import read_json, remove_durably, sync_folder, write_json
+from .files import read_json, sync_folder, write_json
 
 #: Seconds for which the generation of a removed VM is remembered.
 GONE_MEMORY = 24 * 3600.0
@@ -193,9 +193,6 @@ class Root:
             self.forget_old()
         if generation >= self._gone_generation(vm):
             write_json(self.gone / str(vm), {"generation": generation})
-
-    def forget_gone(self, vm: int) -> None:
-        remove_durably(self.gone / str(vm))
 
     def _gone_generation(self, vm: int) -> int:
         saved = read_json(self.gone / str(vm))

@@ -127,13 +127,3 @@ def pci_context(devices: Sequence[Attributes]) -> Vector:
         for device in devices
         if device.get("PCI_ID") and device.get("VM_ADDRESS")
     }
-
-
-def filesystem_context(disks: Sequence[Attributes]) -> Vector:
-    """``DISK<id>_MOUNT_TAG`` and ``_MOUNT_POINT`` of the disks that are shared directories."""
-    variables: Vector = {}
-    for disk in disks:
-        for name in ("MOUNT_TAG", "MOUNT_POINT"):
-            if disk.get("DISK_ID") and disk.get("MOUNT_TAG") and disk.get(name):
-                variables[f"DISK{disk['DISK_ID']}_{name}"] = disk[name]
-    return variables

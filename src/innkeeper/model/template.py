@@ -137,9 +137,5 @@ class Template(msgspec.Struct, frozen=True):
         """
         return f"<{tag}>{render_children(self.attributes)}</{tag}>"
 
-    def inner_xml(self) -> str:
-        """The attributes as XML elements, without an element around them."""
-        return render_children(self.attributes)
-
     def _replaced(self, attributes: dict[str, tuple[Value, ...]]) -> Self:
         return type(self)(attributes)

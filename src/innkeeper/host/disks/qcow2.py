@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import Arguments
-from ..errors import MissingError, RefusedError
+from ..errors import FailedError, MissingError, RefusedError
 from ..files import remove_durably, remove_parts, scratch, sync_folder, written_beside
 from ..tools import run
 
@@ -292,7 +292,7 @@ def format_empty(device: Path, fs: str) -> None:
 def _format(target: Path, maker: tuple[str, ...]) -> None:
     try:
         run(*maker, str(target), timeout=COPY_TIME)
-    except Exception as problem:
+    except FailedError as problem:
         if "cannot run" in str(problem):
             raise RefusedError(f"{maker[0]} is not installed on this host") from problem
         raise
