@@ -130,7 +130,7 @@ def leases_outlive_their_vms(patch: Patch) -> None:
     change = Leases.change
 
     def clinging(self: Leases, old: Vm | None, new: Vm | None) -> None:
-        if new is None or new.state is not VmState.DONE:
+        if new is not None:
             change(self, old, new)
 
     patch.setattr(Leases, "change", clinging)

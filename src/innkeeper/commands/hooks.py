@@ -111,9 +111,10 @@ def _entered(tx: Transaction) -> Iterator[tuple[Record, str, str]]:
     """The objects that came into a state, and its names."""
     changed = list(tx.replaced())
     for old, new in changed:
-        now = hooks.described(new)
-        if now[0] and (old is None or hooks.described(old) != now):
-            yield new, *now
+        now = hooks.states(new)
+        if now and (old is None or hooks.states(old) != now):
+            state, lcm_state = (*(each.name for each in now), "")[:2]
+            yield new, state, lcm_state
     yield from _images(tx.world, changed)
 
 
@@ -124,7 +125,7 @@ def _images(
     before = {new.id: old for old, new in changed if isinstance(new, Image)}
     joined: dict[int, int] = dict.fromkeys(before, 0)
     for old, new in changed:
-        if isinstance(new, Vm):
+        if isinstance(new, Vm) and not (isinstance(old, Vm) and _same_disks(old, new)):
             was, now = (_used(vm) for vm in (old, new))
             for number in was ^ now:
                 joined[number] = joined.get(number, 0) + (1 if number in now else -1)
@@ -139,6 +140,11 @@ def _images(
         )
         if (state := shown_state(image, used=users > 0)) is not was_shown:
             yield image, state.name, ""
+
+
+def _same_disks(old: Vm, new: Vm) -> bool:
+    over = (old.state is VmState.DONE) != (new.state is VmState.DONE)
+    return not over and old.template.shares(new.template, ("DISK",))
 
 
 def _used(vm: Record | None) -> set[int]:

@@ -2,11 +2,12 @@
 
 import shlex
 from collections.abc import Collection
+from enum import IntEnum
 
 from .errors import BadValue, Mistake, must_be
 from .nouns import Hook
 from .objects import Host, Image, Network, Record, Vm
-from .states import HostState, ImageState, LcmState, NetworkState, VmState
+from .states import ImageState, LcmState, NetworkState, VmState
 from .template import Template, as_bool, as_int
 
 API, STATE = "api", "state"
@@ -109,17 +110,15 @@ def waits_for(hook: Hook, record: Record, state: str, lcm_state: str) -> bool:
     return wanted == (state, lcm_state)
 
 
-def described(record: Record) -> tuple[str, str]:
-    """The names of an object's state and LCM state; images' follow from more than the record."""
+def states(record: Record) -> tuple[IntEnum, ...]:
+    """An object's state, and LCM state; images' follow from more than the record."""
     match record:
         case Vm():
-            return record.state.name, LcmState(record.lcm_state).name
-        case Host():
-            return HostState(record.state).name, ""
-        case Network():
-            return record.state.name, ""
+            return record.state, record.lcm_state
+        case Host() | Network():
+            return (record.state,)
         case _:
-            return "", ""
+            return ()
 
 
 def invocation(hook: Hook, payload: str) -> tuple[list[str], str]:

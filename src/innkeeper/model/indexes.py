@@ -124,7 +124,7 @@ FIRST_ROUTER = -(1 << 40)
 def _leases_of(holder: Vm | VRouter | None) -> tuple[int, dict[tuple[int, int], list[int]]]:
     """Who holds leases, and which: (network, range) -> MAC numbers."""
     found: dict[tuple[int, int], list[int]] = {}
-    if holder is None or (isinstance(holder, Vm) and holder.state is VmState.DONE):
+    if holder is None:
         return -1, found
     router = isinstance(holder, VRouter)
     for nic in holder.nics if isinstance(holder, VRouter) else (*holder.nics, *holder.aliases):
@@ -140,17 +140,9 @@ class Leases:
     def __init__(self) -> None:
         self._ranges: dict[tuple[int, int], dict[int, int]] = {}
 
-    def change(self, old: Vm | None, new: Vm | None) -> None:
-        same_state = old and new and (old.state is VmState.DONE) == (new.state is VmState.DONE)
-        if old and new and same_state and old.template is new.template:
+    def change(self, old: Vm | VRouter | None, new: Vm | VRouter | None) -> None:
+        if old and new and old.template.shares(new.template, ("NIC", "NIC_ALIAS")):
             return
-        self._replace(old, new)
-
-    def change_router(self, old: VRouter | None, new: VRouter | None) -> None:
-        if not (old and new and old.template is new.template):
-            self._replace(old, new)
-
-    def _replace(self, old: Vm | VRouter | None, new: Vm | VRouter | None) -> None:
         for key, macs in _leases_of(old)[1].items():
             for mac in macs:
                 self._ranges[key].pop(mac, None)
@@ -213,22 +205,20 @@ def vm_groups_of(vm: Vm) -> set[int]:
 
 
 class Users:
-    """The VMs that use each object of a kind (or port); `of_vm` tells what a VM uses."""
+    """The VMs that use each object of a kind (or port).
 
-    def __init__(self, of_vm: Callable[[Vm], set[int]]) -> None:
+    `of_vm` tells what a VM uses; it follows from these `attributes` of its template.
+    """
+
+    def __init__(self, of_vm: Callable[[Vm], set[int]], *attributes: str) -> None:
         self._of_vm = of_vm
+        self._attributes = attributes
         self._vms: dict[int, dict[int, None]] = {}
 
-    def _used(self, vm: Vm | None) -> set[int]:
-        if vm is None or vm.state is VmState.DONE:
-            return set()
-        return self._of_vm(vm)
-
     def change(self, old: Vm | None, new: Vm | None) -> None:
-        same_state = old and new and (old.state is VmState.DONE) == (new.state is VmState.DONE)
-        if old and new and same_state and old.template is new.template:
+        if old and new and old.template.shares(new.template, self._attributes):
             return
-        before, after = self._used(old), self._used(new)
+        before, after = (self._of_vm(vm) if vm else NOTHING_USED for vm in (old, new))
         for used in before - after:
             self._vms[used].pop(old.id if old else -1, None)
         for used in after - before:
@@ -237,6 +227,23 @@ class Users:
     def of(self, number: int) -> Collection[int]:
         """The VMs that use an object."""
         return self._vms.get(number, ())
+
+
+NOTHING_USED: frozenset[int] = frozenset()
+
+
+class OfTheLiving:
+    """Indexes over the VMs that are not DONE, and over their templates alone."""
+
+    def __init__(self, *indexes: Leases | Users) -> None:
+        self._indexes = indexes
+
+    def change(self, old: Vm | None, new: Vm | None) -> None:
+        before, after = (None if vm and vm.state is VmState.DONE else vm for vm in (old, new))
+        if before is after or (before and after and before.template is after.template):
+            return
+        for index in self._indexes:
+            index.change(before, after)
 
 
 class Redirects:

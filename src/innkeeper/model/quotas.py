@@ -11,7 +11,7 @@ what the first one took.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .objects import Group, Image, Network, Quota, User, Vm
@@ -29,8 +29,9 @@ MILLION: Final = 1_000_000
 
 _TAKEN: Final = ("CPU", "MEMORY", "PCI_DEV", "PCI_NIC", "VMS")
 RUNNING: Final = "RUNNING_"
-_TAKEN_AT_REST: Final = tuple((metric,) for metric in _TAKEN)
-_TAKEN_RUNNING: Final = tuple((metric, RUNNING + metric) for metric in _TAKEN)
+_RUNNING_TAKEN: Final = tuple(RUNNING + metric for metric in _TAKEN)
+#: The attributes of a VM's template that are counted.
+_COUNTED: Final = ("CPU", "MEMORY", "PCI", "DISK", "NIC", "NIC_ALIAS")
 #: Kinds of quota, and what each of them limits.
 METRICS: Final = {
     "DATASTORE": ("IMAGES", "SIZE"),
@@ -70,24 +71,36 @@ def runs(vm: Vm) -> bool:
 # ---- what objects take ------------------------------------------------------------------------
 
 
-def charges(record: Vm | Image | Network) -> Iterator[tuple[Key, int]]:
+def charges(record: Vm | Image | Network) -> Iterable[tuple[Key, int]]:
     """What an object takes; the same key may come more than once."""
     if isinstance(record, Vm):
-        return _of_vm(record)
-    if isinstance(record, Image):
-        return _of_image(record)
-    return _of_reservation(record)
+        return () if record.state is VmState.DONE else (*_capacity(record), *_devices(record))
+    return _of_image(record) if isinstance(record, Image) else _of_reservation(record)
 
 
-def _of_vm(vm: Vm) -> Iterator[tuple[Key, int]]:
-    if vm.state is VmState.DONE:
-        return
-    disks, place = vm.disks, vm.place
-    taken = [*_capacity(vm), ("SYSTEM_DISK_SIZE", sum(map(_on_hosts, disks)))]
-    for which in ("",) if place is None else ("", f"%{place.cluster_id}"):
-        for metric, amount in taken:
-            yield ("VM", which, metric), amount
-    for disk in disks:
+def _capacity(vm: Vm) -> list[tuple[Key, int]]:
+    """What a VM takes by its size: of all, and of what there is in its cluster."""
+    cards = vm.template.vectors("PCI")
+    of_nics = sum(card.get("TYPE") == "NIC" for card in cards)
+    amounts = (round(vm.cpu * MILLION), vm.memory, len(cards) - of_nics, of_nics, 1)
+    taken = [
+        ("SYSTEM_DISK_SIZE", sum(map(_on_hosts, vm.disks))),
+        *zip(_TAKEN, amounts, strict=True),
+    ]
+    if runs(vm):
+        taken += zip(_RUNNING_TAKEN, amounts, strict=True)
+    place = vm.place
+    return [
+        (("VM", which, metric), amount)
+        for which in (("",) if place is None else ("", f"%{place.cluster_id}"))
+        for metric, amount in taken
+        if amount
+    ]
+
+
+def _devices(vm: Vm) -> Iterator[tuple[Key, int]]:
+    """What a VM takes of images, datastores and networks."""
+    for disk in vm.disks:
         if "IMAGE_ID" in disk:
             yield ("IMAGE", disk["IMAGE_ID"], "RVMS"), 1
             if _target(disk) == "SELF":
@@ -95,25 +108,6 @@ def _of_vm(vm: Vm) -> Iterator[tuple[Key, int]]:
     for nic in (*vm.nics, *vm.aliases):
         if "NETWORK_ID" in nic:
             yield ("NETWORK", nic["NETWORK_ID"], "LEASES"), 1
-
-
-def _while_running(vm: Vm) -> dict[Key, int]:
-    """What a VM takes only because it runs."""
-    place = vm.place
-    return {
-        ("VM", which, metric): amount
-        for which in (("",) if place is None else ("", f"%{place.cluster_id}"))
-        for metric, amount in _capacity(vm)
-        if metric.startswith(RUNNING)
-    }
-
-
-def _capacity(vm: Vm) -> list[tuple[str, int]]:
-    devices = vm.template.vectors("PCI")
-    cards = sum(device.get("TYPE") == "NIC" for device in devices)
-    amounts = (round(vm.cpu * MILLION), vm.memory, len(devices) - cards, cards, 1)
-    named = zip(_TAKEN_RUNNING if runs(vm) else _TAKEN_AT_REST, amounts, strict=True)
-    return [(metric, amount) for metrics, amount in named for metric in metrics if amount]
 
 
 def _target(disk: Vector) -> str:
@@ -151,30 +145,32 @@ class Usage:
 
     def __init__(self) -> None:
         self._used: dict[Holder, dict[Key, int]] = {}
-        self.touched: dict[tuple[Holder, Key], int] = {}
+        self.touched: dict[Holder, dict[Key, int]] = {}
 
     def change(self, old: Vm | Image | Network | None, new: Vm | Image | Network | None) -> None:
         if old is not None and new is not None and (old.uid, old.gid) == (new.uid, new.gid):
-            if not _same(old, new):
-                self._add(new, _difference(_sums(old), _sums(new)))
-            elif isinstance(old, Vm) and isinstance(new, Vm) and runs(old) != runs(new):
-                self._add(new, _difference(_while_running(old), _while_running(new)))
+            differing = _differing(old, new)
+            if differing is not None:
+                self._add(new, _difference(*map(_sums, differing)))
             return
         if old is not None:
-            self._add(old, _difference(_sums(old), {}))
+            self._add(old, _difference(_sums(charges(old)), {}))
         if new is not None:
-            self._add(new, _sums(new))
+            self._add(new, _sums(charges(new)))
 
     def _add(self, record: Vm | Image | Network, amounts: dict[Key, int]) -> None:
+        if not amounts:
+            return
         for holder in (("user", record.uid), ("group", record.gid)):
             used = self._used.setdefault(holder, {})
+            touched = self.touched.setdefault(holder, {})
             for key, amount in amounts.items():
                 before = used.get(key, 0)
-                self.touched.setdefault((holder, key), before)
+                touched.setdefault(key, before)
                 if before + amount:
                     used[key] = before + amount
                 else:
-                    used.pop(key, None)
+                    del used[key]
 
     def of(self, holder: Holder) -> dict[Key, int]:
         """All that a user or group takes."""
@@ -185,9 +181,9 @@ class Usage:
         self.touched = {}
 
 
-def _sums(record: Vm | Image | Network) -> dict[Key, int]:
+def _sums(taken: Iterable[tuple[Key, int]]) -> dict[Key, int]:
     sums: dict[Key, int] = {}
-    for key, amount in charges(record):
+    for key, amount in taken:
         if amount:
             sums[key] = sums.get(key, 0) + amount
     return sums
@@ -199,12 +195,23 @@ def _difference(old: dict[Key, int], new: dict[Key, int]) -> dict[Key, int]:
     return {key: amount for key, amount in differs.items() if amount}
 
 
+Charges = Iterable[tuple[Key, int]]
+
+
+def _differing(
+    old: Vm | Image | Network, new: Vm | Image | Network
+) -> tuple[Charges, Charges] | None:
+    """What two versions of an object take, without all that is the same; None when everything is, at a glance."""
+    if not (isinstance(old, Vm) and isinstance(new, Vm)):
+        return None if _same(old, new) else (charges(old), charges(new))
+    over = (old.state is VmState.DONE) != (new.state is VmState.DONE)
+    if over or not old.template.shares(new.template, _COUNTED):
+        return charges(old), charges(new)
+    moved = old.history is not new.history and _cluster(old) != _cluster(new)
+    return (_capacity(old), _capacity(new)) if moved or runs(old) != runs(new) else None
+
+
 def _same(old: Vm | Image | Network, new: Vm | Image | Network) -> bool:
-    """Do two versions of an object take the same, at a glance, but for what a VM takes only because it runs?"""
-    if isinstance(old, Vm) and isinstance(new, Vm):
-        done = (old.state is VmState.DONE) == (new.state is VmState.DONE)
-        places = old.history is new.history or _cluster(old) == _cluster(new)
-        return done and places and old.template is new.template
     if isinstance(old, Image) and isinstance(new, Image):
         return (old.datastore_id, old.size) == (new.datastore_id, new.size)
     return old.parent_id == new.parent_id and old.ranges is new.ranges  # type: ignore[union-attr]
@@ -252,15 +259,15 @@ def clusters_of(quota: Quota) -> list[str]:
 def excess(world: World) -> Excess | None:
     """The first limit that what was raised since `begin` goes beyond. User 0 and group 0 have none."""
     usage = world.usage
-    for (holder, key), before in usage.touched.items():
-        if not holder[1] or usage.of(holder).get(key, 0) <= before:
-            continue
-        for limit, keys in _limits(world, holder, key):
-            used = usage.of(holder)
-            now = sum(used.get(each, 0) for each in keys)
-            then = sum(usage.touched.get((holder, each), used.get(each, 0)) for each in keys)
-            if now > then and now > scaled(key[2], limit):
-                return Excess(holder, key, limit)
+    for holder, touched in usage.touched.items():
+        used = usage.of(holder)
+        raised = [key for key, before in touched.items() if used.get(key, 0) > before]
+        for key in raised if holder[1] else ():
+            for limit, keys in _limits(world, holder, key):
+                now = sum(used.get(each, 0) for each in keys)
+                then = sum(touched.get(each, used.get(each, 0)) for each in keys)
+                if now > then and now > scaled(key[2], limit):
+                    return Excess(holder, key, limit)
     return None
 
 
@@ -351,7 +358,7 @@ def _amount(vm: Vm, metric: str) -> int:
 
 
 def _counted(vm: Vm) -> list[tuple[str, int]]:
-    return [(key[2], amount) for key, amount in _of_vm(vm) if key[:2] == ("VM", "")]
+    return [(key[2], amount) for key, amount in _capacity(vm) if not key[1]]
 
 
 def _of_clusters(world: World, vm: Vm) -> Iterator[tuple[Holder, Quota]]:

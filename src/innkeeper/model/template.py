@@ -76,12 +76,21 @@ class Template(msgspec.Struct, frozen=True):
 
     def vectors(self, name: str) -> tuple[Vector, ...]:
         """All vectors of a name, not to be changed."""
-        values = self.attributes.get(name.upper(), ())
-        return tuple([value for value in values if not isinstance(value, str)])
+        values = self.attributes.get(name.upper())
+        return () if values is None else tuple([v for v in values if not isinstance(v, str)])
 
     def values(self, name: str) -> tuple[Value, ...]:
         """All values of a name; empty when it is absent."""
         return self.attributes.get(name.upper(), ())
+
+    def shares(self, other: "Template", names: Iterable[str]) -> bool:
+        """Are the values of these names (upper case) the very same ones as another template's, at a glance?"""
+        mine, others = self.attributes, other.attributes
+        if mine is not others:
+            for name in names:
+                if mine.get(name) is not others.get(name):
+                    return False
+        return True
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.upper() in self.attributes

@@ -25,6 +25,7 @@ from .indexes import (
     Members,
     Names,
     Occupancy,
+    OfTheLiving,
     Open,
     Pending,
     Redirects,
@@ -110,12 +111,12 @@ class World:
         self.occupancy = Occupancy()
         self.kept = Kept()
         self.leases = Leases()
-        self.image_users = Users(images_of)
-        self.group_users = Users(security_groups_of)
-        self.screens = Users(ports_of)
+        self.image_users = Users(images_of, "DISK")
+        self.group_users = Users(security_groups_of, "NIC")
+        self.screens = Users(ports_of, "GRAPHICS")
         self.redirects = Redirects()
-        self.router_vms = Users(routers_of)
-        self.vm_group_users = Users(vm_groups_of)
+        self.router_vms = Users(routers_of, "VROUTER_ID")
+        self.vm_group_users = Users(vm_groups_of, "VMGROUP")
         self.reservations = Reservations()
         self.members = Members()
         self.access = Access()
@@ -125,17 +126,15 @@ class World:
         self.timetable = Timetable()
         self.job_timetable = Timetable()
         self.open = Open()
+        of_the_living = OfTheLiving(
+            self.leases, self.image_users, self.group_users, self.screens, self.router_vms, self.vm_group_users
+        )  # fmt: skip
         own: dict[str, tuple[Callable[[Any, Any], None], ...]] = {
             Vm.KIND: (
                 self.occupancy.change,
                 self.kept.change,
-                self.leases.change,
-                self.image_users.change,
-                self.group_users.change,
-                self.screens.change,
+                of_the_living.change,
                 self.redirects.change,
-                self.router_vms.change,
-                self.vm_group_users.change,
                 self.pending.change,
                 self.timetable.change,
                 self.usage.change,
@@ -147,7 +146,7 @@ class World:
             BackupJob.KIND: (self.job_timetable.change,),
             objects.Host.KIND: (self.processors.change,),
             Operation.KIND: (self.open.change,),
-            VRouter.KIND: (self.leases.change_router,),
+            VRouter.KIND: (self.leases.change,),
         }
         self._indexes = {
             name: (*own.get(name, ()), *((self.names.change,) if kind.UNIQUE else ()))

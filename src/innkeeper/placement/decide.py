@@ -216,6 +216,8 @@ def _narrowed(
     refused = {}
     left = int(np.count_nonzero(mask))
     for each in filters:
+        if not left:
+            break
         mask = mask & each.holds(snapshot, request)
         remaining = int(np.count_nonzero(mask))
         if remaining < left:

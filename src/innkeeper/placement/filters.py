@@ -166,7 +166,7 @@ def _in_cluster(snapshot: Snapshot, request: Request) -> Mask:
     wanted = request.demand.clusters
     if wanted is None:
         return np.ones(len(snapshot), dtype=np.bool_)
-    return np.isin(snapshot.cluster_ids, sorted(wanted))
+    return snapshot.in_clusters(wanted)
 
 
 def _clusters_needed(snapshot: Snapshot, request: Request) -> str:
@@ -195,11 +195,7 @@ CLUSTER = Filter(
 QUOTA = Filter(
     "quota",
     cause="in a cluster where its owner's quota is used up",
-    holds=lambda snapshot, request: (
-        np.isin(snapshot.cluster_ids, sorted(request.demand.barred), invert=True)
-        if request.demand.barred
-        else np.ones(len(snapshot), dtype=np.bool_)
-    ),
+    holds=lambda snapshot, request: ~snapshot.in_clusters(request.demand.barred),
     needed=lambda snapshot, request: "a cluster where its owner's quota has room",
     had=lambda snapshot, request, row: _cluster_of(snapshot, snapshot.hosts[row]),
     remedy=lambda snapshot, request, row: (

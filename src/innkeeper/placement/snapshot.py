@@ -176,6 +176,13 @@ class Snapshot:
         """The cluster of a host."""
         return self._clusters.get(host.cluster_id)
 
+    def in_clusters(self, numbers: Iterable[int]) -> Mask:
+        """Which hosts are in any of these clusters."""
+        mask = np.zeros(len(self.ids), dtype=np.bool_)
+        for number in numbers:  # few as a rule, for which this is faster than numpy.isin
+            mask |= self.cluster_ids == number
+        return mask
+
     def view(self, row: int) -> HostView:
         """A host as expressions see it."""
         host = self.hosts[row]

@@ -45,7 +45,8 @@ class Accounts:
 def _same(old: Vm, new: Vm) -> bool:
     """Can nothing have changed that is counted here?"""
     live = (old.state is VmState.DONE) is (new.state is VmState.DONE)
-    return live and old.template is new.template and (old.uid, old.gid) == (new.uid, new.gid)
+    counted = old.template.shares(new.template, ("CPU", "MEMORY", "NIC", "NIC_ALIAS"))
+    return live and counted and (old.uid, old.gid) == (new.uid, new.gid)
 
 
 def _of(vm: Vm) -> Iterator[tuple[Account, float]]:
