@@ -341,3 +341,32 @@ def test_a_group_with_its_administrator(canned: CannedFrontEnd, inn: Inn) -> Non
         {"name": "lead", "password": "a secret", "groups": [100]}
     ]
     assert canned.changes("POST groups/100/actions/add-admin") == [{"user_id": 7}]
+
+
+SNAPSHOTS = (
+    "<VM><ID>3</ID><NAME>web</NAME><TEMPLATE>"
+    "<SNAPSHOT><SNAPSHOT_ID>4</SNAPSHOT_ID><NAME>good</NAME></SNAPSHOT>"
+    "<SNAPSHOT><SNAPSHOT_ID>5</SNAPSHOT_ID><NAME>twice</NAME></SNAPSHOT>"
+    "<SNAPSHOT><SNAPSHOT_ID>6</SNAPSHOT_ID><NAME>twice</NAME></SNAPSHOT></TEMPLATE>"
+    "<SNAPSHOTS><DISK_ID>0</DISK_ID><SNAPSHOT><ID>7</ID><NAME>good</NAME></SNAPSHOT></SNAPSHOTS>"
+    "<SNAPSHOTS><DISK_ID>1</DISK_ID><SNAPSHOT><ID>8</ID><NAME>other</NAME></SNAPSHOT></SNAPSHOTS></VM>"
+)
+
+
+def test_snapshots_have_names(canned: CannedFrontEnd, inn: Inn) -> None:
+    canned.documents["vms/N"] = SNAPSHOTS
+    assert inn("vm", "snapshot-revert", "3", "good").code == 0
+    assert inn("vm", "disk-snapshot-delete", "3", "0", "good").code == 0
+    assert inn("vm", "snapshot-delete", "3", "good", "--schedule", "now").code == 0
+    assert canned.sent == [
+        ("POST vms/3/actions/revert-snapshot", {"snapshot_id": 4}),
+        ("POST vms/3/actions/delete-disk-snapshot", {"disk_id": 0, "snapshot_id": 7}),
+        ("POST vms/3/actions/schedule",
+         {"template": 'SCHED_ACTION=[ACTION="snapshot-delete",ARGS="4",TIME="0"]\n'}),
+    ]  # fmt: skip
+    outcome = inn("vm", "disk-snapshot-revert", "3", "1", "good")
+    assert outcome.code == 3
+    assert outcome.err == "inn: VM 3 disk 1 has no snapshot 'good' (it has: other)\n"
+    outcome = inn("vm", "snapshot-revert", "3", "twice")
+    assert (outcome.code, outcome.err.endswith("use a number (5, 6)\n")) == (2, True)
+    assert len(canned.sent) == 3

@@ -1,4 +1,4 @@
-"""`inn vm snapshot-list` and `inn vm disk-snapshot-list`."""
+"""`inn vm snapshot-list` and `inn vm disk-snapshot-list`; snapshots by their names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from innkeeper.cli import formats
 from innkeeper.cli.document import Element, parse, text_at
+from innkeeper.cli.errors import CliError, ExitCode
 from innkeeper.cli.generic import emit_rows
 from innkeeper.cli.kinds import Column
 from innkeeper.cli.lazy import InnCommand, examples
@@ -73,3 +74,25 @@ def _of_disks(document: Element, disk: int | None) -> Iterator[Element]:
             for snapshot in of.findall("SNAPSHOT"):
                 snapshot.append(number)
                 yield snapshot
+
+
+def number_of(vm: str, text: str, disk: int | None) -> int:
+    """The number of the VM's snapshot, or its disk's, that a number or a name means."""
+    if text.isdecimal():
+        return int(text)
+    document = _document(vm)
+    rows = (
+        document.findall("TEMPLATE/SNAPSHOT") if disk is None else list(_of_disks(document, disk))
+    )
+    path = "SNAPSHOT_ID" if disk is None else "ID"
+    found = [text_at(row, path) for row in rows if text_at(row, "NAME") == text]
+    owner = f"VM {text_at(document, 'ID')}" + (f" disk {disk}" if disk is not None else "")
+    if not found:
+        there = ", ".join(text_at(row, "NAME") for row in rows) or "none"
+        raise CliError(f"{owner} has no snapshot {text!r} (it has: {there})", ExitCode.NOT_FOUND)
+    if len(found) > 1:
+        raise CliError(
+            f"{len(found)} snapshots of {owner} are named {text!r}: use a number ({', '.join(found)})",
+            ExitCode.USAGE,
+        )
+    return int(found[0])

@@ -46,7 +46,7 @@ _RECOVER = Choice(
 
 
 _DISK = Arg("disk", number=True, field="disk_id")
-_SNAPSHOT = Arg("snapshot", number=True, field="snapshot_id")
+_SNAPSHOT = Arg("snapshot", snapshot=True, field="snapshot_id")
 _NIC = Arg("nic", number=True, field="nic_id")
 _RANGE = Arg("range", number=True, field="range_id")
 _ROLE = Arg("role", number=True, field="role_id")
@@ -119,7 +119,8 @@ VM = (
          section="Snapshots", scheduled=("disk-snapshot-delete", "disk", "snapshot")),
     Verb("disk-snapshot-revert", "revert_disk", "Bring a disk back to a snapshot, while the VM is off.",
          (_DISK, _SNAPSHOT),
-         section="Snapshots", scheduled=("disk-snapshot-revert", "disk", "snapshot")),
+         section="Snapshots", scheduled=("disk-snapshot-revert", "disk", "snapshot"),
+         examples=("inn vm disk-snapshot-revert web 0 before-upgrade",)),
     Verb("disk-snapshot-rename", "rename_disk_snapshot", "Give a snapshot of a disk another name.",
          (_DISK, _SNAPSHOT, Arg("name")), section="Snapshots"),
     Verb("snapshot-create", "create_snapshot", "Take a snapshot of a running guest, with its memory.",
@@ -129,7 +130,8 @@ VM = (
     Verb("snapshot-delete", "delete_snapshot", "Remove a snapshot of a guest; the guest stays as it is.", (_SNAPSHOT,),
          section="Snapshots", scheduled=("snapshot-delete", "snapshot")),
     Verb("snapshot-revert", "revert_snapshot", "Bring a running guest back to a snapshot.", (_SNAPSHOT,),
-         section="Snapshots", scheduled=("snapshot-revert", "snapshot")),
+         section="Snapshots", scheduled=("snapshot-revert", "snapshot"),
+         examples=("inn vm snapshot-revert web before-upgrade", "inn vm snapshot-revert web 0")),
     Verb("exec-retry", "retry_execute", "Have the guest carry out its last command of the API once more."),
     Verb("exec-cancel", "cancel_execute", "Give up the command of the API that a guest carries out."),
     Verb("vmgroup-add", "join_group", "Let a VM belong to a role of a VM group.",

@@ -26,14 +26,16 @@ Value: TypeAlias = "bool | int | str"
 class Arg:
     """A positional parameter: text, a whole number, a size, or an object of a kind (its id is sent).
 
-    Sizes are sent as text, in MiB. With a `default` it may be left out; `everything` is sent for the word ALL.
-    `field`: what the request calls it, if not by its name (an object's: with `_id`).
+    A `snapshot` is one of the VM, or of its disk where there is a parameter `disk`; its number is sent. Sizes are
+    sent as text, in MiB. With a `default` it may be left out; `everything` is sent for the word ALL. `field`: what the
+    request calls it, if not by its name (an object's: with `_id`).
     """
 
     name: str
     kind: str = ""
     number: bool = False
     size: bool = False
+    snapshot: bool = False
     default: Value | None = None
     everything: int | None = None
     field: str = ""
@@ -153,7 +155,8 @@ class Verb:
 
 def _run(verb: Verb, kind: Kind, objects: str | tuple[str, ...], given: dict[str, Any]) -> None:
     client = current().client()
-    values = {param.name: _value(client, param, given) for param in verb.params}
+    said = {"objects": objects, **given}
+    values = {param.name: _value(client, param, said) for param in verb.params}
     fields = {field_of(param): values[param.name] for param in verb.params}
     hard = bool(given.pop("hard", False))
     method = verb.method + "_hard" * hard
@@ -203,6 +206,10 @@ def _value(client: Client, param: Param, given: dict[str, Any]) -> Value:
         return param.everything
     if param.kind:
         return id_of(client, KINDS[param.kind], value)
+    if isinstance(param, Arg) and param.snapshot:
+        from innkeeper.cli.snapshots import number_of
+
+        return number_of(given["objects"], value, given.get("disk"))
     found: Value = str(value) if isinstance(param, Arg) and param.size else value
     return found
 
