@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from innkeeper.commands.core import Core
 from innkeeper.model.errors import Refusal
 from innkeeper.model.objects import Setting
 from innkeeper.store.memory import MemoryJournal
+from tests.commands.realm import Realm
 
 
 class Clock:
@@ -105,3 +107,22 @@ async def _a_follower_breaks() -> None:
     slow.finish[0]()
     assert [len(events) for events in heard] == [1]
     assert [str(context["exception"]) for context in told] == ["is a directory"]
+
+
+def test_an_operation_that_cannot_go_on_holds_up_no_other() -> None:
+    asyncio.run(_an_operation_cannot_go_on())
+
+
+async def _an_operation_cannot_go_on() -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    realm = Realm()
+    for number in range(3):
+        realm.image(f"NAME=img-{number}\nSIZE=9", ready=False)
+    first, second, third = realm.world.operations
+    realm.do(lambda tx: tx.change(second, name="of a later release"))
+    realm.asked.clear()
+    realm.core.resume()
+    assert [asked.operation for asked in realm.asked] == [first.id, third.id]
+    assert [context["message"] for context in told] == [f"going on with operation {second.id}"]
+    assert second.id in realm.world.operations

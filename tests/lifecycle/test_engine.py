@@ -143,7 +143,8 @@ def restarted(bench: Bench) -> None:
     world.counters.update(bench.world.counters)
     bench.world = world
     bench.sent.clear()
-    bench.do(engine.resume)
+    for number in list(bench.world.operations.rows):
+        bench.do(lambda tx, n=number: engine.resume(tx, n))
 
 
 def test_what_was_under_way_is_sent_again(bench: Bench) -> None:

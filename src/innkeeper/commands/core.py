@@ -12,6 +12,7 @@ refused, reads go on, and the daemon ends so that a new start takes up what is d
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from innkeeper.commands import audit
@@ -71,8 +72,17 @@ class Core:
         self.trail.last = loaded.last_audit
 
     def resume(self) -> None:
-        """Goes on with every open operation, and lets placement look at everything."""
-        self.transact(engine.resume, limited=False)
+        """Goes on with every open operation, and lets placement look at everything.
+
+        One that cannot go on by our defect stays open, for administrators, and holds up no other.
+        """
+        for number in list(self.world.operations.rows):
+            try:
+                self.transact(partial(engine.resume, number=number), limited=False)
+            except Exception as error:
+                if self.failure:
+                    raise
+                _report(f"going on with operation {number}", error)
         self.wake()
 
     def transact(
@@ -170,8 +180,7 @@ class Core:
             try:
                 follower(events)
             except Exception as error:
-                context = {"message": "following events", "exception": error}
-                asyncio.get_running_loop().call_exception_handler(context)
+                _report("following events", error)
 
     _durable_up_to = 0
 
@@ -239,6 +248,12 @@ class Core:
     async def blocking(self, work: Callable[..., T], *args: Any) -> T:
         """Runs something slow (a password hash) beside the loop."""
         return await asyncio.get_running_loop().run_in_executor(None, work, *args)
+
+
+def _report(doing: str, error: Exception) -> None:
+    """Our own defect: the loop's handler shall hear of it."""
+    context = {"message": doing, "exception": error}
+    asyncio.get_running_loop().call_exception_handler(context)
 
 
 Blocking = Callable[..., Awaitable[Any]]

@@ -223,9 +223,10 @@ def retry(tx: Transaction, operation: Operation | None) -> None:
         _send_again(tx, tx.change(operation, tries=0))
 
 
-def resume(tx: Transaction) -> None:
-    """After a restart: sends again what was under way."""
-    for operation in list(tx.world.operations):
+def resume(tx: Transaction, number: int) -> None:
+    """After a restart: sends again what was under way in an operation, if there still is anything."""
+    operation = tx.world.operations.get(number)
+    if operation is not None:
         _send_again(tx, operation)
 
 
