@@ -87,6 +87,7 @@ def test_the_words_of_other_systems_get_a_hint(inn: Inn, line: str, meant: str) 
     [("vm create --cpu much --name x", "'much' is not a number"),
      ("vm create --vcpu 1.5 --name x", "'1.5' is not a whole number"),
      ("vm list --timeout soon", "'soon' is not a number"),
+     ("vm list --timeout 0", "0.0 is not in the range x>0"),
      ("vm disk-detach 3 first", "'first' is not a whole number")],
 )  # fmt: skip
 def test_a_number_that_is_none(inn: Inn, line: str, said: str) -> None:

@@ -62,8 +62,8 @@ def session_options(hidden: bool) -> list[click.Option]:
         option("--user", "session_user", metavar="NAME", hidden=hidden, help="Who asks."),
         option("--password", "session_password", metavar="SECRET", hidden=hidden,
                help="The user's password or token."),
-        option("--timeout", "session_timeout", type=float, metavar="SECONDS", hidden=hidden,
-               help="How long an answer may take (60)."),
+        option("--timeout", "session_timeout", type=click.FloatRange(min=0, min_open=True),
+               metavar="SECONDS", hidden=hidden, help="How long an answer may take (60)."),
         option("-v", "--verbose", is_flag=True, hidden=hidden, help="Say what was done."),
     ]  # fmt: skip
 

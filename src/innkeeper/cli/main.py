@@ -106,7 +106,7 @@ Exit codes:
   0  done                     4  not allowed
   1  refused or failed        5  the front end cannot be reached
   2  wrong usage              6  timed out
-  3  not found
+  3  not found              130  interrupted (Ctrl-C)
 """
 
 
