@@ -13,6 +13,8 @@ from innkeeper.model.objects import Vm
 from innkeeper.model.world import Transaction
 from innkeeper.store.journal import EventRow
 
+from .tasks import begun
+
 #: Seconds between looks at one: at first, and at last.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0
 GONE = "nobody heard its end: the guest, or its agent, was started anew"
@@ -48,8 +50,8 @@ class Executions:
 
     def _watch(self, number: int) -> None:
         if number not in self._watched:
-            task = asyncio.get_running_loop().create_task(self._until_ended(number))
-            self._watched[number] = task
+            work = self._until_ended(number)
+            self._watched[number] = begun(work, f"looking after the command in VM {number}")
 
     async def _until_ended(self, number: int) -> None:
         pause, vms = FIRST_PAUSE, self.core.world.vms

@@ -53,6 +53,7 @@ from .hooks import HookRunner
 from .outgoing import Outgoing
 from .redirects import OpenDoor, Redirector, SocketDoor
 from .settings import Settings
+from .tasks import begun
 from .webhooks import Webhooks
 
 #: Seconds between looks at how full datastores are.
@@ -186,7 +187,7 @@ class FrontEnd:
         self.executions.start()
         self.jobs.wake()
         self.webhooks.start()
-        self._measuring = asyncio.create_task(self._measure_stores())
+        self._measuring = begun(self._measure_stores(), "measuring datastores")
 
     async def _measure_stores(self) -> None:
         """Looks how full the datastores on the front end are, again and again."""

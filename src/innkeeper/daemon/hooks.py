@@ -18,6 +18,8 @@ from innkeeper.model.hooks import USUAL_TIME, invocation
 from innkeeper.model.nouns import Hook, HookRun
 from innkeeper.store.journal import EventRow
 
+from .tasks import begun
+
 #: Commands that run at once; seconds that an answer may take beside the command.
 AT_ONCE, SLACK = 4, 30.0
 #: Seconds for which an agent that is away is waited for, and between looks.
@@ -57,15 +59,12 @@ class HookRunner:
 
     def _pump(self) -> None:
         while self._due and len(self._tasks) < AT_ONCE:
-            task = asyncio.get_running_loop().create_task(self._run(self._due.popleft()))
+            task = begun(self._run(self._due.popleft()), "carrying out a hook")
             self._tasks.add(task)
             task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            context = {"message": "an execution of a hook failed", "exception": error}
-            asyncio.get_running_loop().call_exception_handler(context)
         if not self.core.failure:
             self._pump()
 

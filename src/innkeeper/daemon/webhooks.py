@@ -28,6 +28,8 @@ from innkeeper.model.errors import Refusal
 from innkeeper.model.webhooks import Webhook
 from innkeeper.store.journal import EventRow
 
+from .tasks import begun
+
 log = logging.getLogger("innkeeper.webhooks")
 
 #: Events in one request; events of others that are passed over before the place is made durable; delays in seconds.
@@ -50,7 +52,7 @@ class Webhooks:
     def __init__(self, core: Core, send: Send) -> None:
         self.core = core
         self.send = send
-        self._tasks: dict[int, tuple[Webhook, asyncio.Task[None]]] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def start(self) -> None:
         """Goes on with all of them."""
@@ -64,7 +66,7 @@ class Webhooks:
 
     async def stop(self) -> None:
         """Sends no more."""
-        tasks = [task for _, task in self._tasks.values()]
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -72,11 +74,10 @@ class Webhooks:
     def _refresh(self, number: int) -> None:
         known = self._tasks.pop(number, None)
         if known is not None:
-            known[1].cancel()
+            known.cancel()
         webhook = self.core.world.table(Webhook).get(number)
         if webhook is not None and webhook.enabled:
-            task = asyncio.get_running_loop().create_task(self._run(number))
-            self._tasks[number] = webhook, task
+            self._tasks[number] = begun(self._run(number), f"serving webhook {number}")
 
     async def _run(self, number: int) -> None:
         with suppress(Refusal):  # the store failed: the next start goes on
