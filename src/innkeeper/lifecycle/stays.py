@@ -68,20 +68,9 @@ def moved(
     tx: Transaction, vm: Vm, host: Host, datastore_id: int, action: VmAction, caller: Caller
 ) -> tuple[History, ...]:
     """Closes the open record and opens one on another host, to which the VM goes."""
-    last = vm.history[-1]
-    history = closed(tx, vm, action, caller)
-    record = History(
-        seq=last.seq + 1,
-        host_id=host.id,
-        hostname=host.name,
-        cluster_id=host.cluster_id,
-        vm_mad=last.vm_mad,
-        tm_mad=last.tm_mad,
-        ds_id=datastore_id,
-        stime=tx.second,
-        pstime=tx.second,
-    )
-    return (*history, record)
+    there = {"host_id": host.id, "hostname": host.name, "cluster_id": host.cluster_id}
+    record = _next(tx, vm.history[-1], **there, ds_id=datastore_id, pstime=tx.second)
+    return (*closed(tx, vm, action, caller), record)
 
 
 def returned(tx: Transaction, vm: Vm, host_id: int) -> tuple[History, ...]:
@@ -99,18 +88,14 @@ def returned(tx: Transaction, vm: Vm, host_id: int) -> tuple[History, ...]:
 
 def again(tx: Transaction, vm: Vm, action: VmAction, caller: Caller) -> tuple[History, ...]:
     """Closes the open record and opens the next one on the same host (resume from POWEROFF or SUSPENDED)."""
-    last = vm.history[-1]
-    history = closed(tx, vm, action, caller)
-    return (
-        *history,
-        History(
-            seq=last.seq + 1,
-            host_id=last.host_id,
-            hostname=last.hostname,
-            cluster_id=last.cluster_id,
-            vm_mad=last.vm_mad,
-            tm_mad=last.tm_mad,
-            ds_id=last.ds_id,
-            stime=tx.second,
-        ),
-    )
+    return (*closed(tx, vm, action, caller), _next(tx, vm.history[-1]))
+
+
+#: What a record has in common with the one behind it, unless the VM has moved.
+_PLACE = ("host_id", "hostname", "cluster_id", "vm_mad", "tm_mad", "ds_id")
+
+
+def _next(tx: Transaction, last: History, **fields: Any) -> History:
+    """The record behind one, which begins now."""
+    place = {name: getattr(last, name) for name in _PLACE}
+    return History(seq=last.seq + 1, stime=tx.second, **(place | fields))
