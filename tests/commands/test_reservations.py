@@ -84,7 +84,7 @@ def test_addresses_come_back(realm: Realm, parent: Network) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "says"),
     [
-        ("NAME=a", Code.INTERNAL, "SIZE must be a whole number above 0"),
+        ("NAME=a", Code.INTERNAL, "SIZE is missing: a whole number above 0 is expected"),
         ("NAME=a\nSIZE=0", Code.INTERNAL, "SIZE must be a whole number above 0, not '0'"),
         ("SIZE=1", Code.INTERNAL, "Exactly one of NAME and NETWORK_ID"),
         ("NAME=a\nNETWORK_ID=1\nSIZE=1", Code.INTERNAL, "Exactly one of NAME and NETWORK_ID"),

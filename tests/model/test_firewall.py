@@ -23,7 +23,7 @@ def rules(text: str) -> tuple[dict[str, str], ...]:
         ("PROTOCOL=TCP,RULE_TYPE=INBOUND,RANGE=\"1:2,3:4,5:6,7:8,9:10,11:12,13:14,15:16\"", "more than 15"),
         ("PROTOCOL=TCP,RULE_TYPE=INBOUND,ICMP_TYPE=8", "ICMP_TYPE is for ICMP, not for TCP"),
         ("PROTOCOL=ICMP,RULE_TYPE=INBOUND,ICMP_TYPE=x", "ICMP_TYPE of a RULE must be a whole number"),
-        ("PROTOCOL=ALL,RULE_TYPE=INBOUND,IP=10.0.0.1", "SIZE of a RULE must be a whole number"),
+        ("PROTOCOL=ALL,RULE_TYPE=INBOUND,IP=10.0.0.1", "SIZE of a RULE is missing: a whole number"),
         ("PROTOCOL=ALL,RULE_TYPE=INBOUND,IP=here,SIZE=2", "IP of a RULE must be an address, not 'here'"),
         ("PROTOCOL=ALL,RULE_TYPE=INBOUND,IP=255.255.255.255,SIZE=2", "leads past the last address"),
         ("PROTOCOL=ALL,RULE_TYPE=INBOUND,NETWORK_ID=x", "NETWORK_ID of a RULE"),
