@@ -218,7 +218,8 @@ class Users:
     def change(self, old: Vm | None, new: Vm | None) -> None:
         if old and new and old.template.shares(new.template, self._attributes):
             return
-        before, after = (self._of_vm(vm) if vm else NOTHING_USED for vm in (old, new))
+        before = self._of_vm(old) if old else NOTHING_USED
+        after = self._of_vm(new) if new else NOTHING_USED
         for used in before - after:
             self._vms[used].pop(old.id if old else -1, None)
         for used in after - before:
@@ -239,7 +240,8 @@ class OfTheLiving:
         self._indexes = indexes
 
     def change(self, old: Vm | None, new: Vm | None) -> None:
-        before, after = (None if vm and vm.state is VmState.DONE else vm for vm in (old, new))
+        before = None if old and old.state is VmState.DONE else old
+        after = None if new and new.state is VmState.DONE else new
         if before is after or (before and after and before.template is after.template):
             return
         for index in self._indexes:
@@ -254,7 +256,7 @@ class Redirects:
         self.vms: dict[int, None] = {}
 
     def change(self, old: Vm | None, new: Vm | None) -> None:
-        before, after = (() if vm is None else vm.redirects for vm in (old, new))
+        before, after = old.redirects if old else (), new.redirects if new else ()
         if before is after:
             return
         for redirect in before:
@@ -341,7 +343,7 @@ class Pending:
             self.moving[number] = None
         elif old is not None and old.resched:
             self.moving.pop(number, None)
-        before, after = (None if vm is None else vm.state for vm in (old, new))
+        before, after = old.state if old else None, new.state if new else None
         if before is after:
             return
         for state, waiting in ((VmState.PENDING, self.vms), (VmState.CLONING, self.cloning)):

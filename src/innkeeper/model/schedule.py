@@ -199,8 +199,11 @@ def attributes(action: ScheduledAction, parent: int, kind: str = "VM") -> dict[s
 Scheduled = Vm | BackupJob
 
 
-def _ended(holder: Scheduled) -> bool:
-    return isinstance(holder, Vm) and holder.state is VmState.DONE
+def _actions(holder: Scheduled | None) -> tuple[ScheduledAction, ...]:
+    """What it has to do; what has ended has nothing."""
+    if holder is None or (isinstance(holder, Vm) and holder.state is VmState.DONE):
+        return ()
+    return holder.schedule
 
 
 class Timetable:
@@ -211,7 +214,7 @@ class Timetable:
 
     def change(self, old: Scheduled | None, new: Scheduled | None) -> None:
         """One of them is replaced."""
-        before, after = (each.schedule if each and not _ended(each) else () for each in (old, new))
+        before, after = _actions(old), _actions(new)
         if before is after:
             return
         number = (new or old).id  # type: ignore[union-attr]

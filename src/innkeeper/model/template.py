@@ -111,6 +111,8 @@ class Template(msgspec.Struct, frozen=True):
     def without(self, *names: str) -> Self:
         """Without these names; names that it has not are no error."""
         dropped = {name.upper() for name in names}
+        if dropped.isdisjoint(self.attributes):
+            return self
         kept = {name: values for name, values in self.attributes.items() if name not in dropped}
         return self._replaced(kept)
 

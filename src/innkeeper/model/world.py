@@ -49,6 +49,10 @@ from .states import ImageState
 R = TypeVar("R", bound=Record)
 
 
+#: One for each kind, made once: a zone's start reads every record.
+DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
+
+
 class Table(Generic[R]):
     """The objects of one kind by number, in order of creation."""
 
@@ -171,7 +175,7 @@ class World:
 
     def load(self, kind: str, body: bytes | Any) -> None:
         """Takes one object from the journal."""
-        record = msgspec.json.decode(body, type=KINDS[kind]) if isinstance(body, bytes) else body
+        record = DECODERS[kind].decode(body) if isinstance(body, bytes) else body
         self.replace(kind, record.id, record)
 
     def operation_on(self, target: Record) -> Operation | None:
