@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from innkeeper.host.folders import VmFolder
 from innkeeper.host.hypervisor import backups
 
 
@@ -50,25 +54,40 @@ def binding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backups, "state_of", lambda domain: domain.state)
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> VmFolder:
+    return VmFolder(tmp_path, 7)
+
+
 @pytest.mark.parametrize("broken", ["freeze", "suspend", "resume", "the backup"])
-def test_whatever_fails_the_guest_is_not_left_frozen(broken: str) -> None:
+def test_whatever_fails_the_guest_is_not_left_frozen(folder: VmFolder, broken: str) -> None:
     guest = Guest(broken)
-    with pytest.raises(Error, match=broken), backups.still(guest, freeze=True, suspend=True):
+    with (
+        pytest.raises(Error, match=broken),
+        backups.still(guest, folder, freeze=True, suspend=True),
+    ):
         guest._do("the backup")
-    assert not guest.frozen
-    assert guest.state == ("paused" if broken == "resume" else "running")
+    guest.broken = ""
+    backups.go_on(guest, folder)  # nothing is left to do, or what failed
+    assert (guest.frozen, guest.state) == (False, "running")
 
 
-def test_a_guest_that_an_agent_left_frozen_is_thawed() -> None:
+@pytest.mark.parametrize("seen", ["frozen", "frozen and paused"])
+def test_a_guest_goes_on_after_an_agent_died_while_it_stood_still(
+    folder: VmFolder, tmp_path: Path, seen: str
+) -> None:
     guest = Guest()
-    guest.frozen = True
-    with backups.still(guest, freeze=True, suspend=False):
-        assert guest.frozen
-    assert not guest.frozen
+    with backups.still(guest, folder, freeze=True, suspend=seen != "frozen"):
+        left = shutil.copytree(folder.path, tmp_path / "left")  # as it is when the agent dies
+        dead = copy.copy(guest)
+    backups.go_on(dead, VmFolder(left, 7))
+    assert (dead.frozen, dead.state) == (False, "running")
+    assert not any(left.iterdir()), "it is done once"
 
 
-def test_a_guest_that_was_paused_stays_so() -> None:
+def test_a_guest_that_was_paused_stays_so(folder: VmFolder) -> None:
     guest = Guest(state="paused")
-    with backups.still(guest, freeze=False, suspend=True):
+    with backups.still(guest, folder, freeze=False, suspend=True):
         assert guest.state == "paused"
+    backups.go_on(guest, folder)
     assert guest.state == "paused"

@@ -37,7 +37,7 @@ from .. import bounds
 from ..arguments import Arguments
 from ..disks import places, qcow2
 from ..errors import FailedError, RefusedError
-from ..files import read_json, sync_file, write_json
+from ..files import read_json, remove_durably, sync_file, write_json
 from ..folders import VmFolder
 from ..tools import run
 from ..xmltree import parse
@@ -47,6 +47,8 @@ from .devices import name_of
 from .libvirt_qemu import Hypervisor, state_of
 
 FREEZES = ("NONE", "AGENT", "SUSPEND")
+#: In a VM's folder: what is done to a guest that stands still for a backup's moment.
+_STILL = "still.json"
 _TIME = 6 * 3600.0
 _PAUSE = 0.1
 
@@ -93,6 +95,7 @@ def _clear(hypervisor: Hypervisor, folder: VmFolder, keep: str | None, but: str 
             place.unmark(keep)
     domain = hypervisor.find(folder.vm)
     if domain is not None:
+        go_on(domain, folder)
         _end_job(domain)
         for checkpoint in domain.listAllCheckpoints():
             if checkpoint.getName() != keep:
@@ -246,7 +249,7 @@ class _Work:
         )
         # Several places are not marked at one moment by themselves.
         suspend = self.freeze == "SUSPEND" or bool(self.marked and len(self.numbers) > 1)
-        with still(self.domain, freeze=self.freeze == "AGENT", suspend=suspend):
+        with still(self.domain, self.folder, freeze=self.freeze == "AGENT", suspend=suspend):
             self._mark()
             if devices:
                 self.domain.backupBegin(backup, self._checkpoint(devices, bitmapped))
@@ -295,18 +298,35 @@ class _Work:
 
 
 @contextlib.contextmanager
-def still(domain: Any, *, freeze: bool, suspend: bool) -> Iterator[None]:
-    """The guest writes nothing meanwhile: its file systems stand still, or all of it. One that was paused stays so."""
-    with contextlib.ExitStack() as undo:
+def still(domain: Any, folder: VmFolder, *, freeze: bool, suspend: bool) -> Iterator[None]:
+    """The guest writes nothing meanwhile: its file systems stand still, or all of it. One that was paused stays so.
+
+    What is to be undone is noted first: should the agent die meanwhile, `go_on` does it before anything else.
+    """
+    suspend = suspend and state_of(domain) == "running"
+    write_json(folder.path / _STILL, {"frozen": freeze, "suspended": suspend})
+    try:
         if freeze:
-            with contextlib.suppress(libvirt().libvirtError):
-                domain.fsThaw()  # an agent that died here has left them frozen
             domain.fsFreeze()
-            undo.callback(domain.fsThaw)
-        if suspend and state_of(domain) == "running":
+        if suspend:
             domain.suspend()
-            undo.callback(domain.resume)
         yield
+    finally:
+        go_on(domain, folder)
+
+
+def go_on(domain: Any, folder: VmFolder) -> None:
+    """A guest that we have stopped for a backup's moment writes again."""
+    noted = read_json(folder.path / _STILL)
+    if noted is None:
+        return
+    if noted["suspended"] and state_of(domain) == "paused":
+        domain.resume()
+    if noted["frozen"]:
+        # It may not be frozen, or not answer any more; then there is nothing that we could do.
+        with contextlib.suppress(libvirt().libvirtError):
+            domain.fsThaw()
+    remove_durably(folder.path / _STILL)
 
 
 def _copy_noted(disk: Path, bitmap: str, target: Path) -> None:
