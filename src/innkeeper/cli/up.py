@@ -214,7 +214,7 @@ def _welcome(folder: DataFolder, listen: str, guest: Guest) -> str:
     tries = [
         *settings,
         "inn vm list",
-        f"ssh -i {folder.ssh_key} root@{guest.address}",
+        f"inn vm ssh {guest.name}",
         f"curl http://{guest.address}/cgi-bin/info",
         "inn template instantiate tiny --name second",
         f"inn vm console {guest.name}",
