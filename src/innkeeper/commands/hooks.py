@@ -100,22 +100,26 @@ def retry(tx: Transaction, caller: Caller, hook_id: int, run_id: int) -> int:
 
 def notice(tx: Transaction, render: Render) -> None:
     """Records the executions of state hooks that this transaction calls for."""
-    waiting = [hook for hook in tx.world.table(Hook) if hook.type == hooks.STATE]
-    for record, state, lcm_state in _entered(tx) if waiting else ():
-        for hook in waiting:
-            if hooks.waits_for(hook, record, state, lcm_state):
+    waiting: dict[type[Record], list[Hook]] = {}
+    for hook in tx.world.table(Hook):
+        if (kind := hooks.subject(hook)) is not None:
+            waiting.setdefault(kind, []).append(hook)
+    for record, state, lcm_state in _entered(tx, waiting) if waiting else ():
+        for hook in waiting[type(record)]:
+            if hooks.waits_for(hook, state, lcm_state):
                 _record(tx, hook, encoded(render(record)), _host_of(hook, record))
 
 
-def _entered(tx: Transaction) -> Iterator[tuple[Record, str, str]]:
-    """The objects that came into a state, and its names."""
+def _entered(tx: Transaction, kinds: Collection[type[Record]]) -> Iterator[tuple[Record, str, str]]:
+    """The objects of these kinds that came into a state, and its names."""
     changed = list(tx.replaced())
     for old, new in changed:
-        now = hooks.states(new)
+        now = hooks.states(new) if type(new) in kinds else ()
         if now and (old is None or hooks.states(old) != now):
             state, lcm_state = (*(each.name for each in now), "")[:2]
             yield new, state, lcm_state
-    yield from _images(tx.world, changed)
+    if Image in kinds:
+        yield from _images(tx.world, changed)
 
 
 def _images(

@@ -102,10 +102,13 @@ def on_host(hook: Hook) -> bool:
     return as_bool(hook.template.get("REMOTE"))
 
 
-def waits_for(hook: Hook, record: Record, state: str, lcm_state: str) -> bool:
-    """Whether a hook is about this object coming into this state."""
-    if hook.type != STATE or RESOURCES[hook.template.get("RESOURCE", "")][0] is not type(record):
-        return False
+def subject(hook: Hook) -> type[Record] | None:
+    """The kind of objects for whose states a hook waits; None when it does not wait for states."""
+    return RESOURCES[hook.template.get("RESOURCE", "")][0] if hook.type == STATE else None
+
+
+def waits_for(hook: Hook, state: str, lcm_state: str) -> bool:
+    """Whether a hook waits for this state of its kind of objects."""
     wanted = hook.template.get("STATE", ""), hook.template.get("LCM_STATE", "")
     return wanted == (state, lcm_state)
 
