@@ -168,7 +168,7 @@ def a_vm_that_is_done_keeps_its_place(patch: Patch) -> None:
 
 @mutation("not within .* all operations have ended", "deploy-disks-front_end_dies_before_it")
 def a_new_front_end_forgets_what_was_under_way(patch: Patch) -> None:
-    patch.setattr(engine, "resume", lambda tx: None)
+    patch.setattr(engine, "resume", lambda tx, number: None)
 
 
 @mutation("all operations and commands end|runs without its networks|its machine has")
