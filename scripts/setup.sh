@@ -63,10 +63,10 @@ print(sys.executable)' 2>/dev/null
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-python3 python3.11 /usr/bin/python3}; do
+    for candidate in ${PYTHON:-/usr/bin/python3 python3 python3.11}; do
         usable_python "$candidate" && return
     done
-    die "found no Python 3.11 or newer with venv and ensurepip (tried: ${PYTHON:-python3, python3.11, /usr/bin/python3})"
+    die "found no Python 3.11 or newer with venv and ensurepip (tried: ${PYTHON:-/usr/bin/python3, python3, python3.11})"
 }
 
 make_environment() {

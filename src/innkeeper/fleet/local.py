@@ -130,6 +130,10 @@ class Child(OnThisMachine):
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         await self._process.wait()
+        if self._process.stdin.transport.get_write_buffer_size():
+            self._process.stdin.transport.abort()  # nobody reads it any more
+        with contextlib.suppress(OSError):
+            await self._process.stdin.wait_closed()
         await self._empty()
 
     async def _ends_within(self, seconds: float) -> bool:
