@@ -47,3 +47,7 @@ def test_what_is_declared_and_repair(canned: CannedFrontEnd, inn: Inn) -> None:
     assert "vm.swappiness" in inn("host", "profile-show", "1").out
     assert inn("cluster", "profile-show", "0").out == "null\n"
     assert inn("host", "repair", "1").code == 0
+    canned.pages["/api/v1/hosts/1/profile"] = {**DRIFT, "declared": {}, "drift": []}
+    told = inn("host", "drift", "1")
+    assert (told.code, told.out) == (0, "")
+    assert "nothing is declared for host 1" in told.err

@@ -90,6 +90,8 @@ SENT: list[tuple[str, str, dict[str, Any]]] = [
      {"template": 'SCHED_ACTION=[ACTION="poweroff",TIME="+60",REPEAT="0",DAYS="1,5",END_TYPE="1",END_VALUE="4"]\n'}),
     ("vm poweroff 3 --hard --schedule +60 --weekly mon --end 4", "POST vms/3/actions/schedule",
      {"template": 'SCHED_ACTION=[ACTION="poweroff-hard",TIME="+60",REPEAT="0",DAYS="1",END_TYPE="1",END_VALUE="4"]\n'}),
+    ("vm hold 3 --schedule +8h", "POST vms/3/actions/schedule",
+     {"template": 'SCHED_ACTION=[ACTION="hold",TIME="+28800"]\n'}),
     ("vm hold 3 --schedule now", "POST vms/3/actions/schedule",
      {"template": 'SCHED_ACTION=[ACTION="hold",TIME="0"]\n'}),
     ("vm backup 3 -d 1 --reset --schedule now --hourly 24", "POST vms/3/actions/schedule",

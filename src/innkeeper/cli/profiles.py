@@ -107,6 +107,8 @@ def drift(host: str) -> None:
     for each in () if session.json else found["drift"]:
         by_hand = "" if each["mends"] else " (by hand)"
         click.echo(f"{each['what']}: expected {each['expected']}, found {each['found']}{by_hand}")
+    if not found["declared"]:
+        click.echo(f"nothing is declared for host {host} (inn host profile-set)", err=True)
     if found["drift"]:
         raise click.exceptions.Exit(ExitCode.FAILED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,8 @@ import click
 from innkeeper.cli import template_text
 from innkeeper.cli.errors import CliError, ExitCode
 
-_WHEN = "+SECONDS from the VM's start, now, epoch seconds, or a local time like '2026-12-01 22:00'."
+_WHEN = "+TIME from the VM's start (+90, +30m, +8h, +7d), now, epoch seconds, or a local time like '2026-12-01 22:00'."
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WEEK = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 #: In the order of REPEAT's numbers.
 _REPEATED = ("weekly", "monthly", "yearly", "hourly")
@@ -96,10 +98,14 @@ def _moment(text: str, option: str) -> str:
     """A point in time as the API takes it: epoch seconds, or +seconds."""
     if text == "now":
         return "0"
-    if text.removeprefix("+").isdecimal():
+    if text.isdecimal():
         return text
+    if after := re.fullmatch(r"\+([0-9]+)([smhdw]?)", text):
+        return f"+{int(after[1]) * _UNITS[after[2]]}"
     try:
         return str(int(datetime.fromisoformat(text).timestamp()))
     except ValueError:
-        expected = "+SECONDS, now, epoch seconds or a time like '2026-12-01 22:00'"
+        expected = (
+            "+TIME (+90, +30m, +8h, +7d), now, epoch seconds or a time like '2026-12-01 22:00'"
+        )
         raise CliError(f"{option}: expected {expected}, not {text!r}", ExitCode.USAGE) from None
