@@ -103,6 +103,17 @@ def test_hosts_that_do_not_reach_each_other_leave_it_to_the_front_end() -> None:
     asyncio.run(main())
 
 
+def test_a_holder_that_is_gone_keeps_nobody_from_being_asked() -> None:
+    async def main() -> None:
+        links = [ScriptedLink(base_give={"port": 1}), None, ScriptedLink()]
+        fanout = FanOut(three_hosts(), links.__getitem__)
+        fanout.has(1, DIGEST)
+        assert not await fanout.bring(2, links[2], DIGEST)  # type: ignore[arg-type]
+        assert await fanout.bring(2, links[2], DIGEST)  # type: ignore[arg-type]
+
+    asyncio.run(main())
+
+
 def test_hosts_without_keys_are_left_alone() -> None:
     async def main() -> None:
         links = [ScriptedLink() for _ in range(3)]

@@ -46,12 +46,12 @@ class FanOut:
                     self.has(place, digest)
                     return True
             except (AgentError, LinkLost, TimeoutError) as error:
-                self._holders.get(digest, {}).pop(giver, None)
                 log.info(
                     "host %d does not give base %.12s to host %d: %s", giver, digest, place, error
                 )
                 if link.lost.done():
                     raise LinkLost(link.lost.result()) from error
+            self._holders.get(digest, {}).pop(giver, None)
         return False
 
     def _key(self, place: int) -> str | None:
