@@ -154,7 +154,7 @@ def test_the_command_lines_of_a_thin_disk(thin: Volumes) -> None:
         f"{active} {path}.part",
         f"lvrename {GROUP} lv-one-7-0.part lv-one-7-0",
         f"{active} {path}",
-        f"lvextend --size +{SMALL}m {path}-pool",
+        f"lvextend --size {2 * SMALL}m {path}-pool",
         f"lvcreate --yes --snapshot --name lv-one-7-0_s-disk-0 {path}",
         f"lvcreate --yes --snapshot --name lv-one-7-0.reverted {path}_s-disk-0",
         f"lvremove --yes --force {path}",
@@ -164,6 +164,31 @@ def test_the_command_lines_of_a_thin_disk(thin: Volumes) -> None:
         f"lvremove --yes --force {path}",
         f"lvremove --yes --force {path}-pool",
     ]
+
+
+def test_a_pool_is_as_large_as_what_it_holds_whoever_dies_meanwhile(
+    thin: Volumes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = thin.place()
+    place.ensure(disk(kind="empty", format="raw", size_mib=SMALL))
+    real = lvm._lvm
+
+    def dying(*command: str) -> str:
+        if command[0] == "lvcreate":
+            raise KeyboardInterrupt
+        return real(*command)
+
+    monkeypatch.setattr(lvm, "_lvm", dying)
+    with pytest.raises(KeyboardInterrupt):
+        place.snapshot("disk-0")
+    monkeypatch.setattr(lvm, "_lvm", real)
+    place.snapshot("disk-0")
+    place.forget("disk-0")
+    place.snapshot("disk-1")
+    assert lvm.room(GROUP)["used_mib"] == 2 * SMALL
+    place.grow(3 * SMALL)
+    place.grow(3 * SMALL)
+    assert lvm.room(GROUP)["used_mib"] == 4 * SMALL
 
 
 @pytest.mark.parametrize("after", range(5))

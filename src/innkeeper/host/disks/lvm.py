@@ -192,15 +192,18 @@ class LvmPlace(Place):
         if lacking <= 0:
             return
         if self.thin:
-            self._extend_pool(-(-lacking // MIB))
+            self._make_room_in_pool(found, lacking)
         _lvm("lvextend", "--size", f"{size_mib}m", self._path(self.volume))
         if not self.thin:
             self._wipe(self.volume, found[self.volume])
 
     make_room = grow
 
-    def _extend_pool(self, mib: int) -> None:
-        _lvm("lvextend", "--size", f"+{mib}m", self._path(self._pool))
+    def _make_room_in_pool(self, volumes: dict[str, int], more: int) -> None:
+        """The pool is as large as all that it holds, and these bytes more, can become."""
+        wanted = sum(size for name, size in volumes.items() if name != self._pool) + more
+        if volumes[self._pool] < wanted:
+            _lvm("lvextend", "--size", f"{-(-wanted // MIB)}m", self._path(self._pool))
 
     def copy(self, into: Path, tag: str | None = None) -> None:
         volume = self._snapshot(tag) if tag else self.volume
@@ -225,11 +228,11 @@ class LvmPlace(Place):
     def snapshot(self, tag: str) -> None:
         if not self.thin:
             super().snapshot(tag)
-        size = self.size()
-        if size is None:
+        found = self._volumes()
+        if self.volume not in found:
             raise self.missing()
-        if tag not in self.snapshots():
-            self._extend_pool(-(-size // MIB))
+        if self._snapshot(tag) not in found:
+            self._make_room_in_pool(found, found[self.volume])
             _lvm(
                 "lvcreate",
                 "--yes",
