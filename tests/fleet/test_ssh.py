@@ -87,6 +87,16 @@ def test_requests_answers_and_events_as_over_a_pipe(sshd: Sshd) -> None:
     run_real(main)
 
 
+def test_no_home_folder_is_looked_into(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/" + "x" * 300)  # fails for root, too
+
+    async def main() -> None:
+        async with opened(sshd) as link:
+            assert await ask(link, "echo", text="here")
+
+    run_real(main)
+
+
 def test_the_agent_ends_with_its_link(sshd: Sshd) -> None:
     async def main() -> None:
         async with opened(sshd) as link:

@@ -82,7 +82,10 @@ async def connect(door: Door) -> asyncssh.SSHClientConnection:
                 known_hosts=known,
                 client_factory=lambda: keeper,
                 keepalive_interval=10,
+                # Nothing of a home folder counts, which the front end's user may not even look into.
                 config=None,
+                x509_trusted_certs=None,
+                x509_trusted_cert_paths=None,
             )
     except TimeoutError:
         text = f"{door.name} does not answer on port {door.port} within {CONNECT_TIMEOUT:g} s"
