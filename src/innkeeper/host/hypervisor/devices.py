@@ -64,7 +64,14 @@ def plugged(hypervisor: Hypervisor, vm: int) -> dict[str, list[int]] | None:
     domain = hypervisor.find(vm)
     if domain is None:
         return None
-    there = [name for name, device in _present(domain).items() if not _is_empty(device)]
+    module = libvirt()
+    try:
+        present = _present(domain)
+    except module.libvirtError as problem:
+        if problem.get_error_code() == module.VIR_ERR_NO_DOMAIN:
+            return None  # it has just ended
+        raise
+    there = [name for name, device in present.items() if not _is_empty(device)]
     return {f"{kind}s": sorted(n for k, n in there if k == kind) for kind in ("disk", "nic")}
 
 
