@@ -19,6 +19,8 @@ from innkeeper.api.v1.ports import GuestUnreachable
 from innkeeper.fleet.fleet import Fleet
 from innkeeper.fleet.link import AgentError, Link
 
+from .tasks import begun
+
 #: Bytes of a stream that an agent sends before it is told that some were passed on (host/console.py).
 WINDOW = 256 << 10
 #: Seconds in which a connection must be open: as many as all of a guest's addresses may take.
@@ -74,7 +76,7 @@ class FleetStream:
         except BaseException as problem:
             self.forget()
             # The agent may have opened it all the same, or be about to: its answer is late, or nobody waits for it.
-            self._given_up = asyncio.create_task(self._ask("close"))
+            self._given_up = begun(self._ask("close"), f"giving up {self.KIND} {self.number}")
             if isinstance(problem, AgentError):
                 raise GuestUnreachable(problem.message) from None
             raise

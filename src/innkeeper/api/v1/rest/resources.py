@@ -98,8 +98,8 @@ async def _networks(desk: Desk, _: Caller, arguments: dict[str, Any]) -> dict[st
     return {**arguments, "networks": desk.settings.image_networks}
 
 
-async def _reach(desk: Desk, _: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
-    return await _networks(desk, _, {**arguments, "safe": desk.settings.image_folders})
+async def _reach(desk: Desk, caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
+    return await _networks(desk, caller, {**arguments, "safe": desk.settings.image_folders})
 
 
 # ---- VMs --------------------------------------------------------------------------------------
